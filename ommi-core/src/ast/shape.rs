@@ -1,0 +1,211 @@
+//! The shape of a statement: its structure without the values.
+//!
+//! Two statements of one shape compile to the same native text and differ only in what is bound, so a driver
+//! keeps what it compiled by shape. A shape is written out in full, word by word, and compared in full: a mere
+//! hash could run another query's text. It tells NULL from other values, has lists by length class, and notes of
+//! limits only that they are there.
+//!
+//! A shape holds the addresses of schemas. Whoever keeps a shape keeps its schemas too ([`Shape::schemas`]), so
+//! that no other schema can take such an address meanwhile.
+
+use super::condition::{Condition, Expr, List};
+use super::statement::{Assignment, Change, Delete, Insert, Output, Select, Sort, Update};
+use crate::schema::SchemaRef;
+use crate::value::Value;
+
+/// The structure of a statement, as words to hash and compare.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Shape {
+    words: Vec<u32>,
+}
+
+/// How many placeholders a list of values takes, so that lists of like lengths share one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListClass {
+    /// No value.
+    Empty,
+    /// This many placeholders; the last value fills those that are left over.
+    Fixed(u8),
+    /// More than can be written as placeholders.
+    Long,
+}
+
+impl ListClass {
+    /// The class of a list of so many values.
+    pub fn of(length: usize) -> ListClass {
+        match length {
+            0 => ListClass::Empty,
+            1..=32 => ListClass::Fixed(length.next_power_of_two() as u8),
+            _ => ListClass::Long,
+        }
+    }
+}
+
+impl Shape {
+    /// An empty shape, to be written to again and again.
+    pub fn new() -> Shape {
+        Shape::default()
+    }
+
+    /// The words, to look up without a copy.
+    pub fn words(&self) -> &[u32] {
+        &self.words
+    }
+
+    /// Writes the shape of a select, in place of what was there.
+    pub fn write_select(&mut self, select: &Select) {
+        self.start(1, &select.model);
+        self.push(match select.output {
+            Output::Model => 0,
+            Output::Count => 1,
+            Output::Exists => 2,
+        });
+        self.push(u32::from(select.limit.is_some()) | u32::from(select.offset.is_some()) << 1);
+        self.push(select.sort.len() as u32);
+        for Sort { expr, direction, nulls } in &select.sort {
+            self.push(*direction as u32 | (*nulls as u32) << 1);
+            self.expr(expr);
+        }
+        self.condition(&select.filter);
+    }
+
+    /// Writes the shape of an insert.
+    pub fn write_insert(&mut self, insert: &Insert) {
+        self.start(2, &insert.model);
+        self.push(insert.rows as u32);
+        self.columns(&insert.columns);
+        self.columns(&insert.returning);
+        match &insert.on_conflict {
+            None => self.push(0),
+            Some(conflict) => {
+                self.push(1);
+                self.columns(&conflict.target);
+                self.assignments(&conflict.assignments);
+            }
+        }
+    }
+
+    /// Writes the shape of an update.
+    pub fn write_update(&mut self, update: &Update) {
+        self.start(3, &update.model);
+        self.assignments(&update.assignments);
+        self.condition(&update.filter);
+    }
+
+    /// Writes the shape of a delete.
+    pub fn write_delete(&mut self, delete: &Delete) {
+        self.start(4, &delete.model);
+        self.condition(&delete.filter);
+    }
+
+    fn start(&mut self, statement: u32, model: &SchemaRef) {
+        self.words.clear();
+        self.push(statement);
+        let address = model.address() as u64;
+        self.push(address as u32);
+        self.push((address >> 32) as u32);
+    }
+
+    fn push(&mut self, word: u32) {
+        self.words.push(word);
+    }
+
+    fn columns(&mut self, columns: &[u16]) {
+        self.push(columns.len() as u32);
+        self.words.extend(columns.iter().map(|&column| u32::from(column)));
+    }
+
+    fn assignments(&mut self, assignments: &[Assignment]) {
+        self.push(assignments.len() as u32);
+        for Assignment { column, change } in assignments {
+            self.push(u32::from(*column));
+            match change {
+                Change::Set(expr) => {
+                    self.push(1);
+                    self.expr(expr);
+                }
+                Change::Add(value) => {
+                    self.push(2);
+                    self.value(value);
+                }
+                Change::Subtract(value) => {
+                    self.push(3);
+                    self.value(value);
+                }
+            }
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Column(column) => self.push(1 << 16 | u32::from(*column)),
+            Expr::Value(value) => self.value(value),
+        }
+    }
+
+    fn value(&mut self, value: &Value<'_>) {
+        self.push(2 << 16 | u32::from(value.tag()));
+    }
+
+    fn list(&mut self, list: &List) {
+        let class = match ListClass::of(list.values().len()) {
+            ListClass::Empty => 0,
+            ListClass::Fixed(count) => u32::from(count),
+            ListClass::Long => 255,
+        };
+        let tag = list.values().first().map_or(0, Value::tag);
+        self.push(class | u32::from(list.has_null()) << 8 | u32::from(tag) << 16);
+    }
+
+    fn condition(&mut self, condition: &Condition) {
+        match condition {
+            Condition::True => self.push(1),
+            Condition::False => self.push(2),
+            Condition::And(parts) => self.conditions(3, parts),
+            Condition::Or(parts) => self.conditions(4, parts),
+            Condition::Not(inner) => {
+                self.push(5);
+                self.condition(inner);
+            }
+            Condition::Compare { op, left, right } => {
+                self.push(6 | (*op as u32) << 8);
+                self.expr(left);
+                self.expr(right);
+            }
+            Condition::IsNull { expr, negated } => {
+                self.push(7 | u32::from(*negated) << 8);
+                self.expr(expr);
+            }
+            Condition::Between { expr, low, high } => {
+                self.push(8);
+                self.expr(expr);
+                self.expr(low);
+                self.expr(high);
+            }
+            Condition::In { expr, list, negated } => {
+                self.push(9 | u32::from(*negated) << 8);
+                self.expr(expr);
+                self.list(list);
+            }
+            Condition::Text { op, ignore_case, expr, needle } => {
+                // Drivers may treat the empty needle, and one without an upper bound, as forms of their own.
+                let special = match needle {
+                    Expr::Value(Value::Text(text)) => {
+                        u32::from(text.is_empty()) | u32::from(text.chars().all(|c| c == char::MAX)) << 1
+                    }
+                    _ => 0,
+                };
+                self.push(10 | (*op as u32) << 8 | u32::from(*ignore_case) << 16 | special << 17);
+                self.expr(expr);
+                self.expr(needle);
+            }
+        }
+    }
+
+    fn conditions(&mut self, kind: u32, parts: &[Condition]) {
+        self.push(kind | (parts.len() as u32) << 8);
+        for part in parts {
+            self.condition(part);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The four statements.
+
+use std::sync::Arc;
+
+use super::Condition;
+use super::condition::Expr;
+use crate::schema::SchemaRef;
+use crate::value::Value;
+
+/// Any statement.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Statement {
+    /// Reads rows.
+    Select(Select),
+    /// Adds rows.
+    Insert(Insert),
+    /// Changes rows.
+    Update(Update),
+    /// Deletes rows.
+    Delete(Delete),
+}
+
+/// Reads rows of one model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Select {
+    /// The model.
+    pub model: SchemaRef,
+    /// What is asked of the rows.
+    pub output: Output,
+    /// Which rows.
+    pub filter: Condition,
+    /// In which order; any order when empty.
+    pub sort: Vec<Sort>,
+    /// At most so many rows.
+    pub limit: Option<u64>,
+    /// After leaving out so many.
+    pub offset: Option<u64>,
+}
+
+/// What a select gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Output {
+    /// Rows with every column of the model, in the schema's order.
+    Model,
+    /// One row with one integer: the number of rows, `limit` and `offset` observed.
+    Count,
+    /// One row with one bool: whether there is a row.
+    Exists,
+}
+
+/// One term of an order.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Sort {
+    /// What is sorted by.
+    pub expr: Expr,
+    /// Upwards or downwards.
+    pub direction: Direction,
+    /// Where NULL goes.
+    pub nulls: Nulls,
+}
+
+/// Upwards or downwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Least first.
+    Ascending,
+    /// Greatest first.
+    Descending,
+}
+
+/// Where NULL goes in an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Nulls {
+    /// Before all values.
+    First,
+    /// After all values.
+    Last,
+}
+
+impl Sort {
+    /// A term with NULL where it goes by default: first upwards, last downwards.
+    pub fn new(expr: Expr, direction: Direction) -> Sort {
+        let nulls = match direction {
+            Direction::Ascending => Nulls::First,
+            Direction::Descending => Nulls::Last,
+        };
+        Sort { expr, direction, nulls }
+    }
+
+    /// Whether NULL goes where it goes by default.
+    pub fn has_default_nulls(&self) -> bool {
+        matches!(
+            (self.direction, self.nulls),
+            (Direction::Ascending, Nulls::First) | (Direction::Descending, Nulls::Last)
+        )
+    }
+}
+
+/// Adds rows to one model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Insert {
+    /// The model.
+    pub model: SchemaRef,
+    /// The columns that `values` gives, in this order.
+    pub columns: Arc<[u16]>,
+    /// The rows, one after the other, each as wide as `columns`.
+    pub values: Vec<Value<'static>>,
+    /// The number of rows; at least one.
+    pub rows: usize,
+    /// What happens when a row is there already; without it that is an error.
+    pub on_conflict: Option<OnConflict>,
+    /// The columns to give back of each row that was written, in the order of the rows. Empty: none.
+    pub returning: Arc<[u16]>,
+}
+
+/// What an insert does about a row that is there already.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OnConflict {
+    /// The key or unique set of columns by which the row is there. A violation of another constraint stays an error.
+    pub target: Vec<u16>,
+    /// Changes to that row; it stays as it is when empty, and is then not given back.
+    pub assignments: Vec<Assignment>,
+}
+
+/// Changes rows of one model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Update {
+    /// The model.
+    pub model: SchemaRef,
+    /// The changes. Each sees the row as it was before all of them. Never empty.
+    pub assignments: Vec<Assignment>,
+    /// Which rows.
+    pub filter: Condition,
+}
+
+/// Deletes rows of one model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Delete {
+    /// The model.
+    pub model: SchemaRef,
+    /// Which rows.
+    pub filter: Condition,
+}
+
+/// A change to one column.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Assignment {
+    /// The column.
+    pub column: u16,
+    /// Its new value.
+    pub change: Change,
+}
+
+/// The new value of a column.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// This expression.
+    Set(Expr),
+    /// The old value and this number; NULL stays NULL, and leaving the column's range is
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange).
+    Add(Value<'static>),
+    /// The old value less this number, likewise.
+    Subtract(Value<'static>),
+}
+
+impl Select {
+    /// All rows of a model, in any order.
+    pub fn new(model: SchemaRef) -> Select {
+        Select { model, output: Output::Model, filter: Condition::True, sort: Vec::new(), limit: None, offset: None }
+    }
+
+    /// Whether the filter names a key or unique set in full, so that at most one row is meant.
+    pub fn is_point(&self) -> bool {
+        is_point(&self.model, &self.filter)
+    }
+}
+
+impl Insert {
+    /// Rows with these columns.
+    pub fn new(model: SchemaRef, columns: Arc<[u16]>, values: Vec<Value<'static>>, rows: usize) -> Insert {
+        Insert { model, columns, values, rows, on_conflict: None, returning: Arc::new([]) }
+    }
+}
+
+impl OnConflict {
+    /// Changes the row that has the same values in `target`; leaves it alone without assignments.
+    pub fn new(target: Vec<u16>, assignments: Vec<Assignment>) -> OnConflict {
+        OnConflict { target, assignments }
+    }
+}
+
+impl Update {
+    /// Changes the rows that meet the filter.
+    pub fn new(model: SchemaRef, assignments: Vec<Assignment>, filter: Condition) -> Update {
+        Update { model, assignments, filter }
+    }
+
+    /// Whether at most one row is meant.
+    pub fn is_point(&self) -> bool {
+        is_point(&self.model, &self.filter)
+    }
+}
+
+impl Delete {
+    /// Deletes the rows that meet the filter.
+    pub fn new(model: SchemaRef, filter: Condition) -> Delete {
+        Delete { model, filter }
+    }
+
+    /// Whether at most one row is meant.
+    pub fn is_point(&self) -> bool {
+        is_point(&self.model, &self.filter)
+    }
+}
+
+impl Assignment {
+    /// A change to a column.
+    pub fn new(column: u16, change: Change) -> Assignment {
+        Assignment { column, change }
+    }
+}
+
+impl Statement {
+    /// The model.
+    pub fn model(&self) -> &SchemaRef {
+        match self {
+            Statement::Select(select) => &select.model,
+            Statement::Insert(insert) => &insert.model,
+            Statement::Update(update) => &update.model,
+            Statement::Delete(delete) => &delete.model,
+        }
+    }
+}
+
+fn is_point(model: &SchemaRef, filter: &Condition) -> bool {
+    let pinned = |columns: &[u16]| columns.iter().all(|column| filter.pinned_columns().any(|p| p == *column));
+    pinned(&model.key) || model.uniques.iter().any(|unique| pinned(&unique.columns))
+}

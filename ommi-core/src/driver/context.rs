@@ -1,0 +1,41 @@
+//! What an operation carries to the driver besides its statement.
+
+use std::time::{Duration, Instant};
+
+/// The circumstances of one operation.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Context {
+    /// When the operation must have ended, and the time that was given to it.
+    pub limit: Option<(Instant, Duration)>,
+    /// How many rows a piece of a stream holds.
+    pub batch: usize,
+}
+
+impl Context {
+    /// No limit of time.
+    pub const fn new() -> Context {
+        Context { limit: None, batch: Context::DEFAULT_BATCH }
+    }
+
+    /// The rows in a piece of a stream, unless said otherwise.
+    pub const DEFAULT_BATCH: usize = 256;
+
+    /// Ends the operation so long from now. A time too far away to be counted is no limit.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Context {
+        self.limit = timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout)));
+        self
+    }
+
+    /// When the operation must have ended.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.limit.map(|(deadline, _)| deadline)
+    }
+}
+
+impl Default for Context {
+    fn default() -> Context {
+        Context::new()
+    }
+}

@@ -1,0 +1,148 @@
+//! The driver trait: what a store must do to run Ommi's queries.
+//!
+//! ```text
+//!   Ommi ── Driver ──────── begin ──▶ DriverTransaction
+//!             │  \                        │
+//!             │   schema(): SchemaDriver  │        create, drop
+//!             └────────── Executor ───────┘        fetch, stream, insert, update, delete
+//! ```
+//!
+//! A driver compiles the statement itself, to whatever its store speaks; Ommi hands it the tree
+//! ([`crate::ast`]) and nothing else. There are four small traits to implement, all object-safe:
+//!
+//! | trait | what it is |
+//! |---|---|
+//! | [`Executor`] | runs statements; the driver itself (each on any connection of its pool) and a transaction (on its own) |
+//! | [`Driver`] | names itself, declares its [`Capabilities`], begins transactions, explains, closes |
+//! | [`DriverTransaction`] | commits or rolls back |
+//! | [`SchemaDriver`] | creates and drops tables |
+//!
+//! # The contract
+//!
+//! A driver MUST
+//!
+//! - give every statement the meaning that [`crate::ast`] states, or answer `Unsupported` before anything is sent. It calls
+//!   [`ast::check`](crate::ast::check) when it compiles a shape for the first time, and answers `Unsupported` for a form it does not know.
+//! - make every statement atomic: on an error, none of it has happened (unless it declares otherwise in
+//!   [`Capabilities::atomic_statements`]).
+//! - report NotFound never (that is the core's to say), and map what the database reports: `Constraint` with its kind and, as far as
+//!   the database tells, constraint, table and columns; `OutOfRange` for numbers; `Conflict`, retryable, for serialization failures,
+//!   deadlocks and lost races; `Connection`, retryable, for a connection that was lost; `Timeout` for any limit that was exceeded;
+//!   `Database` for the rest. The client library's error is kept as the source.
+//! - observe [`Context::deadline`]: give up waiting, and stop the database's work, once it has passed.
+//! - survive that any future is dropped at any await: nothing half-read, no open transaction and no lost connection may remain in its pool.
+//!   A dropped transaction is rolled back before anybody else can see or wait for what it held.
+//! - never panic on what a user or a database can send.
+//!
+//! A driver SHOULD keep what it compiles by [`Shape`](crate::ast::Shape), bounded; make one hop to the database per statement; hand out
+//! text and bytes borrowed; and answer [`Answer::Ready`] where it need not wait.
+
+mod answer;
+mod capabilities;
+mod context;
+mod explain;
+mod row;
+
+use async_trait::async_trait;
+
+pub use answer::Answer;
+pub use capabilities::{Capabilities, DatePrecision};
+pub use context::Context;
+pub use explain::Explanation;
+pub use row::{Row, RowSink, Values};
+
+use crate::ast::{Delete, Insert, Select, Statement, Update};
+use crate::error::DBResult;
+use crate::schema::SchemaRef;
+
+/// Runs statements.
+///
+/// The work may begin when a method is called and need not wait for the first poll; the core awaits every answer at once.
+pub trait Executor: Send + Sync {
+    /// Reads rows into the sink, in order.
+    ///
+    /// A driver that has to read again from the start (because it moves a long read to another thread) calls [`RowSink::clear`] first.
+    fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()>;
+
+    /// Reads rows piece by piece, in bounded memory. `sink` is forked for each piece.
+    fn stream<'a>(&'a self, select: Select, sink: Box<dyn RowSink>, context: Context) -> Answer<'a, Box<dyn RowStream + 'a>>;
+
+    /// Adds rows and gives the number written. The columns in [`Insert::returning`] of each go into the sink, in the order of the
+    /// rows; each is as wide as that list.
+    ///
+    /// A driver may take the values out of the statement to carry them to another thread, and puts them back before it answers: the core
+    /// reads them again to make the rows that the user gets.
+    fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, u64>;
+
+    /// Changes rows and gives the number that met the filter, whether or not their values changed.
+    fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64>;
+
+    /// Deletes rows and gives their number.
+    fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64>;
+}
+
+/// A result that is read piece by piece. Dropping it ends the read and frees its connection.
+pub trait RowStream: Send {
+    /// The next rows, in the sink that was given to [`Executor::stream`], forked; `None` at the end.
+    ///
+    /// Pieces hold about [`Context::batch`] rows, at least one.
+    fn next<'a>(&'a mut self) -> Answer<'a, Option<Box<dyn RowSink>>>;
+}
+
+/// A store: a pool of connections, or a client that has one.
+#[async_trait]
+pub trait Driver: Executor {
+    /// What the store can do. Declared once, and constant.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Begins a transaction. Nothing need be sent before its first statement.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store has no transactions.
+    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>>;
+
+    /// The part that makes and drops tables.
+    fn schema(&self) -> &dyn SchemaDriver;
+
+    /// What would be sent for a statement, without sending it.
+    ///
+    /// # Errors
+    /// As for running it, as far as they are found before anything is sent.
+    fn explain(&self, statement: &Statement) -> DBResult<Explanation>;
+
+    /// Ends every connection after the work that is under way. Later calls give a `Connection` error.
+    async fn close(&self);
+}
+
+/// A transaction. Dropping it rolls it back.
+#[async_trait]
+pub trait DriverTransaction: Executor {
+    /// Makes all of it last.
+    ///
+    /// # Errors
+    /// Nothing of the transaction has happened, unless the connection was lost meanwhile; then that is not known.
+    async fn commit(self: Box<Self>) -> DBResult<()>;
+
+    /// Undoes all of it.
+    ///
+    /// # Errors
+    /// Only that the connection was lost, which undoes it too.
+    async fn rollback(self: Box<Self>) -> DBResult<()>;
+}
+
+/// Makes and drops tables.
+#[async_trait]
+pub trait SchemaDriver: Send + Sync {
+    /// Creates what is missing: tables, columns that are optional in new rows, unique and plain indexes, foreign keys.
+    /// Never drops or changes what is there. The schemas come in the order in which they refer to each other, circles apart.
+    ///
+    /// # Errors
+    /// `Schema`, naming every misfit between a table and its model, with nothing changed.
+    async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()>;
+
+    /// Drops the tables of these models where they exist, with all they hold.
+    ///
+    /// # Errors
+    /// What the database reports, with nothing changed.
+    async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()>;
+}

@@ -1,0 +1,244 @@
+//! The one error type, and the verbs on a result.
+//!
+//! [`DBError`] is opaque and small (one pointer). What happened is its
+//! [`kind`](DBError::kind), to be matched on; the text is for people. The cause, as the
+//! database's client reported it, stays reachable through `source()`.
+
+mod constraint;
+mod display;
+mod result;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use constraint::{Constraint, ConstraintKind};
+pub use result::{DBResult, DBResultExt};
+
+/// Why an operation failed.
+///
+/// Cloning is cheap and keeps the cause. There is no comparing by text: match on [`DBError::kind`].
+#[derive(Clone)]
+pub struct DBError(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    detail: Option<Cow<'static, str>>,
+    retryable: bool,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What kind of failure a [`DBError`] is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// `one`, `get` or `save` found no row.
+    #[non_exhaustive]
+    NotFound {
+        /// The model's name.
+        model: String,
+    },
+    /// The database refused a row because of a constraint.
+    Constraint(Constraint),
+    /// The driver cannot do this. Nothing was sent.
+    #[non_exhaustive]
+    Unsupported {
+        /// The driver's name.
+        driver: &'static str,
+        /// What it cannot do.
+        feature: Cow<'static, str>,
+    },
+    /// A stored value is not of the field's type.
+    #[non_exhaustive]
+    Decode {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What the field takes.
+        expected: Cow<'static, str>,
+        /// What the column held: the kind of the value, never its content.
+        found: Cow<'static, str>,
+    },
+    /// A value that no store can hold, found before anything was sent: NaN, NUL in text, a `u64`
+    /// above `i64::MAX`; or a new row that lacks a required column.
+    #[non_exhaustive]
+    InvalidValue {
+        /// The model's name, where it is known.
+        model: Option<String>,
+        /// The column, where the value was meant for one.
+        column: Option<String>,
+    },
+    /// A number left the range of its column, by an increment for instance.
+    #[non_exhaustive]
+    OutOfRange {
+        /// The table.
+        table: String,
+        /// The column, where the database tells.
+        column: Option<String>,
+    },
+    /// The query contradicts the model or itself: a column that the model lacks, an update
+    /// without assignments, an update of every row that was not asked for.
+    Query,
+    /// The tables in the database do not fit the models.
+    #[non_exhaustive]
+    Schema {
+        /// Each misfit, naming table and column.
+        mismatches: Vec<String>,
+    },
+    /// A concurrent transaction was in the way; the same work may succeed when run again.
+    Conflict,
+    /// The transaction has failed or ended; only a rollback is left of it.
+    TransactionAborted,
+    /// The database cannot be reached, or the connection was lost.
+    Connection,
+    /// The operation took longer than it may.
+    #[non_exhaustive]
+    Timeout {
+        /// The limit that was exceeded.
+        after: Duration,
+    },
+    /// A URL or option is wrong.
+    #[non_exhaustive]
+    Configuration {
+        /// The option, where one is at fault.
+        option: Option<String>,
+    },
+    /// The statement or a row is larger than the store takes.
+    TooLarge,
+    /// Any other failure that the database reported.
+    Database,
+}
+
+impl DBError {
+    /// An error of this kind.
+    pub fn new(kind: ErrorKind) -> DBError {
+        let retryable = matches!(kind, ErrorKind::Conflict);
+        DBError(Arc::new(Inner { kind, detail: None, retryable, source: None }))
+    }
+
+    /// What happened, to match on.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Whether running the same operation again may succeed.
+    ///
+    /// True for conflicts with other transactions and for connections that were lost;
+    /// whether a write that lost its connection took place is not known.
+    pub fn is_retryable(&self) -> bool {
+        self.0.retryable
+    }
+
+    /// Whether this is [`ErrorKind::NotFound`].
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::NotFound { .. })
+    }
+
+    /// The constraint that was violated, if that is what happened.
+    pub fn constraint(&self) -> Option<&Constraint> {
+        match &self.0.kind {
+            ErrorKind::Constraint(constraint) => Some(constraint),
+            _ => None,
+        }
+    }
+
+    /// Whether a unique constraint or the key was violated.
+    pub fn is_unique_violation(&self) -> bool {
+        self.constraint().is_some_and(|c| c.kind() == ConstraintKind::Unique)
+    }
+
+    // ---- for drivers --------------------------------------------------------------
+
+    /// Adds a sentence that says more than the kind does. It must hold no user data.
+    pub fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> DBError {
+        self.change(|inner| inner.detail = Some(detail.into()))
+    }
+
+    /// Adds the cause.
+    pub fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> DBError {
+        self.change(|inner| inner.source = Some(source.into()))
+    }
+
+    /// Says that running the operation again may succeed.
+    pub fn retryable(self) -> DBError {
+        self.change(|inner| inner.retryable = true)
+    }
+
+    /// Changes an error that was just made; one that is shared already becomes the cause of a new one.
+    fn change(self, change: impl FnOnce(&mut Inner)) -> DBError {
+        let mut inner = match Arc::try_unwrap(self.0) {
+            Ok(inner) => inner,
+            Err(shared) => Inner {
+                kind: shared.kind.clone(),
+                detail: shared.detail.clone(),
+                retryable: shared.retryable,
+                source: Some(Box::new(DBError(shared))),
+            },
+        };
+        change(&mut inner);
+        DBError(Arc::new(inner))
+    }
+
+    /// [`ErrorKind::NotFound`] for a model.
+    pub fn not_found(model: impl Into<String>) -> DBError {
+        DBError::new(ErrorKind::NotFound { model: model.into() })
+    }
+
+    /// [`ErrorKind::Unsupported`]; `feature` reads after "does not support".
+    pub fn unsupported(driver: &'static str, feature: impl Into<Cow<'static, str>>) -> DBError {
+        DBError::new(ErrorKind::Unsupported { driver, feature: feature.into() })
+    }
+
+    /// [`ErrorKind::Decode`].
+    pub fn decode(
+        table: impl Into<String>,
+        column: impl Into<String>,
+        expected: impl Into<Cow<'static, str>>,
+        found: impl Into<Cow<'static, str>>,
+    ) -> DBError {
+        DBError::new(ErrorKind::Decode {
+            table: table.into(),
+            column: column.into(),
+            expected: expected.into(),
+            found: found.into(),
+        })
+    }
+
+    /// [`ErrorKind::InvalidValue`].
+    pub fn invalid_value(model: Option<&str>, column: Option<&str>) -> DBError {
+        DBError::new(ErrorKind::InvalidValue { model: model.map(str::to_owned), column: column.map(str::to_owned) })
+    }
+
+    /// [`ErrorKind::OutOfRange`].
+    pub fn out_of_range(table: impl Into<String>, column: Option<String>) -> DBError {
+        DBError::new(ErrorKind::OutOfRange { table: table.into(), column })
+    }
+
+    /// [`ErrorKind::Query`]; `detail` says what is wrong with it.
+    pub fn query(detail: impl Into<Cow<'static, str>>) -> DBError {
+        DBError::new(ErrorKind::Query).with_detail(detail)
+    }
+
+    /// [`ErrorKind::Schema`].
+    pub fn schema(mismatches: Vec<String>) -> DBError {
+        DBError::new(ErrorKind::Schema { mismatches })
+    }
+
+    /// [`ErrorKind::Timeout`].
+    pub fn timeout(after: Duration) -> DBError {
+        DBError::new(ErrorKind::Timeout { after })
+    }
+
+    /// [`ErrorKind::Configuration`]; `detail` says what is wrong and what to write.
+    pub fn configuration(option: Option<&str>, detail: impl Into<Cow<'static, str>>) -> DBError {
+        DBError::new(ErrorKind::Configuration { option: option.map(str::to_owned) }).with_detail(detail)
+    }
+}
+
+impl Error for DBError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

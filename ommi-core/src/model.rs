@@ -1,0 +1,136 @@
+//! What `#[derive(Model)]` implements.
+
+use crate::driver::Row;
+use crate::error::{DBError, DBResult};
+use crate::new_row::RowWriter;
+use crate::schema::SchemaRef;
+use crate::value::FieldType;
+
+/// A struct whose rows lie in one table. Implemented by `#[derive(Model)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model",
+    label = "not a model",
+    note = "models derive it: `#[derive(Model)] struct {Self} {{ .. }}`"
+)]
+pub trait Model: Sized + Send + Sync + 'static {
+    /// A new row of this model, whose columns may be left out: what `new!` builds.
+    type Draft: Default + Send;
+
+    /// The type of the key's field, or a tuple of those of a composite key, in the order of the fields.
+    type Key;
+
+    /// What a new row must name, for `new!` to check at compile time.
+    #[doc(hidden)]
+    const NEW_ROW: &'static [NewRowColumn];
+
+    /// The model's metadata.
+    fn schema() -> SchemaRef;
+
+    /// Makes the struct from a row that holds every column in the schema's order.
+    ///
+    /// # Errors
+    /// `Decode` for a value that is not of its field's type.
+    fn decode(row: &mut dyn Row) -> DBResult<Self>;
+
+    /// Writes every column, in the schema's order.
+    fn encode(&self, row: &mut RowWriter<'_>);
+}
+
+/// What `new!` knows of a column at compile time.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct NewRowColumn {
+    /// The field's name.
+    pub name: &'static str,
+    /// What to say when it is forgotten; `None` where it may be.
+    pub forgotten: Option<&'static str>,
+}
+
+/// Stops the compilation of a `new!` that forgets a required column.
+#[doc(hidden)]
+#[allow(clippy::panic, clippy::indexing_slicing)] // Evaluated by the compiler only; there, a panic is an error message.
+pub const fn check_new_row<M: Model>(given: &[&str]) {
+    let columns = M::NEW_ROW;
+    let mut i = 0;
+    while i < columns.len() {
+        if let Some(message) = columns[i].forgotten {
+            let mut j = 0;
+            while j < given.len() && !same(given[j], columns[i].name) {
+                j += 1;
+            }
+            if j == given.len() {
+                panic!("{}", message);
+            }
+        }
+        i += 1;
+    }
+}
+
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Reads one field of a row. Called by generated code.
+///
+/// # Errors
+/// `Decode`, naming the table and the column.
+#[doc(hidden)]
+pub fn field<T: FieldType>(row: &mut dyn Row, schema: fn() -> SchemaRef, index: u16) -> DBResult<T> {
+    let value = row.value(usize::from(index))?;
+    T::decode(value).map_err(|failure| {
+        let schema = schema();
+        let column = schema.column(index).map_or("?", |column| &column.name);
+        let error = DBError::decode(schema.table.clone(), column, failure.expected, failure.found);
+        match failure.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    })
+}
+
+/// Models to create or drop tables for: one, or a tuple of them, nested at will.
+pub trait Models {
+    /// Adds their schemas.
+    fn collect(schemas: &mut Vec<SchemaRef>);
+}
+
+impl<M: Model> Models for M {
+    fn collect(schemas: &mut Vec<SchemaRef>) {
+        schemas.push(M::schema());
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident)*) => {
+        impl<$($name: Models),*> Models for ($($name,)*) {
+            fn collect(schemas: &mut Vec<SchemaRef>) {
+                $($name::collect(schemas);)*
+            }
+        }
+    };
+}
+
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);
+tuples!(A B C D E F G);
+tuples!(A B C D E F G H);
+tuples!(A B C D E F G H I);
+tuples!(A B C D E F G H I J);
+tuples!(A B C D E F G H I J K);
+tuples!(A B C D E F G H I J K L);

@@ -1,0 +1,136 @@
+//! New rows: the slots of a draft, and how a row becomes the values of an insert.
+
+use std::fmt;
+
+use crate::error::DBError;
+use crate::model::Model;
+use crate::schema::SchemaRef;
+use crate::value::{FieldType, IntoField, InvalidValue, Value};
+
+/// What can be added: the draft that `new!` builds, or a whole model with its key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a row that can be added",
+    note = "add `new!(Model {{ .. }})`, a draft, or a value of a model"
+)]
+pub trait NewRow: Send {
+    /// The model it is a row of.
+    type Model: Model;
+
+    /// Writes every column in the schema's order.
+    fn write(self, row: &mut RowWriter<'_>);
+}
+
+/// One column of a draft: a value, or nothing yet.
+///
+/// `Debug` prints whether there is a value, not which.
+#[derive(Clone)]
+pub struct Slot<T>(Option<T>);
+
+impl<T> Slot<T> {
+    /// Gives the column a value.
+    pub fn set(&mut self, value: impl IntoField<T>) {
+        self.0 = Some(value.into_field());
+    }
+
+    /// Leaves the column out again.
+    pub fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// The value, if one was given.
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
+    /// Whether a value was given.
+    pub fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Slot<T> {
+        Slot(None)
+    }
+}
+
+impl<T> fmt::Debug for Slot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_set() { "<set>" } else { "<unset>" })
+    }
+}
+
+/// Takes the columns of one row, in the schema's order, as values of a statement.
+///
+/// Columns that were left out get their default, NULL or a new UUID; a key that the database generates is passed over.
+#[derive(Debug)]
+pub struct RowWriter<'w> {
+    schema: &'w SchemaRef,
+    values: &'w mut Vec<Value<'static>>,
+    next: u16,
+    generated: bool,
+    error: Option<DBError>,
+}
+
+impl<'w> RowWriter<'w> {
+    pub(crate) fn new(schema: &'w SchemaRef, values: &'w mut Vec<Value<'static>>) -> RowWriter<'w> {
+        RowWriter { schema, values, next: 0, generated: false, error: None }
+    }
+
+    /// Writes a column that may have been left out.
+    pub fn slot<T: FieldType>(&mut self, slot: Slot<T>) {
+        match slot.0 {
+            Some(value) => self.value(value),
+            None => self.left_out(),
+        }
+    }
+
+    /// Writes a column.
+    pub fn value<T: FieldType>(&mut self, value: T) {
+        self.push(value.into_value());
+    }
+
+    /// Writes a column that is kept.
+    pub fn borrowed<T: FieldType>(&mut self, value: &T) {
+        self.push(value.encode().map(Value::into_owned));
+    }
+
+    fn left_out(&mut self) {
+        if self.schema.generated_column() == Some(self.next) {
+            self.generated = true;
+        } else if let Some(value) = self.schema.column(self.next).and_then(|column| column.value_for_new_row()) {
+            self.values.push(value);
+        } else {
+            let error = self.invalid("a new row must name this column, which has no default");
+            self.error.get_or_insert(error);
+        }
+        self.next += 1;
+    }
+
+    fn push(&mut self, value: Result<Value<'static>, InvalidValue>) {
+        match value.and_then(|value| value.check().map(|()| value)) {
+            Ok(value) => self.values.push(value),
+            Err(invalid) => {
+                let error = self.invalid(invalid.to_string());
+                self.error.get_or_insert(error);
+            }
+        }
+        self.next += 1;
+    }
+
+    fn invalid(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> DBError {
+        let field = self.schema.column(self.next).map(|column| &*column.field);
+        DBError::invalid_value(Some(&self.schema.name), field).with_detail(detail)
+    }
+
+    /// Whether the database is to generate the key.
+    ///
+    /// # Errors
+    /// `InvalidValue` for a value that cannot be stored or a required column that was left out.
+    pub(crate) fn finish(self) -> Result<bool, DBError> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.generated),
+        }
+    }
+}

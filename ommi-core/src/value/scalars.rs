@@ -1,0 +1,165 @@
+//! [`FieldType`] for the types of the standard library.
+
+use std::borrow::Cow;
+
+use super::field::{DecodeFailure, FieldType, InvalidValue, NumericField, TextField};
+use super::{ColumnType, Value};
+
+macro_rules! integers {
+    ($($ty:ident => $column:ident),* $(,)?) => {$(
+        impl FieldType for $ty {
+            const TYPE: ColumnType = ColumnType::$column;
+
+            fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+                match i64::try_from(*self) {
+                    Ok(number) => Ok(Value::Int(number)),
+                    Err(_) => Err(InvalidValue::new("a u64 above 9223372036854775807 (i64::MAX) cannot be stored")),
+                }
+            }
+
+            fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+                match value {
+                    Value::Int(number) => $ty::try_from(number)
+                        .map_err(|_| DecodeFailure::new(stringify!($ty), "an integer out of its range")),
+                    other => Err(DecodeFailure::new(stringify!($ty), other.kind())),
+                }
+            }
+        }
+
+        impl NumericField for $ty {
+            type Step = $ty;
+        }
+    )*};
+}
+
+integers!(i8 => I8, i16 => I16, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u32 => U32, u64 => U64);
+
+impl FieldType for bool {
+    const TYPE: ColumnType = ColumnType::Bool;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        Ok(Value::Bool(*self))
+    }
+
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Bool(v) => Ok(v),
+            other => Err(DecodeFailure::new("bool", other.kind())),
+        }
+    }
+}
+
+impl FieldType for f64 {
+    const TYPE: ColumnType = ColumnType::F64;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        Ok(Value::Float(*self))
+    }
+
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Float(v) => Ok(v),
+            other => Err(DecodeFailure::new("f64", other.kind())),
+        }
+    }
+}
+
+impl NumericField for f64 {
+    type Step = f64;
+}
+
+impl FieldType for f32 {
+    const TYPE: ColumnType = ColumnType::F32;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        Ok(Value::Float(f64::from(*self)))
+    }
+
+    /// Rounds to the nearest `f32`; a finite number beyond its range is a failure.
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Float(wide) => {
+                let narrow = wide as f32;
+                if narrow.is_infinite() && wide.is_finite() {
+                    return Err(DecodeFailure::new("f32", "a float out of its range"));
+                }
+                Ok(narrow)
+            }
+            other => Err(DecodeFailure::new("f32", other.kind())),
+        }
+    }
+}
+
+impl NumericField for f32 {
+    type Step = f32;
+}
+
+impl FieldType for String {
+    const TYPE: ColumnType = ColumnType::Text;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        Ok(Value::Text(Cow::Borrowed(self)))
+    }
+
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Text(text) => Ok(text.into_owned()),
+            other => Err(DecodeFailure::new("text", other.kind())),
+        }
+    }
+
+    fn into_value(self) -> Result<Value<'static>, InvalidValue> {
+        Ok(Value::Text(Cow::Owned(self)))
+    }
+}
+
+impl TextField for String {}
+
+impl FieldType for Vec<u8> {
+    const TYPE: ColumnType = ColumnType::Bytes;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        Ok(Value::Bytes(Cow::Borrowed(self)))
+    }
+
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Bytes(bytes) => Ok(bytes.into_owned()),
+            other => Err(DecodeFailure::new("bytes", other.kind())),
+        }
+    }
+
+    fn into_value(self) -> Result<Value<'static>, InvalidValue> {
+        Ok(Value::Bytes(Cow::Owned(self)))
+    }
+}
+
+/// A nullable column. `None` is NULL, so there is no `Option<Option<T>>`.
+impl<T: FieldType> FieldType for Option<T> {
+    const TYPE: ColumnType = {
+        assert!(!T::NULLABLE, "an `Option` of an `Option` cannot be a column: NULL has one meaning");
+        T::TYPE
+    };
+    const NULLABLE: bool = true;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        self.as_ref().map_or(Ok(Value::Null), T::encode)
+    }
+
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Null => Ok(None),
+            other => T::decode(other).map(Some),
+        }
+    }
+
+    fn into_value(self) -> Result<Value<'static>, InvalidValue> {
+        self.map_or(Ok(Value::Null), T::into_value)
+    }
+}
+
+impl<T: TextField> TextField for Option<T> {}
+
+impl<T: NumericField> NumericField for Option<T> {
+    type Step = T::Step;
+}

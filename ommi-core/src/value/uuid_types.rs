@@ -1,0 +1,21 @@
+//! [`FieldType`] for [`uuid::Uuid`].
+
+use uuid::Uuid;
+
+use super::field::{DecodeFailure, FieldType, InvalidValue};
+use super::{ColumnType, Value};
+
+impl FieldType for Uuid {
+    const TYPE: ColumnType = ColumnType::Uuid;
+
+    fn encode(&self) -> Result<Value<'_>, InvalidValue> {
+        Ok(Value::Uuid(*self.as_bytes()))
+    }
+
+    fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
+        match value {
+            Value::Uuid(bytes) => Ok(Uuid::from_bytes(bytes)),
+            other => Err(DecodeFailure::new("a uuid", other.kind())),
+        }
+    }
+}
