@@ -1,1 +1,87 @@
-//! x
+//! Ommi: one model and one query, on an embedded database, a SQL server and a document store, with the same
+//! answer on each.
+//!
+//! The [README](https://github.com/ommi-rs/ommi) is the tour; `ARCHITECTURE.md` is the map of the source.
+//! Start with [`prelude`], [`Ommi::connect`](Connect::connect) and [`Handle`].
+
+#![deny(
+    missing_docs,
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::indexing_slicing
+)]
+
+mod connect;
+
+pub use connect::Connect;
+pub use ommi_core::pending;
+pub use ommi_core::query::{self, Assign, Column, Find, Predicate, Rows, SortBy, all_of, any_of};
+pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
+pub use ommi_core::{
+    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, IntoKey, Model, Models, NewRow, Ommi,
+    Pending, Slot, Transaction,
+};
+pub use ommi_core::{ast, driver, schema, value};
+pub use ommi_derive::{FieldType, Model};
+
+/// The SQLite driver and its options.
+#[cfg(feature = "sqlite")]
+pub use ommi_sqlite as sqlite;
+
+/// What most programs import: `use ommi::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        Column, Connect, DBError, DBResult, DBResultExt, ErrorKind, FieldType, Handle, Model, Ommi, Predicate,
+        Transaction, all_of, any_of, new,
+    };
+}
+
+/// A new row of a model: names what the row must hold, and what it may.
+///
+/// ```
+/// # use ommi::prelude::*;
+/// #[derive(Model)]
+/// struct User {
+///     #[ommi(auto)]
+///     id: i64,
+///     email: String,
+///     #[ommi(default = 0)]
+///     visits: u32,
+/// }
+///
+/// let email = "ann@x.org";
+/// let row = new!(User { email, visits: 3 });
+/// # let _ = row;
+/// ```
+///
+/// A required column that is forgotten, an unknown one, and a value of the wrong type do not compile. Columns that have a default, are
+/// optional or are generated may be left out. Values convert as they do for [`IntoField`]: `"text"` for a `String`, a bare
+/// value for an `Option`.
+#[macro_export]
+macro_rules! new {
+    ($($row:tt)*) => {
+        $crate::__private::__new!($crate; $($row)*)
+    };
+}
+
+/// What generated code refers to. Not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use std::sync::LazyLock;
+
+    pub use ommi_core::driver::Row;
+    pub use ommi_core::query::Column;
+    pub use ommi_core::schema::{
+        Auto, ColumnBuilder, ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef, Target,
+    };
+    pub use ommi_core::value::{
+        ColumnType, DecodeFailure, FieldType, IntoField, InvalidValue, NumericField, TextField, Value,
+    };
+    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, field};
+    pub use ommi_derive::__new;
+}

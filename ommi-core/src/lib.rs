@@ -5,6 +5,9 @@
 pub mod ast;
 pub mod driver;
 pub mod error;
+pub mod handle;
+pub mod pending;
+pub mod query;
 pub mod schema;
 pub mod value;
 
@@ -13,6 +16,10 @@ mod model;
 mod new_row;
 
 pub use error::{Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind};
+pub use handle::{Handle, Ommi, Transaction};
 pub use key::IntoKey;
 pub use model::{Model, Models};
+#[doc(hidden)]
+pub use model::{NewRowColumn, check_new_row, field};
 pub use new_row::{NewRow, RowWriter, Slot};
+pub use pending::Pending;

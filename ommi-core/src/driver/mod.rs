@@ -49,6 +49,7 @@ pub use answer::Answer;
 pub use capabilities::{Capabilities, DatePrecision};
 pub use context::Context;
 pub use explain::Explanation;
+pub(crate) use row::Collect;
 pub use row::{Row, RowSink, Values};
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};

@@ -117,7 +117,8 @@ impl ModelBuilder {
             references: Vec::new(),
             problem: None,
             all: empty.clone(),
-            without_generated: empty,
+            without_generated: empty.clone(),
+            generated: empty,
         };
         ModelBuilder { schema, error: None }
     }
@@ -180,8 +181,10 @@ impl ModelBuilder {
         schema.problem = self.error;
         let count = schema.columns.len() as u16;
         schema.all = (0..count).collect();
-        let generated = schema.generated_column();
-        schema.without_generated = (0..count).filter(|&index| Some(index) != generated).collect();
+        let is_generated = |index: u16| schema.column(index).is_some_and(|c| c.auto == Some(Auto::Increment));
+        let (generated, others): (Vec<u16>, Vec<u16>) = (0..count).partition(|&index| is_generated(index));
+        schema.generated = generated.into();
+        schema.without_generated = others.into();
         self.schema
     }
 

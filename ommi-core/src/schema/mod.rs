@@ -47,6 +47,8 @@ pub struct ModelSchema {
     all: Arc<[u16]>,
     /// Every column but a key that the database generates.
     without_generated: Arc<[u16]>,
+    /// The key that the database generates, alone in a list.
+    generated: Arc<[u16]>,
 }
 
 /// A column.
@@ -134,10 +136,14 @@ impl ModelSchema {
         &self.without_generated
     }
 
+    /// The column that the database generates for new rows that do not name it, alone in a list; or an empty one.
+    pub fn generated_columns(&self) -> &Arc<[u16]> {
+        &self.generated
+    }
+
     /// The column that the database generates for new rows that do not name it.
     pub fn generated_column(&self) -> Option<u16> {
-        let at = self.columns.iter().position(|c| c.auto == Some(Auto::Increment))?;
-        u16::try_from(at).ok()
+        self.generated.first().copied()
     }
 
     /// Whether this set of columns, in any order, is the key or a unique set.

@@ -115,8 +115,8 @@ impl IntoField<Option<String>> for &str {
     }
 }
 
-impl IntoField<String> for &String {
-    fn into_field(self) -> String {
+impl<T: FieldType + Clone> IntoField<T> for &T {
+    fn into_field(self) -> T {
         self.clone()
     }
 }

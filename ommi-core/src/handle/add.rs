@@ -1,0 +1,191 @@
+//! Adding rows.
+
+use super::{At, traced};
+use crate::ast::Insert;
+use crate::driver::{Collect, Context, Executor, Row};
+use crate::error::{DBError, DBResult, ErrorKind};
+use crate::model::Model;
+use crate::new_row::{NewRow, RowWriter};
+use crate::pending::Options;
+use crate::schema::SchemaRef;
+use crate::value::Value;
+
+pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBResult<N::Model> {
+    let schema = N::Model::schema();
+    schema.usable()?;
+    let mut insert = one_row(&schema, row)?;
+    let context = at.context(options);
+    let work = async {
+        let mut added = Vec::with_capacity(1);
+        run(at.executor, &mut insert, &mut added, &context).await?;
+        added.pop().ok_or_else(too_few_keys)
+    };
+    traced("add", &schema.name, work, |_| 1).await
+}
+
+/// The insert of one row, which gives back the key if the database is to generate it.
+pub(super) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert> {
+    let mut batch = Batch::new(schema.clone(), 1);
+    row_into(&mut batch, schema, row)?;
+    let mut inserts = batch.into_inserts(1);
+    inserts.next().ok_or_else(|| DBError::query("a row without columns"))
+}
+
+pub(super) async fn add_all<N: NewRow>(
+    at: At<'_>,
+    rows: impl IntoIterator<Item = N> + Send,
+    options: Options,
+) -> DBResult<Vec<N::Model>> {
+    let schema = N::Model::schema();
+    schema.usable()?;
+    let batches = batches(&schema, rows)?;
+    let total = batches.iter().map(|batch| batch.rows).sum();
+    let context = at.context(options);
+    let work = async {
+        let capabilities = at.driver.capabilities();
+        let mut inserts: Vec<Insert> = batches
+            .into_iter()
+            .flat_map(|batch| {
+                let size = capabilities.rows_per_insert(batch.width());
+                batch.into_inserts(size)
+            })
+            .collect();
+        let mut added = Vec::with_capacity(total);
+        if inserts.len() <= 1 || at.in_transaction {
+            for insert in &mut inserts {
+                run(at.executor, insert, &mut added, &context).await?;
+            }
+            return Ok(added);
+        }
+        let transaction = at.driver.begin(&context).await?;
+        for mut insert in inserts {
+            run(&*transaction, &mut insert, &mut added, &context).await?;
+        }
+        transaction.commit().await?;
+        Ok(added)
+    };
+    traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await
+}
+
+/// Rows that give the same columns: all of them, or all but a key that the database generates.
+struct Batch {
+    schema: SchemaRef,
+    generated: bool,
+    values: Vec<Value<'static>>,
+    rows: usize,
+}
+
+impl Batch {
+    fn new(schema: SchemaRef, rows: usize) -> Batch {
+        let values = Vec::with_capacity(rows * schema.columns.len());
+        Batch { schema, generated: false, values, rows: 0 }
+    }
+
+    fn columns(&self) -> &std::sync::Arc<[u16]> {
+        if self.generated { self.schema.columns_without_generated() } else { self.schema.all_columns() }
+    }
+
+    fn width(&self) -> usize {
+        self.columns().len()
+    }
+
+    fn into_inserts(self, size: usize) -> impl Iterator<Item = Insert> {
+        let columns = self.columns().clone();
+        let Batch { schema, generated, mut values, mut rows } = self;
+        std::iter::from_fn(move || {
+            if rows == 0 {
+                return None;
+            }
+            let now = rows.min(size);
+            rows -= now;
+            let rest = if rows == 0 { Vec::new() } else { values.split_off(now * columns.len()) };
+            let mut insert =
+                Insert::new(schema.clone(), columns.clone(), std::mem::replace(&mut values, rest), now);
+            if generated {
+                insert.returning = schema.generated_columns().clone();
+            }
+            Some(insert)
+        })
+    }
+}
+
+fn batches<N: NewRow>(schema: &SchemaRef, rows: impl IntoIterator<Item = N>) -> DBResult<Vec<Batch>> {
+    let rows = rows.into_iter();
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut current = Batch::new(schema.clone(), rows.size_hint().0);
+    for row in rows {
+        if let Some(other) = row_into(&mut current, schema, row)? {
+            batches.push(std::mem::replace(&mut current, other));
+        }
+    }
+    if current.rows > 0 {
+        batches.push(current);
+    }
+    Ok(batches)
+}
+
+/// Adds a row to a batch. Gives a batch of its own where its columns are others.
+fn row_into<N: NewRow>(batch: &mut Batch, schema: &SchemaRef, row: N) -> DBResult<Option<Batch>> {
+    let start = batch.values.len();
+    let mut writer = RowWriter::new(schema, &mut batch.values);
+    row.write(&mut writer);
+    let generated = writer.finish()?;
+    if batch.rows == 0 {
+        batch.generated = generated;
+    }
+    if batch.generated == generated {
+        batch.rows += 1;
+        return Ok(None);
+    }
+    let values = batch.values.split_off(start);
+    Ok(Some(Batch { schema: schema.clone(), generated, values, rows: 1 }))
+}
+
+/// Runs one insert, and makes of its values and the generated keys the rows that are now stored.
+async fn run<M: Model>(
+    executor: &dyn Executor,
+    insert: &mut Insert,
+    added: &mut Vec<M>,
+    context: &Context,
+) -> DBResult<()> {
+    let mut keys = Collect::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
+    executor.insert(insert, &mut keys, context).await?;
+    let generated = insert.returning.first().copied().map(usize::from);
+    if generated.is_some() && keys.rows.len() != insert.rows {
+        return Err(too_few_keys());
+    }
+    let width = insert.columns.len();
+    let mut keys = keys.rows.into_iter();
+    let mut rest = insert.values.as_mut_slice();
+    for _ in 0..insert.rows {
+        let (values, after) = rest.split_at_mut_checked(width).ok_or_else(too_few_keys)?;
+        rest = after;
+        let mut row = Stored { values, generated: generated.zip(keys.next()) };
+        added.push(M::decode(&mut row)?);
+    }
+    Ok(())
+}
+
+fn too_few_keys() -> DBError {
+    DBError::new(ErrorKind::Database).with_detail("the driver did not give a key for each new row")
+}
+
+/// A row as it is now stored: the values that were sent, with the generated key in its place among them.
+struct Stored<'r> {
+    values: &'r mut [Value<'static>],
+    generated: Option<(usize, Value<'static>)>,
+}
+
+impl Row for Stored<'_> {
+    fn value(&mut self, index: usize) -> DBResult<Value<'_>> {
+        let sent = match &mut self.generated {
+            Some((place, key)) if *place == index => return Ok(std::mem::take(key)),
+            Some((place, _)) if *place < index => index - 1,
+            _ => index,
+        };
+        match self.values.get_mut(sent) {
+            Some(value) => Ok(std::mem::take(value)),
+            None => Err(DBError::query(format!("a row has no value number {index}"))),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What runs queries: a database, or a transaction on it.
+//!
+//! [`Handle`] is the one trait for both, so that `async fn f(db: &impl Handle)` works with each.
+
+mod add;
+mod guarded;
+mod ommi;
+mod trace;
+mod transaction;
+mod upsert;
+mod write;
+
+use crate::driver::{Context, Driver, Executor};
+use crate::error::DBResult;
+use crate::key::IntoKey;
+use crate::model::Model;
+use crate::new_row::NewRow;
+use crate::pending::{Operation, Options, Pending};
+use crate::query::{Find, IntoPredicate};
+
+pub use ommi::Ommi;
+pub use transaction::Transaction;
+pub(crate) use trace::traced;
+pub use upsert::{Upsert, UpsertOn};
+pub(crate) use write::key_is;
+
+/// Where statements run: cheap to copy, and the same type for a database and a transaction.
+#[derive(Clone, Copy)]
+pub struct At<'h> {
+    pub(crate) executor: &'h dyn Executor,
+    pub(crate) driver: &'h dyn Driver,
+    pub(crate) in_transaction: bool,
+}
+
+impl At<'_> {
+    pub(crate) fn context(self, options: Options) -> Context {
+        Context::new().with_timeout(options.timeout)
+    }
+}
+
+/// A database or a transaction: what `find`, `add` and the other verbs are called on.
+///
+/// ```ignore
+/// async fn greet(db: &impl Handle, id: i64) -> DBResult<String> {
+///     Ok(format!("Hello, {}", db.get::<User>(id).await?.name))
+/// }
+/// ```
+pub trait Handle: Send + Sync {
+    /// Where statements run.
+    #[doc(hidden)]
+    fn at(&self) -> At<'_>;
+
+    /// The rows that meet a condition. Nothing is sent until a verb of [`Find`] is awaited.
+    fn find<M: Model>(&self, predicate: impl IntoPredicate<M>) -> Find<'_, M> {
+        Find::new(self.at(), predicate.into_predicate())
+    }
+
+    /// All rows of a model. This is also how an update or delete of the whole table is said.
+    fn find_all<M: Model>(&self) -> Find<'_, M> {
+        Find::whole(self.at())
+    }
+
+    /// The row with this key, or `NotFound`. A composite key is given as a tuple.
+    fn get<M: Model>(
+        &self,
+        key: impl IntoKey<M::Key>,
+    ) -> Pending<impl Operation<Output = DBResult<M>, Future: Send> + Send> {
+        Find::by_key(self.at(), key).one()
+    }
+
+    /// Adds one row and gives it back with its key, defaults and optional columns filled in.
+    fn add<N: NewRow>(&self, row: N) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send> {
+        let at = self.at();
+        Pending::new(move |options| add::add(at, row, options))
+    }
+
+    /// Adds many rows, all or none, and gives them back in their order. They go in as few statements as the store's limits allow.
+    fn add_all<N, I>(&self, rows: I) -> Pending<impl Operation<Output = DBResult<Vec<N::Model>>, Future: Send> + Send>
+    where
+        N: NewRow,
+        I: IntoIterator<Item = N> + Send,
+    {
+        let at = self.at();
+        Pending::new(move |options| add::add_all(at, rows, options))
+    }
+
+    /// Adds a row, or does something about the one that is there already: `db.upsert(row).on(User::email).update(..)`.
+    fn upsert<N: NewRow>(&self, row: N) -> Upsert<'_, N> {
+        Upsert::new(self.at(), row)
+    }
+
+    /// Writes every column of a row to the row with its key; `NotFound` when that has gone.
+    fn save<M: Model>(&self, row: &mut M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = self.at();
+        let row = &*row;
+        Pending::new(move |options| write::save(at, row, options))
+    }
+
+    /// Deletes the row with this row's key; `NotFound` when it has gone.
+    fn delete<M: Model>(&self, row: &M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = self.at();
+        Pending::new(move |options| write::delete(at, row, options))
+    }
+}
+
+impl<H: Handle + ?Sized> Handle for &H {
+    fn at(&self) -> At<'_> {
+        H::at(self)
+    }
+}
+
+impl<H: Handle + ?Sized> Handle for &mut H {
+    fn at(&self) -> At<'_> {
+        H::at(self)
+    }
+}

@@ -1,0 +1,132 @@
+//! The database.
+
+use std::fmt;
+use std::ops::AsyncFnOnce;
+use std::sync::Arc;
+
+use super::{At, Handle, Transaction};
+use crate::driver::{Context, Driver};
+use crate::error::{DBError, DBResult};
+use crate::model::Models;
+use crate::pending::{Operation, Pending};
+use crate::schema::{SchemaRef, creation_order, missing_targets};
+
+/// A database: a driver and its pool of connections.
+///
+/// Cloning is cheap and shares the pool. All verbs on rows come from [`Handle`].
+#[derive(Clone)]
+pub struct Ommi {
+    driver: Arc<dyn Driver>,
+}
+
+impl Ommi {
+    /// A database that this driver serves. Where a URL says it all, the `ommi` crate's `Ommi::connect` is shorter.
+    pub fn new(driver: impl Driver + 'static) -> Ommi {
+        Ommi { driver: Arc::new(driver) }
+    }
+
+    /// The driver, for what Ommi itself does not offer.
+    pub fn driver(&self) -> &dyn Driver {
+        &*self.driver
+    }
+
+    /// Creates the tables of these models where they are missing, with keys, references, indexes and defaults, and adds what
+    /// existing tables lack and can be given: columns that are optional in new rows, and indexes. It never drops or changes anything.
+    ///
+    /// A table that does not fit its model is a `Schema` error that names every misfit, and nothing is changed.
+    pub fn create_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
+        let mut schemas = Vec::new();
+        T::collect(&mut schemas);
+        self.create_schemas(schemas)
+    }
+
+    /// As [`create_tables`](Ommi::create_tables), for schemas that are known at run time.
+    pub fn create_schemas(
+        &self,
+        schemas: Vec<SchemaRef>,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
+        Pending::new(move |options| async move {
+            schemas.iter().try_for_each(|schema| schema.usable())?;
+            let mut problems = missing_targets(&schemas);
+            problems.extend(shared_tables(&schemas));
+            if !problems.is_empty() {
+                return Err(DBError::schema(problems));
+            }
+            let order = creation_order(&schemas);
+            self.driver.schema().create(&order, &Context::new().with_timeout(options.timeout)).await
+        })
+    }
+
+    /// Drops the tables of these models where they exist, **with everything in them**.
+    pub fn drop_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
+        let mut schemas = Vec::new();
+        T::collect(&mut schemas);
+        Pending::new(move |options| async move {
+            let order = creation_order(&schemas);
+            self.driver.schema().drop(&order, &Context::new().with_timeout(options.timeout)).await
+        })
+    }
+
+    /// Begins a transaction. It is rolled back when it is dropped without [`commit`](Transaction::commit).
+    pub fn begin(&self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
+        Pending::new(move |options| async move {
+            let context = Context::new().with_timeout(options.timeout);
+            Ok(Transaction::new(&*self.driver, self.driver.begin(&context).await?))
+        })
+    }
+
+    /// Runs a closure in a transaction: commits on `Ok`, rolls back on `Err` or when the future is dropped.
+    ///
+    /// # Errors
+    /// The closure's own error, or what beginning and committing give, through `From`.
+    pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
+        E: From<DBError>,
+    {
+        let mut transaction = self.begin().await?;
+        match work(&mut transaction).await {
+            Ok(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The closure's error says more than a rollback that failed, which undoes everything too.
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::warn!(target: "ommi", error = %rollback, "a rollback failed");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends every connection once the work under way is done. Whoever uses the database afterwards gets a `Connection` error.
+    pub async fn close(&self) {
+        self.driver.close().await;
+    }
+}
+
+/// Two models that share a table would each find the other's columns missing.
+fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (i, schema) in schemas.iter().enumerate() {
+        if let Some(other) =
+            schemas.iter().take(i).find(|o| *o != schema && o.table.eq_ignore_ascii_case(&schema.table))
+        {
+            problems.push(format!("{} and {} both have the table `{}`", other.name, schema.name, schema.table));
+        }
+    }
+    problems
+}
+
+impl Handle for Ommi {
+    fn at(&self) -> At<'_> {
+        At { executor: &*self.driver, driver: &*self.driver, in_transaction: false }
+    }
+}
+
+impl fmt::Debug for Ommi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ommi").field("driver", &self.driver.capabilities().driver).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! Adding a row, or dealing with the one that is there already.
+
+use std::fmt;
+
+use super::{At, add, traced};
+use crate::ast::{Assignment, Insert, OnConflict};
+use crate::driver::Collect;
+use crate::error::{DBError, DBResult};
+use crate::model::Model;
+use crate::new_row::NewRow;
+use crate::pending::{Operation, Options, Pending};
+use crate::query::{IntoAssignments, IntoColumns};
+use crate::value::InvalidValue;
+
+/// An upsert that does not yet say by which columns a row is there already.
+#[must_use = "an upsert does nothing until it says on which columns, and is awaited"]
+pub struct Upsert<'h, N> {
+    at: At<'h>,
+    row: N,
+}
+
+/// An upsert that does not yet say what happens to the row that is there already.
+#[must_use = "an upsert does nothing until it says what to do, and is awaited"]
+pub struct UpsertOn<'h, N> {
+    at: At<'h>,
+    row: N,
+    target: Vec<u16>,
+}
+
+impl<'h, N: NewRow> Upsert<'h, N> {
+    pub(super) fn new(at: At<'h>, row: N) -> Upsert<'h, N> {
+        Upsert { at, row }
+    }
+
+    /// The key, or a unique column or tuple of columns: a row with the same values there is the one meant. NULL is never the same as
+    /// anything. A conflict on other columns is a `Constraint` error.
+    pub fn on(self, columns: impl IntoColumns<N::Model>) -> UpsertOn<'h, N> {
+        UpsertOn { at: self.at, row: self.row, target: columns.into_columns() }
+    }
+}
+
+impl<'h, N: NewRow> UpsertOn<'h, N> {
+    /// Changes the row that is there already. Gives the row as it is stored afterwards, whether new or changed.
+    pub fn update(
+        self,
+        changes: impl IntoAssignments<N::Model>,
+    ) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send>
+    {
+        let mut assignments = Vec::new();
+        let collected = changes.collect(&mut assignments);
+        Pending::new(move |options| self.run_update(collected, assignments, options))
+    }
+
+    /// Leaves the row that is there already as it is. Gives the new row, or `None` when there was one.
+    pub fn ignore(self) -> Pending<impl Operation<Output = DBResult<Option<N::Model>>, Future: Send> + Send> {
+        Pending::new(move |options| self.run(Vec::new(), options))
+    }
+
+    async fn run_update(
+        self,
+        collected: Result<(), InvalidValue>,
+        assignments: Vec<Assignment>,
+        options: Options,
+    ) -> DBResult<N::Model> {
+        let schema = N::Model::schema();
+        collected.map_err(|invalid| {
+            DBError::invalid_value(Some(&schema.name), None).with_detail(invalid.to_string()).with_source(invalid)
+        })?;
+        if assignments.is_empty() {
+            return Err(DBError::query(format!(
+                "an upsert of {} that changes nothing; `ignore` leaves the row as it is",
+                schema.name
+            )));
+        }
+        self.run(assignments, options).await?.ok_or_else(|| DBError::not_found(schema.name.clone()))
+    }
+
+    async fn run(self, assignments: Vec<Assignment>, options: Options) -> DBResult<Option<N::Model>> {
+        let schema = N::Model::schema();
+        schema.usable()?;
+        let mut insert: Insert = add::one_row(&schema, self.row)?;
+        insert.on_conflict = Some(OnConflict::new(self.target, assignments));
+        insert.returning = schema.all_columns().clone();
+        let context = self.at.context(options);
+        let work = async {
+            let mut rows = Collect::new(N::Model::decode);
+            self.at.executor.insert(&mut insert, &mut rows, &context).await?;
+            Ok(rows.rows.pop())
+        };
+        traced("upsert", &schema.name, work, |row| u64::from(row.is_some())).await
+    }
+}
+
+impl<N> fmt::Debug for Upsert<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Upsert")
+    }
+}
+
+impl<N> fmt::Debug for UpsertOn<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpsertOn").field("target", &self.target).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! Writing and deleting one row by its key.
+
+use super::{At, traced};
+use crate::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Output, Select, Update};
+use crate::driver::{Collect, Row};
+use crate::error::{DBError, DBResult};
+use crate::model::Model;
+use crate::new_row::RowWriter;
+use crate::pending::Options;
+use crate::schema::SchemaRef;
+use crate::value::Value;
+
+/// The row with these values in the key's columns, given in the key's order.
+pub(crate) fn key_is(schema: &SchemaRef, values: impl IntoIterator<Item = Value<'static>>) -> Condition {
+    schema.key.iter().zip(values).fold(Condition::True, |all, (&column, value)| {
+        all.and(Condition::compare(CompareOp::Eq, Expr::Column(column), Expr::Value(value)))
+    })
+}
+
+fn encode<M: Model>(schema: &SchemaRef, row: &M) -> DBResult<Vec<Value<'static>>> {
+    let mut values = Vec::with_capacity(schema.columns.len());
+    let mut writer = RowWriter::new(schema, &mut values);
+    row.encode(&mut writer);
+    writer.finish()?;
+    Ok(values)
+}
+
+fn own_key(schema: &SchemaRef, values: &mut [Value<'static>]) -> Condition {
+    let key = schema.key.iter().filter_map(|&column| values.get_mut(usize::from(column)).map(std::mem::take));
+    key_is(schema, key.collect::<Vec<_>>())
+}
+
+pub(super) async fn save<M: Model>(at: At<'_>, row: &M, options: Options) -> DBResult<()> {
+    let schema = M::schema();
+    schema.usable()?;
+    let mut values = encode(&schema, row)?;
+    let filter = own_key(&schema, &mut values);
+    let assignments: Vec<Assignment> = (0u16..)
+        .zip(values)
+        .filter(|(column, _)| !schema.key.contains(column))
+        .map(|(column, value)| Assignment::new(column, Change::Set(Expr::Value(value))))
+        .collect();
+    let context = at.context(options);
+    let work = async {
+        let found = if assignments.is_empty() {
+            // All columns are the key's: there is nothing to write, but still a row that may have gone.
+            let select = Select { output: Output::Exists, filter, ..Select::new(schema.clone()) };
+            let mut exists = Collect::new(|row: &mut dyn Row| Ok(row.value(0)? == Value::Bool(true)));
+            at.executor.fetch(&select, &mut exists, &context).await?;
+            exists.rows.contains(&true)
+        } else {
+            let update = Update::new(schema.clone(), assignments, filter);
+            at.executor.update(&update, &context).await? > 0
+        };
+        if found { Ok(()) } else { Err(DBError::not_found(schema.name.clone())) }
+    };
+    traced("save", &schema.name, work, |()| 1).await
+}
+
+pub(super) async fn delete<M: Model>(at: At<'_>, row: &M, options: Options) -> DBResult<()> {
+    let schema = M::schema();
+    schema.usable()?;
+    let mut values = encode(&schema, row)?;
+    let delete = Delete::new(schema.clone(), own_key(&schema, &mut values));
+    let context = at.context(options);
+    let work = async {
+        match at.executor.delete(&delete, &context).await? {
+            0 => Err(DBError::not_found(schema.name.clone())),
+            _ => Ok(()),
+        }
+    };
+    traced("delete", &schema.name, work, |()| 1).await
+}

@@ -1,0 +1,329 @@
+//! A query that is being put together, and the verbs that run it.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
+use crate::ast::{Assignment, Condition, Delete, Expr, Output, Select, Sort, Statement, Update};
+use crate::driver::{Collect, Context, Explanation, Row};
+use crate::error::{DBError, DBResult, ErrorKind};
+use crate::handle::{At, key_is, traced};
+use crate::key::IntoKey;
+use crate::model::Model;
+use crate::pending::{Operation, Options, Pending};
+use crate::value::{InvalidValue, Value};
+
+/// The rows of `M` that meet a condition: refine it, then run it with a verb.
+///
+/// Building sends nothing. The value may be cloned and run many times; a verb never changes it.
+///
+/// `Debug` prints the query without its values.
+#[must_use = "a query does nothing until one of its verbs is awaited"]
+pub struct Find<'h, M> {
+    at: At<'h>,
+    select: Select,
+    /// Whether every row was asked for by name, which an update or delete of every row needs.
+    whole: bool,
+    invalid: Option<Box<InvalidValue>>,
+    batch: usize,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<'h, M: Model> Find<'h, M> {
+    pub(crate) fn new(at: At<'h>, predicate: Predicate<M>) -> Find<'h, M> {
+        let mut select = Select::new(M::schema());
+        select.filter = predicate.condition;
+        Find {
+            at,
+            select,
+            whole: false,
+            invalid: predicate.invalid,
+            batch: Context::DEFAULT_BATCH,
+            model: PhantomData,
+        }
+    }
+
+    pub(crate) fn whole(at: At<'h>) -> Find<'h, M> {
+        Find { whole: true, ..Find::new(at, Predicate::new(Condition::True)) }
+    }
+
+    pub(crate) fn by_key(at: At<'h>, key: impl IntoKey<M::Key>) -> Find<'h, M> {
+        let mut values = Vec::with_capacity(1);
+        let written = key.write(&mut values).and_then(|()| values.iter().try_for_each(Value::check));
+        Find::new(at, Predicate::of(written.map(|()| key_is(&M::schema(), values))))
+    }
+
+    /// Narrows the query: the rows that meet this condition too. `None` asks for nothing.
+    pub fn filter(mut self, predicate: impl IntoPredicate<M>) -> Find<'h, M> {
+        let predicate = predicate.into_predicate();
+        self.select.filter = self.select.filter.and(predicate.condition);
+        self.invalid = self.invalid.or(predicate.invalid);
+        self
+    }
+
+    /// Orders the rows; a second call adds terms that decide between rows that are equal so far. NULL comes first in ascending and last in
+    /// descending order unless a term says otherwise.
+    pub fn sort(mut self, sorts: impl IntoSorts<M>) -> Find<'h, M> {
+        sorts.collect(&mut self.select.sort);
+        self
+    }
+
+    /// At most so many rows. Rows that the sort leaves equal are told apart by the key, so that pages neither repeat nor skip rows.
+    pub fn limit(mut self, rows: u64) -> Find<'h, M> {
+        self.select.limit = Some(rows);
+        self
+    }
+
+    /// Leaves out so many rows first.
+    pub fn offset(mut self, rows: u64) -> Find<'h, M> {
+        self.select.offset = Some(rows);
+        self
+    }
+
+    /// The page of this number, counted from 0, of pages of `size` rows.
+    pub fn page(self, number: u64, size: u64) -> Find<'h, M> {
+        self.offset(number.saturating_mul(size)).limit(size)
+    }
+
+    /// How many rows a stream decodes at a time; 256 unless said otherwise, and at least 1.
+    pub fn batch(mut self, rows: usize) -> Find<'h, M> {
+        self.batch = rows.max(1);
+        self
+    }
+
+    // ---- reading ------------------------------------------------------------------
+
+    /// The rows.
+    pub fn all(self) -> Pending<impl Operation<Output = DBResult<Vec<M>>, Future: Send> + Send> {
+        Pending::new(move |options| self.run_all(options))
+    }
+
+    /// The row, or `NotFound` when there is none; the first in order when there are several.
+    pub fn one(self) -> Pending<impl Operation<Output = DBResult<M>, Future: Send> + Send> {
+        Pending::new(move |options| async move {
+            self.run_first(options).await?.ok_or_else(|| DBError::not_found(M::schema().name.clone()))
+        })
+    }
+
+    /// The first row in order, or `None` when there is none.
+    pub fn first(self) -> Pending<impl Operation<Output = DBResult<Option<M>>, Future: Send> + Send> {
+        Pending::new(move |options| self.run_first(options))
+    }
+
+    /// The number of rows, `limit` and `offset` observed.
+    pub fn count(self) -> Pending<impl Operation<Output = DBResult<u64>, Future: Send> + Send> {
+        Pending::new(move |options| self.run_count(options))
+    }
+
+    /// Whether there is a row.
+    pub fn exists(self) -> Pending<impl Operation<Output = DBResult<bool>, Future: Send> + Send> {
+        Pending::new(move |options| self.run_exists(options))
+    }
+
+    /// The rows one after the other, in bounded memory. Nothing is sent until the first is asked for.
+    ///
+    /// In a transaction no other statement can run while the stream is open; one that is tried gives an error.
+    pub fn stream(self) -> Rows<'h, M> {
+        let (at, batch) = (self.at, self.batch);
+        Rows::new(at, self.readable(), batch)
+    }
+
+    /// What would be sent for [`all`](Find::all), without sending it. Values are not shown unless asked for.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain(self) -> DBResult<Explanation> {
+        let driver = self.at.driver;
+        driver.explain(&Statement::Select(self.readable()?))
+    }
+
+    // ---- writing ------------------------------------------------------------------
+
+    /// Changes every row that meets the condition, and gives their number. A table is changed as a whole only if the query began with
+    /// [`find_all`](crate::Handle::find_all).
+    pub fn update(
+        self,
+        changes: impl IntoAssignments<M>,
+    ) -> Pending<impl Operation<Output = DBResult<u64>, Future: Send> + Send> {
+        let update = self.to_update(changes);
+        let at = self.at;
+        Pending::new(move |options| async move {
+            let update = update?;
+            let context = at.context(options);
+            let work = at.executor.update(&update, &context);
+            traced("update", &update.model.name, work, |rows| *rows).await
+        })
+    }
+
+    /// Deletes every row that meets the condition, and gives their number. A table is emptied only if the query began with
+    /// [`find_all`](crate::Handle::find_all).
+    pub fn delete(self) -> Pending<impl Operation<Output = DBResult<u64>, Future: Send> + Send> {
+        let delete = self.to_delete();
+        let at = self.at;
+        Pending::new(move |options| async move {
+            let delete = delete?;
+            let context = at.context(options);
+            let work = at.executor.delete(&delete, &context);
+            traced("delete", &delete.model.name, work, |rows| *rows).await
+        })
+    }
+
+    /// What would be sent for [`update`](Find::update), without sending it.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain_update(self, changes: impl IntoAssignments<M>) -> DBResult<Explanation> {
+        let update = self.to_update(changes)?;
+        self.at.driver.explain(&Statement::Update(update))
+    }
+
+    /// What would be sent for [`delete`](Find::delete), without sending it.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain_delete(self) -> DBResult<Explanation> {
+        let delete = self.to_delete()?;
+        self.at.driver.explain(&Statement::Delete(delete))
+    }
+
+    // ---- how ----------------------------------------------------------------------
+
+    fn usable(&self) -> DBResult<()> {
+        self.select.model.usable()?;
+        match &self.invalid {
+            Some(invalid) => Err(DBError::invalid_value(Some(&self.select.model.name), None)
+                .with_detail(invalid.to_string())
+                .with_source((**invalid).clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The select as it is run: where a page is asked for, the key decides between rows that the sort leaves equal.
+    fn readable(mut self) -> DBResult<Select> {
+        self.usable()?;
+        let select = &mut self.select;
+        let paged = select.limit.is_some() || select.offset.is_some();
+        if paged && !select.is_point() {
+            let sorted = |column| select.sort.iter().any(|sort| sort.expr == Expr::Column(column));
+            let missing: Vec<u16> = select.model.key.iter().copied().filter(|&column| !sorted(column)).collect();
+            let ascending = crate::ast::Direction::Ascending;
+            select.sort.extend(missing.into_iter().map(|column| Sort::new(Expr::Column(column), ascending)));
+        }
+        Ok(self.select)
+    }
+
+    async fn run_all(self, options: Options) -> DBResult<Vec<M>> {
+        let at = self.at;
+        let select = self.readable()?;
+        let context = at.context(options);
+        let work = async {
+            let mut rows = Collect::new(M::decode);
+            at.executor.fetch(&select, &mut rows, &context).await?;
+            Ok(rows.rows)
+        };
+        traced("all", &select.model.name, work, |rows: &Vec<M>| rows.len() as u64).await
+    }
+
+    async fn run_first(mut self, options: Options) -> DBResult<Option<M>> {
+        let at = self.at;
+        // A limit would only say what the condition says already, and cost a second shape.
+        if !self.select.is_point() || self.select.limit == Some(0) || self.select.offset.is_some() {
+            self.select.limit = Some(self.select.limit.unwrap_or(1).min(1));
+        } else {
+            self.select.limit = None;
+            self.select.sort.clear();
+        }
+        let select = self.readable()?;
+        let context = at.context(options);
+        let work = async {
+            let mut rows = Collect::new(M::decode);
+            at.executor.fetch(&select, &mut rows, &context).await?;
+            Ok(rows.rows.pop())
+        };
+        traced("first", &select.model.name, work, |row| u64::from(row.is_some())).await
+    }
+
+    async fn run_count(self, options: Options) -> DBResult<u64> {
+        match self.ask(Output::Count, "count", options).await? {
+            Value::Int(rows) if rows >= 0 => Ok(rows as u64),
+            _ => Err(no_answer()),
+        }
+    }
+
+    async fn run_exists(self, options: Options) -> DBResult<bool> {
+        match self.ask(Output::Exists, "exists", options).await? {
+            Value::Bool(exists) => Ok(exists),
+            _ => Err(no_answer()),
+        }
+    }
+
+    /// Asks for one value; the order does not matter to it.
+    async fn ask(mut self, output: Output, operation: &'static str, options: Options) -> DBResult<Value<'static>> {
+        self.usable()?;
+        self.select.output = output;
+        self.select.sort.clear();
+        let (at, select) = (self.at, self.select);
+        let context = at.context(options);
+        let work = async {
+            let mut rows = Collect::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
+            at.executor.fetch(&select, &mut rows, &context).await?;
+            rows.rows.pop().ok_or_else(no_answer)
+        };
+        traced(operation, &select.model.name, work, |_| 1).await
+    }
+
+    fn to_update(&self, changes: impl IntoAssignments<M>) -> DBResult<Update> {
+        self.writable("update")?;
+        let mut assignments: Vec<Assignment> = Vec::new();
+        let model = &self.select.model;
+        changes.collect(&mut assignments).map_err(|invalid| {
+            DBError::invalid_value(Some(&model.name), None).with_detail(invalid.to_string()).with_source(invalid)
+        })?;
+        if assignments.is_empty() {
+            return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
+        }
+        Ok(Update::new(model.clone(), assignments, self.select.filter.clone()))
+    }
+
+    fn to_delete(&self) -> DBResult<Delete> {
+        self.writable("delete")?;
+        Ok(Delete::new(self.select.model.clone(), self.select.filter.clone()))
+    }
+
+    fn writable(&self, verb: &str) -> DBResult<()> {
+        self.usable()?;
+        let model = &self.select.model.name;
+        if self.select.limit.is_some() || self.select.offset.is_some() || !self.select.sort.is_empty() {
+            return Err(DBError::query(format!("`{verb}` of {model} takes no sort, limit or offset")));
+        }
+        if self.select.filter == Condition::True && !self.whole {
+            return Err(DBError::query(format!(
+                "this would {verb} every {model}, since no condition is left; say so with `find_all::<{model}>()`"
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn no_answer() -> DBError {
+    DBError::new(ErrorKind::Database).with_detail("the driver did not answer a count or existence query with one value")
+}
+
+impl<M> Clone for Find<'_, M> {
+    fn clone(&self) -> Self {
+        Find {
+            at: self.at,
+            select: self.select.clone(),
+            whole: self.whole,
+            invalid: self.invalid.clone(),
+            batch: self.batch,
+            model: PhantomData,
+        }
+    }
+}
+
+impl<M> fmt::Debug for Find<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Find").field(&self.select).finish()
+    }
+}

@@ -1,0 +1,144 @@
+//! Rows one after the other.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
+
+use futures::stream::{BoxStream, FusedStream, Stream, StreamExt};
+
+use crate::ast::Select;
+use crate::driver::{Collect, Context, RowStream};
+use crate::error::{DBError, DBResult, ErrorKind};
+use crate::handle::At;
+use crate::model::Model;
+
+/// A stream of rows in bounded memory: they are read and decoded some hundreds at a time.
+///
+/// It is a [`Stream`] of `DBResult<M>`, and [`try_next`](Rows::try_next) reads it without any other crate. Dropping it ends the read.
+/// After an error it ends.
+#[must_use = "a stream does nothing until it is read"]
+pub struct Rows<'h, M> {
+    source: Source<'h, M>,
+    ready: std::vec::IntoIter<M>,
+}
+
+enum Source<'h, M> {
+    Waiting(Box<Start<'h>>),
+    Running(BoxStream<'h, DBResult<Vec<M>>>),
+    Ended,
+}
+
+struct Start<'h> {
+    at: At<'h>,
+    select: DBResult<Select>,
+    batch: usize,
+    timeout: Option<Duration>,
+}
+
+impl<'h, M: Model> Rows<'h, M> {
+    pub(super) fn new(at: At<'h>, select: DBResult<Select>, batch: usize) -> Rows<'h, M> {
+        let start = Start { at, select, batch, timeout: None };
+        Rows { source: Source::Waiting(Box::new(start)), ready: Vec::new().into_iter() }
+    }
+
+    /// Ends the whole read after this time, counted from the first row asked for, with a `Timeout` error.
+    pub fn timeout(mut self, timeout: Duration) -> Rows<'h, M> {
+        if let Source::Waiting(start) = &mut self.source {
+            start.timeout = Some(timeout);
+        }
+        self
+    }
+
+    /// The next row, or `None` at the end.
+    ///
+    /// # Errors
+    /// What the database reports; the stream has ended then.
+    pub async fn try_next(&mut self) -> DBResult<Option<M>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await.transpose()
+    }
+}
+
+/// Where the stream of pieces stands between two of them.
+enum State<'h> {
+    Closed(Box<Start<'h>>),
+    Open(Box<dyn RowStream + 'h>),
+    Ended,
+}
+
+fn pieces<'h, M: Model>(start: Box<Start<'h>>) -> BoxStream<'h, DBResult<Vec<M>>> {
+    futures::stream::unfold(State::Closed(start), |state| async {
+        let mut rows = match state {
+            State::Closed(start) => {
+                let Start { at, select, batch, timeout } = *start;
+                let context = Context { batch, ..Context::new().with_timeout(timeout) };
+                let opened = match select {
+                    Ok(select) => at.executor.stream(select, Box::new(Collect::new(M::decode)), context).await,
+                    Err(error) => Err(error),
+                };
+                match opened {
+                    Ok(rows) => rows,
+                    Err(error) => return Some((Err(error), State::Ended)),
+                }
+            }
+            State::Open(rows) => rows,
+            State::Ended => return None,
+        };
+        match rows.next().await {
+            Ok(Some(piece)) => match piece.into_any().downcast::<Collect<M>>() {
+                Ok(piece) => Some((Ok(piece.rows), State::Open(rows))),
+                Err(_) => Some((Err(foreign_sink()), State::Ended)),
+            },
+            Ok(None) => None,
+            Err(error) => Some((Err(error), State::Ended)),
+        }
+    })
+    .boxed()
+}
+
+fn foreign_sink() -> DBError {
+    DBError::new(ErrorKind::Database).with_detail("the driver gave a sink that is no fork of the one it was given")
+}
+
+impl<M> Unpin for Rows<'_, M> {}
+
+impl<M: Model> Stream for Rows<'_, M> {
+    type Item = DBResult<M>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Option<DBResult<M>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(row) = this.ready.next() {
+                return Poll::Ready(Some(Ok(row)));
+            }
+            match &mut this.source {
+                Source::Waiting(_) => {
+                    if let Source::Waiting(start) = std::mem::replace(&mut this.source, Source::Ended) {
+                        this.source = Source::Running(pieces(start));
+                    }
+                }
+                Source::Running(pieces) => match ready!(pieces.as_mut().poll_next(context)) {
+                    Some(Ok(piece)) => this.ready = piece.into_iter(),
+                    Some(Err(error)) => {
+                        this.source = Source::Ended;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    None => this.source = Source::Ended,
+                },
+                Source::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<M: Model> FusedStream for Rows<'_, M> {
+    fn is_terminated(&self) -> bool {
+        matches!(self.source, Source::Ended) && self.ready.as_slice().is_empty()
+    }
+}
+
+impl<M> fmt::Debug for Rows<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Rows")
+    }
+}
