@@ -46,7 +46,7 @@ where
 
 /// An operation on the database that runs when it is awaited.
 ///
-/// ```ignore
+/// ```text
 /// let user = db.get::<User>(7).await?;
 /// let user = db.get::<User>(7).optional().await?;
 /// let user = db.get::<User>(7).timeout(Duration::from_millis(50)).or_use(guest).await;
@@ -164,5 +164,77 @@ impl<O: Operation> FusedFuture for Pending<O> {
 impl<O: Operation> fmt::Debug for Pending<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pending")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::ErrorKind;
+
+    fn fails(kind: ErrorKind) -> Pending<impl Operation<Output = DBResult<u32>, Future: Send> + Send> {
+        Pending::new(move |_| async move { Err(DBError::new(kind)) })
+    }
+
+    #[tokio::test]
+    async fn nothing_runs_until_it_is_awaited() {
+        let runs = AtomicU32::new(0);
+        let operation = Pending::new(|_| async {
+            runs.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, DBError>(7)
+        });
+        assert_eq!(runs.load(Ordering::Relaxed), 0);
+        assert_eq!(operation.or_use(0).await, 7);
+        assert_eq!(runs.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn the_verbs_work_before_the_await_and_after_it() {
+        #[derive(Debug)]
+        struct Own(DBError);
+        impl From<DBError> for Own {
+            fn from(error: DBError) -> Own {
+                Own(error)
+            }
+        }
+        assert_eq!(fails(ErrorKind::Connection).or_use(3).await, 3);
+        assert_eq!(fails(ErrorKind::Connection).await.or_use(3), 3);
+        assert_eq!(fails(ErrorKind::Conflict).or_use_with(|error| u32::from(error.is_retryable())).await, 1);
+        let missing = || DBError::not_found("User").kind().clone();
+        assert_eq!(fails(missing()).optional().await.unwrap(), None);
+        assert_eq!(fails(missing()).await.optional().unwrap(), None);
+        assert!(fails(ErrorKind::Connection).optional().await.is_err());
+        let Own(error) = fails(ErrorKind::Connection).or_raise::<Own>().await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Connection));
+    }
+
+    #[tokio::test]
+    async fn a_limit_reaches_the_operation_through_every_verb() {
+        let limit = || Pending::new(|options: Options| async move { Ok::<_, DBError>(options.timeout) });
+        let second = Some(Duration::from_secs(1));
+        let minute = Duration::from_secs(60);
+        assert_eq!(limit().await.unwrap(), None);
+        assert_eq!(limit().timeout(Duration::from_secs(1)).await.unwrap(), second);
+        assert_eq!(limit().or_use(None).timeout(Duration::from_secs(1)).await, second);
+        assert_eq!(limit().timeout(Duration::from_secs(1)).optional().timeout(minute).await.unwrap(), Some(second));
+    }
+
+    #[tokio::test]
+    async fn polling_after_the_end_waits_forever_instead_of_panicking() {
+        let mut operation = std::pin::pin!(Pending::new(|_| async { 1 }));
+        assert!(!operation.is_terminated());
+        assert_eq!(operation.as_mut().await, 1);
+        assert!(operation.is_terminated());
+        assert!(futures::poll!(operation.as_mut()).is_pending());
+    }
+
+    #[test]
+    fn an_operation_is_send_and_can_be_named_when_boxed() {
+        fn send<T: Send>(value: T) -> T {
+            value
+        }
+        let _named: BoxFuture<'static, DBResult<Option<u32>>> = send(fails(ErrorKind::Connection).optional()).boxed();
     }
 }

@@ -1,1 +1,74 @@
-//! x
+//! The derive macros of Ommi. Applications use them through the `ommi` crate, which documents them with examples.
+//!
+//! `#[derive(Model)]` goes three ways, one module each: [`parse`] turns the tokens into a plain description,
+//! [`check`] resolves names and refuses what cannot be a model, [`emit`] writes the code. All mistakes that one
+//! pass meets are reported together, each at the word that is wrong.
+
+mod check;
+mod emit;
+mod errors;
+mod field_type;
+mod input;
+mod naming;
+mod new_row;
+mod parse;
+mod suggest;
+mod types;
+
+use proc_macro::TokenStream;
+
+/// Makes a struct with named fields a model: one table, one column per field.
+///
+/// Next to the implementation of `Model` it generates typed columns as associated constants (`User::name`) and the
+/// draft of a new row (`UserDraft`), which `new!` builds. Both take the visibility of the fields.
+///
+/// # On the struct
+///
+/// - `table = "users"`: the stored name; without it the plural of the struct's name in snake case
+/// - `columns = UserColumns`: puts the columns on a type of that name, where they would clash with functions of the model
+/// - `unique(a, b)`, `index(a, b)`: sets of fields; may be repeated
+/// - `references((a, b) = (Other::x, Other::y))`: a reference of several columns, with the options of a single one after
+///   it; may be repeated
+/// - `crate = "path"`: where the `ommi` crate is, if not at `::ommi`
+///
+/// # On a field
+///
+/// - `key`: the key, or a part of it; without any, the field named `id` is the key
+/// - `auto`: new rows get their key by themselves: integers count in the database, UUIDs are made by the client
+///   (`auto = "uuid_v7"`, or `"uuid_v4"`)
+/// - `column = "stored"`: the stored name
+/// - `unique`, `index`
+/// - `default`, `default = 0`: the value of a new row that names none
+/// - `references = Team::id`: the column holds a value of another model's key or unique column. With
+///   `on_delete = "cascade"`, `"restrict"`, `"set null"`, `"set default"` or `"no action"`, and `on_update` alike;
+///   `constraint = false` keeps the database from enforcing it
+/// - `skip`: no column; rows that are read get the type's `Default`
+#[proc_macro_derive(Model, attributes(ommi))]
+pub fn derive_model(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    let mut errors = errors::Errors::default();
+    let code = parse::model(input, &mut errors).map(|input| {
+        let model = check::model(input, &mut errors);
+        if errors.is_empty() { emit::model(&model) } else { emit::shell(&model) }
+    });
+    let mut tokens = errors.into_tokens();
+    tokens.extend(code);
+    tokens.into()
+}
+
+/// Makes a newtype a column: `struct Email(String);` is stored as its `String` is.
+///
+/// A newtype of `String` is a text column, one of a number is a numeric column. `#[ommi(crate = "path")]` says where
+/// the `ommi` crate is.
+#[proc_macro_derive(FieldType, attributes(ommi))]
+pub fn derive_field_type(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    field_type::expand(input).into()
+}
+
+/// What `ommi::new!` expands to, given the facade's path and the literal: `path; User { name: "Ann" }`.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __new(input: TokenStream) -> TokenStream {
+    new_row::expand(input.into()).into()
+}

@@ -1,1 +1,43 @@
-fn main() {}
+//! Commands for working on Ommi: `cargo xtask test` runs every test.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode, Stdio};
+
+const USAGE: &str = "\
+cargo xtask test [ARGUMENT ..]   runs every test; arguments go to `cargo test`
+";
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    match arguments.next().as_deref().and_then(|command| command.to_str()) {
+        Some("test") => test(arguments),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Unit, integration, compile-fail and documentation tests of every package, with every feature.
+fn test(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    // The toolchain that runs this runs the tests too, whatever else is on the path.
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let status = Command::new(cargo)
+        .args(["test", "--workspace", "--all-features"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo could not be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -40,7 +40,7 @@ impl At<'_> {
 
 /// A database or a transaction: what `find`, `add` and the other verbs are called on.
 ///
-/// ```ignore
+/// ```text
 /// async fn greet(db: &impl Handle, id: i64) -> DBResult<String> {
 ///     Ok(format!("Hello, {}", db.get::<User>(id).await?.name))
 /// }

@@ -1,0 +1,81 @@
+//! What somebody writes by hand with rusqlite who minds the speed.
+
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{CachedStatement, Connection, Row, Statement, params};
+
+pub struct User {
+    pub id: i64,
+    pub name: String,
+    pub hair_color: Option<String>,
+}
+
+pub const ALL: &str = "SELECT id, name, hair_color FROM users LIMIT ?1";
+pub const POINT: &str = "SELECT id, name, hair_color FROM users WHERE id = ?1";
+pub const FILTER: &str = "SELECT id, name, hair_color FROM users \
+     WHERE hair_color = ?1 AND id >= ?2 AND name <> ?3 ORDER BY id LIMIT ?4";
+pub const INSERT: &str = "INSERT INTO new_users (name, hair_color) VALUES (?1, ?2)";
+pub const UPDATE: &str = "UPDATE users SET hair_color = ?1 WHERE id = ?2";
+
+pub fn open(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
+    connection.set_prepared_statement_cache_capacity(128);
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
+        .unwrap();
+    connection
+}
+
+pub fn user(row: &Row<'_>) -> User {
+    User {
+        id: row.get_ref(0).unwrap().as_i64().unwrap(),
+        name: row.get_ref(1).unwrap().as_str().unwrap().to_owned(),
+        hair_color: row.get_ref(2).unwrap().as_str_or_null().unwrap().map(str::to_owned),
+    }
+}
+
+pub fn all(statement: &mut Statement<'_>, limit: i64) -> Vec<User> {
+    let mut users = Vec::new();
+    let mut rows = statement.query(params![limit]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        users.push(user(row));
+    }
+    users
+}
+
+pub fn point(statement: &mut Statement<'_>, id: i64) -> User {
+    let mut rows = statement.query(params![id]).unwrap();
+    user(rows.next().unwrap().unwrap())
+}
+
+pub fn filter(statement: &mut Statement<'_>, from: i64) -> Vec<User> {
+    let mut users = Vec::new();
+    let mut rows = statement.query(params!["black", from, "User 77", 20]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        users.push(user(row));
+    }
+    users
+}
+
+pub fn insert(connection: &Connection, statement: &mut Statement<'_>, names: &[String]) -> Vec<User> {
+    let mut users = Vec::with_capacity(names.len());
+    let several = names.len() > 1;
+    if several {
+        connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+    }
+    for name in names {
+        statement.execute(params![name, "black"]).unwrap();
+        let id = connection.last_insert_rowid();
+        users.push(User { id, name: name.clone(), hair_color: Some("black".to_owned()) });
+    }
+    if several {
+        connection.prepare_cached("COMMIT").unwrap().execute([]).unwrap();
+    }
+    users
+}
+
+pub fn cached<'c>(connection: &'c Connection, text: &str) -> CachedStatement<'c> {
+    connection.prepare_cached(text).unwrap()
+}

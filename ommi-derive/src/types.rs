@@ -1,0 +1,103 @@
+//! What can be told of a type from its tokens alone.
+//!
+//! An alias or a macro hides a type from this; what must hold for every type is checked again where the types are
+//! known, by the compiler or by the schema.
+
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{GenericArgument, Ident, PathArguments, PathSegment, Type};
+
+/// The last segment of a type that is a path, behind the groups that macros put around it.
+fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match ty {
+        Type::Path(path) => path.path.segments.last(),
+        Type::Group(group) => last_segment(&group.elem),
+        Type::Paren(paren) => last_segment(&paren.elem),
+        _ => None,
+    }
+}
+
+/// What is in the `Option`, if the type is written as one.
+pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
+    let segment = last_segment(ty).filter(|segment| segment.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(inner)) => Some(inner),
+        _ => None,
+    }
+}
+
+/// Whether the type is written as one of these.
+pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
+    last_segment(ty).is_some_and(|segment| names.iter().any(|name| segment.ident == name))
+}
+
+/// The floating-point types.
+pub(crate) const FLOATS: &[&str] = &["f32", "f64"];
+/// The integers that a column can hold.
+pub(crate) const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"];
+/// What has no generated values, among the types that columns hold.
+pub(crate) const NEVER_AUTO: &[&str] =
+    &["bool", "f32", "f64", "String", "Vec", "NaiveDate", "NaiveTime", "NaiveDateTime", "DateTime"];
+
+/// The type as its author would write it: `Option<Vec<u8>>`.
+pub(crate) fn text(ty: &impl ToTokens) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, tight) in [(" :: ", "::"), (":: ", "::"), (" < ", "<"), (" > ", ">"), (" >", ">"), ("< ", "<"), (" ,", ",")] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}
+
+/// The tokens with the model's name for `Self`, which would mean something else, or nothing, where they are put.
+pub(crate) fn without_self(tokens: TokenStream, model: &Ident) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|token| match token {
+            TokenTree::Ident(ident) if ident == "Self" => {
+                let mut model = model.clone();
+                model.set_span(ident.span());
+                TokenTree::Ident(model)
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_self(group.stream(), model));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ty(text: &str) -> Type {
+        syn::parse_str(text).unwrap()
+    }
+
+    #[test]
+    fn options_are_seen_through_any_path() {
+        for text in ["Option<i64>", "std::option::Option<i64>", "(::core::option::Option<i64>)"] {
+            assert_eq!(option_inner(&ty(text)).map(super::text), Some("i64".to_owned()), "{text}");
+        }
+        for text in ["i64", "Vec<Option<i64>>", "Option", "(i64, i64)"] {
+            assert!(option_inner(&ty(text)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn types_are_written_without_stray_spaces() {
+        for text in ["String", "Option<Vec<u8>>", "uuid::Uuid", "Result<i64, String>", "[u8; 4]"] {
+            assert_eq!(super::text(&ty(text)), text);
+        }
+    }
+
+    #[test]
+    fn self_becomes_the_model() {
+        let model: Ident = syn::parse_str("User").unwrap();
+        let tokens: TokenStream = "f(Self::X, [Self])".parse().unwrap();
+        assert_eq!(text(&without_self(tokens, &model)), "f (User::X, [User])");
+    }
+}

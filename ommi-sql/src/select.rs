@@ -1,0 +1,108 @@
+//! SELECT.
+
+use ommi_core::DBResult;
+use ommi_core::ast::{Condition, Direction, Expr, Output, Select, Sort};
+use ommi_core::value::{ColumnType, Value};
+
+use crate::writer::Sql;
+use crate::{Dialect, Out};
+
+/// Writes a select. The rows it gives have the columns that [`Output`] says.
+///
+/// # Errors
+/// `Unsupported` for a form that this version does not know, and what [`Out::bind`] gives.
+pub fn select<D: Dialect, O: Out>(select: &Select, dialect: &D, out: &mut O) -> DBResult<()> {
+    let mut sql = Sql::new(&select.model, dialect, out);
+    let limited = select.limit.is_some() || select.offset.is_some();
+    match select.output {
+        Output::Model => {
+            sql.text("SELECT ");
+            sql.columns(select.model.all_columns())?;
+            sql.text(" FROM ");
+            sql.table();
+            sql.filter(&select.filter)?;
+            sql.sort(&select.sort)?;
+            sql.limit(select)
+        }
+        // The order of the rows does not change how many they are.
+        Output::Count if limited => {
+            sql.text("SELECT count(*) FROM (SELECT 1 FROM ");
+            sql.table();
+            sql.filter(&select.filter)?;
+            sql.limit(select)?;
+            sql.text(") AS ");
+            sql.name("counted");
+            Ok(())
+        }
+        Output::Count => {
+            sql.text("SELECT count(*) FROM ");
+            sql.table();
+            sql.filter(&select.filter)
+        }
+        Output::Exists => {
+            sql.text("SELECT EXISTS(SELECT 1 FROM ");
+            sql.table();
+            sql.filter(&select.filter)?;
+            sql.limit(select)?;
+            sql.text(")");
+            Ok(())
+        }
+        _ => Err(sql.unsupported("this output of a select")),
+    }
+}
+
+impl<D: Dialect, O: Out> Sql<'_, D, O> {
+    /// WHERE, where there is anything to say.
+    pub(crate) fn filter(&mut self, filter: &Condition) -> DBResult<()> {
+        if let Condition::True = filter {
+            return Ok(());
+        }
+        self.text(" WHERE ");
+        self.condition(filter)
+    }
+
+    fn sort(&mut self, sort: &[Sort]) -> DBResult<()> {
+        for (i, Sort { expr, direction, nulls, .. }) in sort.iter().enumerate() {
+            self.text(if i == 0 { " ORDER BY " } else { ", " });
+            self.expr(expr, None)?;
+            if let Direction::Descending = direction {
+                self.text(" DESC");
+            }
+            if O::TEXT {
+                let nullable = match expr {
+                    Expr::Column(column) => self.model.column(*column).is_none_or(|column| column.nullable),
+                    _ => true,
+                };
+                self.text(self.dialect.nulls(*direction, *nulls, nullable));
+            }
+        }
+        Ok(())
+    }
+
+    fn limit(&mut self, select: &Select) -> DBResult<()> {
+        match (select.limit, select.offset) {
+            (Some(limit), _) => {
+                self.text(" LIMIT ");
+                self.count(limit)?;
+            }
+            (None, Some(_)) => {
+                if let Some(unlimited) = self.dialect.unlimited() {
+                    self.text(" LIMIT ");
+                    self.text(unlimited);
+                }
+            }
+            (None, None) => {}
+        }
+        if let Some(offset) = select.offset {
+            self.text(" OFFSET ");
+            self.count(offset)?;
+        }
+        Ok(())
+    }
+
+    /// A number of rows. No table has more than `i64::MAX`, so what is above means the same.
+    fn count(&mut self, count: u64) -> DBResult<()> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.value(&Value::Int(count), Some(ColumnType::I64))
+    }
+}
