@@ -27,7 +27,10 @@ impl Connect for Ommi {
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(disabled("sqlite")),
             // Neither the URL nor a part of it: it may hold a password.
-            _ => Err(DBError::configuration(None, "the URL does not begin with the scheme of a driver, such as `sqlite:`")),
+            _ => Err(DBError::configuration(
+                None,
+                "the URL does not begin with the scheme of a driver, such as `sqlite:`",
+            )),
         }
     }
 }

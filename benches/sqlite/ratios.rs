@@ -9,7 +9,9 @@ const ROUNDS: usize = 15;
 const SLICE: Duration = Duration::from_millis(30);
 
 pub fn print(workloads: &mut [Workload], title: &str) {
-    println!("\n{title}: microseconds per operation, ratio to raw (median of {ROUNDS} rounds), allocations per operation\n");
+    println!(
+        "\n{title}: microseconds per operation, ratio to raw (median of {ROUNDS} rounds), allocations per operation\n"
+    );
     println!("| workload | raw | kept | ommi | ommi/raw | ommi/kept | raw allocs | ommi allocs |");
     println!("|---|---|---|---|---|---|---|---|");
     for workload in workloads {

@@ -11,13 +11,16 @@ pub mod query;
 pub mod schema;
 pub mod value;
 
+mod derive_support;
 mod key;
 mod model;
 mod new_row;
 
+#[doc(hidden)]
+pub use derive_support::{RefersTo, TypedReference};
 pub use error::{Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind};
 pub use handle::{Handle, Ommi, Transaction};
-pub use key::IntoKey;
+pub use key::{IntoKey, KeyWriter};
 pub use model::{Model, Models};
 #[doc(hidden)]
 pub use model::{NewRowColumn, check_new_row, field};

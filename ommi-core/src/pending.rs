@@ -104,9 +104,7 @@ where
     T: Send,
 {
     /// Gives an error of your own, through `From`.
-    pub fn or_raise<E: From<DBError>>(
-        self,
-    ) -> Pending<impl Operation<Output = Result<T, E>, Future: Send> + Send> {
+    pub fn or_raise<E: From<DBError>>(self) -> Pending<impl Operation<Output = Result<T, E>, Future: Send> + Send> {
         Pending::new(move |options| async move { self.inherit(options).await.or_raise() })
     }
 

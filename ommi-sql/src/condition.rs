@@ -16,6 +16,9 @@ enum Level {
     Predicate,
 }
 
+/// How many conditions stand in one chain. SQLite parses 1 000 levels.
+const LONGEST_CHAIN: usize = 200;
+
 impl<D: Dialect, O: Out> Sql<'_, D, O> {
     /// A condition that stands alone.
     pub(crate) fn condition(&mut self, condition: &Condition) -> DBResult<()> {
@@ -85,16 +88,32 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
             [one] => self.part(one, place),
             _ => {
                 let enclosed = self.open(level, place);
-                for (i, part) in parts.iter().enumerate() {
-                    if i > 0 {
-                        self.text(operator);
-                    }
-                    self.part(part, level)?;
-                }
+                self.links(parts, operator, level)?;
                 self.close(enclosed);
                 Ok(())
             }
         }
+    }
+
+    /// The parts of a chain. Parsers lean a flat chain to one side and limit its depth, so a long one becomes a chain of chains.
+    fn links(&mut self, parts: &[Condition], operator: &str, level: Level) -> DBResult<()> {
+        if parts.len() > LONGEST_CHAIN {
+            let size = parts.len().div_ceil(LONGEST_CHAIN).max(LONGEST_CHAIN);
+            for (i, group) in parts.chunks(size).enumerate() {
+                self.text(if i > 0 { operator } else { "" });
+                self.text("(");
+                self.links(group, operator, level)?;
+                self.text(")");
+            }
+            return Ok(());
+        }
+        for (i, part) in parts.iter().enumerate() {
+            if i > 0 {
+                self.text(operator);
+            }
+            self.part(part, level)?;
+        }
+        Ok(())
     }
 
     fn compare(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> DBResult<()> {

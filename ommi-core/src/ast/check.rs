@@ -95,7 +95,10 @@ impl Checker<'_> {
     }
 
     fn mismatch(&self) -> DBError {
-        DBError::query(format!("in a query for {} two things are compared that are of different types", self.model.name))
+        DBError::query(format!(
+            "in a query for {} two things are compared that are of different types",
+            self.model.name
+        ))
     }
 
     fn ordered(&self, expr: &Expr, feature: &'static str) -> DBResult<()> {
@@ -122,8 +125,8 @@ impl Checker<'_> {
                     }
                 }
                 Change::Add(value) | Change::Subtract(value) => {
-                    let number = column.ty.integer_range().is_some()
-                        || matches!(column.ty, ColumnType::F32 | ColumnType::F64);
+                    let number =
+                        column.ty.integer_range().is_some() || matches!(column.ty, ColumnType::F32 | ColumnType::F64);
                     if !number || !self.value_fits(column.ty, &Expr::Value(value.clone())) {
                         return Err(self.mismatch());
                     }

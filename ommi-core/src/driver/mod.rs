@@ -49,7 +49,7 @@ pub use answer::Answer;
 pub use capabilities::{Capabilities, DatePrecision};
 pub use context::Context;
 pub use explain::Explanation;
-pub(crate) use row::Collect;
+pub(crate) use row::{Collect, First};
 pub use row::{Row, RowSink, Values};
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};
@@ -66,14 +66,20 @@ pub trait Executor: Send + Sync {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()>;
 
     /// Reads rows piece by piece, in bounded memory. `sink` is forked for each piece.
-    fn stream<'a>(&'a self, select: Select, sink: Box<dyn RowSink>, context: Context) -> Answer<'a, Box<dyn RowStream + 'a>>;
+    fn stream<'a>(
+        &'a self,
+        select: Select,
+        sink: Box<dyn RowSink>,
+        context: Context,
+    ) -> Answer<'a, Box<dyn RowStream + 'a>>;
 
     /// Adds rows and gives the number written. The columns in [`Insert::returning`] of each go into the sink, in the order of the
     /// rows; each is as wide as that list.
     ///
     /// A driver may take the values out of the statement to carry them to another thread, and puts them back before it answers: the core
     /// reads them again to make the rows that the user gets.
-    fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, u64>;
+    fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context)
+    -> Answer<'a, u64>;
 
     /// Changes rows and gives the number that met the filter, whether or not their values changed.
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64>;

@@ -93,6 +93,49 @@ impl<T: Send + 'static> RowSink for Collect<T> {
     }
 }
 
+/// A sink that keeps what a function makes of the first row, without an allocation of its own.
+pub(crate) struct First<T> {
+    pub(crate) row: Option<T>,
+    decode: fn(&mut dyn Row) -> DBResult<T>,
+}
+
+impl<T: Send + 'static> First<T> {
+    pub(crate) const fn new(decode: fn(&mut dyn Row) -> DBResult<T>) -> First<T> {
+        First { row: None, decode }
+    }
+}
+
+impl<T: Send + 'static> RowSink for First<T> {
+    fn row(&mut self, row: &mut dyn Row) -> DBResult<()> {
+        if self.row.is_none() {
+            self.row = Some((self.decode)(row)?);
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.row = None;
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.row.is_some())
+    }
+
+    fn fork(&self) -> Box<dyn RowSink> {
+        Box::new(First::new(self.decode))
+    }
+
+    fn absorb(&mut self, fork: Box<dyn RowSink>) {
+        if let Ok(fork) = fork.into_any().downcast::<First<T>>() {
+            self.row = self.row.take().or(fork.row);
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
 /// A row whose values are at hand and are given away as they are asked for. For drivers that hold
 /// results as values, and for the core's own use.
 #[derive(Debug)]

@@ -12,7 +12,10 @@ impl fmt::Display for DBError {
             ErrorKind::Constraint(constraint) => write!(f, "{constraint}")?,
             ErrorKind::Unsupported { driver, feature } => write!(f, "the {driver} driver does not support {feature}")?,
             ErrorKind::Decode { table, column, expected, found } => {
-                write!(f, "column `{column}` of table `{table}` could not be read: expected {expected}, found {found}")?;
+                write!(
+                    f,
+                    "column `{column}` of table `{table}` could not be read: expected {expected}, found {found}"
+                )?;
             }
             ErrorKind::InvalidValue { model, column } => {
                 f.write_str("invalid value")?;
@@ -60,7 +63,9 @@ impl fmt::Display for Constraint {
         let columns = self.columns().join("`, `");
         let table = self.table().unwrap_or("?");
         match self.kind() {
-            ConstraintKind::Unique if columns.is_empty() => write!(f, "table `{table}` has such a row already"),
+            ConstraintKind::Unique if columns.is_empty() => {
+                write!(f, "table `{table}` has such a row already")
+            }
             ConstraintKind::Unique => write!(f, "table `{table}` has a row with the same `{columns}` already"),
             ConstraintKind::ForeignKey if self.table().is_none() => {
                 f.write_str("a reference would lead to a row that does not exist")
@@ -68,7 +73,9 @@ impl fmt::Display for Constraint {
             ConstraintKind::ForeignKey => {
                 write!(f, "a reference of table `{table}` would lead to a row that does not exist")
             }
-            ConstraintKind::NotNull => write!(f, "column `{columns}` of table `{table}` cannot be NULL"),
+            ConstraintKind::NotNull => {
+                write!(f, "column `{columns}` of table `{table}` cannot be NULL")
+            }
             ConstraintKind::Check => write!(f, "a check of table `{table}` refused the row"),
             ConstraintKind::Other => write!(f, "a constraint of table `{table}` refused the row"),
         }?;

@@ -13,6 +13,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::value::InvalidValue;
 pub use constraint::{Constraint, ConstraintKind};
 pub use result::{DBResult, DBResultExt};
 
@@ -209,6 +210,11 @@ impl DBError {
     /// [`ErrorKind::InvalidValue`].
     pub fn invalid_value(model: Option<&str>, column: Option<&str>) -> DBError {
         DBError::new(ErrorKind::InvalidValue { model: model.map(str::to_owned), column: column.map(str::to_owned) })
+    }
+
+    /// [`ErrorKind::InvalidValue`] for a value that somebody put into a query.
+    pub(crate) fn invalid_query(model: &str, invalid: &InvalidValue) -> DBError {
+        DBError::invalid_value(Some(model), None).with_detail(invalid.to_string())
     }
 
     /// [`ErrorKind::OutOfRange`].

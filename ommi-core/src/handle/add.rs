@@ -99,8 +99,7 @@ impl Batch {
             let now = rows.min(size);
             rows -= now;
             let rest = if rows == 0 { Vec::new() } else { values.split_off(now * columns.len()) };
-            let mut insert =
-                Insert::new(schema.clone(), columns.clone(), std::mem::replace(&mut values, rest), now);
+            let mut insert = Insert::new(schema.clone(), columns.clone(), std::mem::replace(&mut values, rest), now);
             if generated {
                 insert.returning = schema.generated_columns().clone();
             }

@@ -114,7 +114,12 @@ impl Executor for Guarded {
         })
     }
 
-    fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, u64> {
+    fn insert<'a>(
+        &'a self,
+        insert: &'a mut Insert,
+        sink: &'a mut dyn RowSink,
+        context: &'a Context,
+    ) -> Answer<'a, u64> {
         self.state.watch(|| self.inner.insert(insert, sink, context))
     }
 

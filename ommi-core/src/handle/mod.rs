@@ -19,10 +19,9 @@ use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
 pub use ommi::Ommi;
-pub use transaction::Transaction;
 pub(crate) use trace::traced;
+pub use transaction::Transaction;
 pub use upsert::{Upsert, UpsertOn};
-pub(crate) use write::key_is;
 
 /// Where statements run: cheap to copy, and the same type for a database and a transaction.
 #[derive(Clone, Copy)]

@@ -44,8 +44,7 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
     pub fn update(
         self,
         changes: impl IntoAssignments<N::Model>,
-    ) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send>
-    {
+    ) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send> {
         let mut assignments = Vec::new();
         let collected = changes.collect(&mut assignments);
         Pending::new(move |options| self.run_update(collected, assignments, options))
@@ -63,9 +62,7 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         options: Options,
     ) -> DBResult<N::Model> {
         let schema = N::Model::schema();
-        collected.map_err(|invalid| {
-            DBError::invalid_value(Some(&schema.name), None).with_detail(invalid.to_string()).with_source(invalid)
-        })?;
+        collected.map_err(|invalid| DBError::invalid_query(&schema.name, &invalid))?;
         if assignments.is_empty() {
             return Err(DBError::query(format!(
                 "an upsert of {} that changes nothing; `ignore` leaves the row as it is",

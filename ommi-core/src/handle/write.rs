@@ -1,21 +1,15 @@
 //! Writing and deleting one row by its key.
 
 use super::{At, traced};
-use crate::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Output, Select, Update};
+use crate::ast::{Assignment, Change, Condition, Delete, Expr, Output, Select, Update};
 use crate::driver::{Collect, Row};
 use crate::error::{DBError, DBResult};
+use crate::key::KeyWriter;
 use crate::model::Model;
 use crate::new_row::RowWriter;
 use crate::pending::Options;
 use crate::schema::SchemaRef;
 use crate::value::Value;
-
-/// The row with these values in the key's columns, given in the key's order.
-pub(crate) fn key_is(schema: &SchemaRef, values: impl IntoIterator<Item = Value<'static>>) -> Condition {
-    schema.key.iter().zip(values).fold(Condition::True, |all, (&column, value)| {
-        all.and(Condition::compare(CompareOp::Eq, Expr::Column(column), Expr::Value(value)))
-    })
-}
 
 fn encode<M: Model>(schema: &SchemaRef, row: &M) -> DBResult<Vec<Value<'static>>> {
     let mut values = Vec::with_capacity(schema.columns.len());
@@ -25,16 +19,21 @@ fn encode<M: Model>(schema: &SchemaRef, row: &M) -> DBResult<Vec<Value<'static>>
     Ok(values)
 }
 
-fn own_key(schema: &SchemaRef, values: &mut [Value<'static>]) -> Condition {
-    let key = schema.key.iter().filter_map(|&column| values.get_mut(usize::from(column)).map(std::mem::take));
-    key_is(schema, key.collect::<Vec<_>>())
+/// The condition that a row has the key of these values, which are taken out.
+fn own_key(schema: &SchemaRef, values: &mut [Value<'static>]) -> DBResult<Condition> {
+    let mut writer = KeyWriter::new(schema);
+    for &column in &schema.key {
+        let value = values.get_mut(usize::from(column)).map(std::mem::take).unwrap_or_default();
+        writer.push(value).map_err(|invalid| DBError::invalid_query(&schema.name, &invalid))?;
+    }
+    Ok(writer.finish())
 }
 
 pub(super) async fn save<M: Model>(at: At<'_>, row: &M, options: Options) -> DBResult<()> {
     let schema = M::schema();
     schema.usable()?;
     let mut values = encode(&schema, row)?;
-    let filter = own_key(&schema, &mut values);
+    let filter = own_key(&schema, &mut values)?;
     let assignments: Vec<Assignment> = (0u16..)
         .zip(values)
         .filter(|(column, _)| !schema.key.contains(column))
@@ -61,7 +60,7 @@ pub(super) async fn delete<M: Model>(at: At<'_>, row: &M, options: Options) -> D
     let schema = M::schema();
     schema.usable()?;
     let mut values = encode(&schema, row)?;
-    let delete = Delete::new(schema.clone(), own_key(&schema, &mut values));
+    let delete = Delete::new(schema.clone(), own_key(&schema, &mut values)?);
     let context = at.context(options);
     let work = async {
         match at.executor.delete(&delete, &context).await? {

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 
 use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
 use crate::ast::{Assignment, Condition, Delete, Expr, Output, Select, Sort, Statement, Update};
-use crate::driver::{Collect, Context, Explanation, Row};
+use crate::driver::{Collect, Context, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
-use crate::handle::{At, key_is, traced};
-use crate::key::IntoKey;
+use crate::handle::{At, traced};
+use crate::key::{IntoKey, KeyWriter};
 use crate::model::Model;
 use crate::pending::{Operation, Options, Pending};
 use crate::value::{InvalidValue, Value};
@@ -33,14 +33,7 @@ impl<'h, M: Model> Find<'h, M> {
     pub(crate) fn new(at: At<'h>, predicate: Predicate<M>) -> Find<'h, M> {
         let mut select = Select::new(M::schema());
         select.filter = predicate.condition;
-        Find {
-            at,
-            select,
-            whole: false,
-            invalid: predicate.invalid,
-            batch: Context::DEFAULT_BATCH,
-            model: PhantomData,
-        }
+        Find { at, select, whole: false, invalid: predicate.invalid, batch: Context::DEFAULT_BATCH, model: PhantomData }
     }
 
     pub(crate) fn whole(at: At<'h>) -> Find<'h, M> {
@@ -48,9 +41,10 @@ impl<'h, M: Model> Find<'h, M> {
     }
 
     pub(crate) fn by_key(at: At<'h>, key: impl IntoKey<M::Key>) -> Find<'h, M> {
-        let mut values = Vec::with_capacity(1);
-        let written = key.write(&mut values).and_then(|()| values.iter().try_for_each(Value::check));
-        Find::new(at, Predicate::of(written.map(|()| key_is(&M::schema(), values))))
+        let schema = M::schema();
+        let mut writer = KeyWriter::new(&schema);
+        let written = key.write(&mut writer);
+        Find::new(at, Predicate::of(written.map(|()| writer.finish())))
     }
 
     /// Narrows the query: the rows that meet this condition too. `None` asks for nothing.
@@ -191,9 +185,7 @@ impl<'h, M: Model> Find<'h, M> {
     fn usable(&self) -> DBResult<()> {
         self.select.model.usable()?;
         match &self.invalid {
-            Some(invalid) => Err(DBError::invalid_value(Some(&self.select.model.name), None)
-                .with_detail(invalid.to_string())
-                .with_source((**invalid).clone())),
+            Some(invalid) => Err(DBError::invalid_query(&self.select.model.name, invalid)),
             None => Ok(()),
         }
     }
@@ -236,9 +228,9 @@ impl<'h, M: Model> Find<'h, M> {
         let select = self.readable()?;
         let context = at.context(options);
         let work = async {
-            let mut rows = Collect::new(M::decode);
-            at.executor.fetch(&select, &mut rows, &context).await?;
-            Ok(rows.rows.pop())
+            let mut first = First::new(M::decode);
+            at.executor.fetch(&select, &mut first, &context).await?;
+            Ok(first.row)
         };
         traced("first", &select.model.name, work, |row| u64::from(row.is_some())).await
     }
@@ -265,9 +257,9 @@ impl<'h, M: Model> Find<'h, M> {
         let (at, select) = (self.at, self.select);
         let context = at.context(options);
         let work = async {
-            let mut rows = Collect::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
-            at.executor.fetch(&select, &mut rows, &context).await?;
-            rows.rows.pop().ok_or_else(no_answer)
+            let mut first = First::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
+            at.executor.fetch(&select, &mut first, &context).await?;
+            first.row.ok_or_else(no_answer)
         };
         traced(operation, &select.model.name, work, |_| 1).await
     }
@@ -276,9 +268,7 @@ impl<'h, M: Model> Find<'h, M> {
         self.writable("update")?;
         let mut assignments: Vec<Assignment> = Vec::new();
         let model = &self.select.model;
-        changes.collect(&mut assignments).map_err(|invalid| {
-            DBError::invalid_value(Some(&model.name), None).with_detail(invalid.to_string()).with_source(invalid)
-        })?;
+        changes.collect(&mut assignments).map_err(|invalid| DBError::invalid_query(&model.name, &invalid))?;
         if assignments.is_empty() {
             return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
         }

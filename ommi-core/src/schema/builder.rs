@@ -210,9 +210,11 @@ impl ModelBuilder {
             if let Some(other) = schema.columns.iter().take(i).find(|o| o.name.eq_ignore_ascii_case(&column.name)) {
                 problems.push(format!("`{}` and `{field}` are stored under one name, `{}`", other.field, column.name));
             }
-            if column.default.as_ref().is_some_and(|value| {
-                !column.ty.accepts(value) || (value.is_null() && !column.nullable)
-            }) {
+            if column
+                .default
+                .as_ref()
+                .is_some_and(|value| !column.ty.accepts(value) || (value.is_null() && !column.nullable))
+            {
                 problems.push(format!("the default of `{field}` does not fit a column of type {}", column.ty));
             }
             let is_key = schema.key.contains(&(i as u16));
@@ -221,7 +223,8 @@ impl ModelBuilder {
             }
             match column.auto {
                 Some(Auto::Increment) if column.ty.integer_range().is_none() || schema.key != [i as u16] => {
-                    problems.push(format!("`{field}` cannot count by itself: only an integer that is the whole key can"));
+                    problems
+                        .push(format!("`{field}` cannot count by itself: only an integer that is the whole key can"));
                 }
                 Some(Auto::UuidV4 | Auto::UuidV7) if column.ty != ColumnType::Uuid => {
                     problems.push(format!("`{field}` is no UUID and cannot be made as one"));
@@ -305,7 +308,10 @@ mod tests {
             (model().column(id()).column(text("a.b")), "contains a dot"),
             (model().column(id()).column(text("$a")), "dollar"),
             (model().column(id()).column(text("a\0")), "NUL"),
-            (model().column(id()).column(text("Name")).column(text("name")), "`Name` and `name` are stored under one name"),
+            (
+                model().column(id()).column(text("Name")).column(text("name")),
+                "`Name` and `name` are stored under one name",
+            ),
             (ModelSchema::builder("User", "").column(id()), "is empty"),
             (model().column(id().nullable()), "cannot be optional"),
             (model().column(text("id").key().auto_increment()), "cannot count"),

@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn refuses_days_that_do_not_exist() {
-        for (year, month, day) in [(2023, 2, 29), (1900, 2, 29), (2023, 13, 1), (2023, 0, 1), (2023, 4, 31), (2023, 1, 0)] {
+        for (year, month, day) in
+            [(2023, 2, 29), (1900, 2, 29), (2023, 13, 1), (2023, 0, 1), (2023, 4, 31), (2023, 1, 0)]
+        {
             assert_eq!(to_days(year, month, day), None, "{year}-{month}-{day}");
         }
         assert!(to_days(2000, 2, 29).is_some());

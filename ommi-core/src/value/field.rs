@@ -82,10 +82,7 @@ pub trait NumericField: FieldType {
 
 /// What can be given for a field of type `T`: a `T`, `&str` for text, and the value
 /// itself for an optional field.
-#[diagnostic::on_unimplemented(
-    message = "a column of type `{T}` cannot take a `{Self}`",
-    label = "expected `{T}`"
-)]
+#[diagnostic::on_unimplemented(message = "a column of type `{T}` cannot take a `{Self}`", label = "expected `{T}`")]
 pub trait IntoField<T> {
     /// The field's value.
     fn into_field(self) -> T;

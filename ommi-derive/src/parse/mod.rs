@@ -10,7 +10,7 @@ use syn::{Data, DeriveInput, Fields, Path, parse_quote};
 use crate::errors::Errors;
 use crate::input::ModelInput;
 
-pub(crate) use attribute::{Level, items, path, string};
+pub(crate) use attribute::{Level, items, once, path};
 
 /// Reads a model. `None` where the item is no plain struct, about which nothing more can be said.
 pub(crate) fn model(input: DeriveInput, errors: &mut Errors) -> Option<ModelInput> {

@@ -1,0 +1,54 @@
+//! What a driver's author gives to each test.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use ommi::Ommi;
+
+/// How long closing a database may take.
+const CLOSING: Duration = Duration::from_secs(30);
+
+/// An empty database for one test.
+pub struct Database {
+    pub(crate) ommi: Ommi,
+    pub(crate) one_connection: bool,
+    afterwards: Option<BoxFuture<'static, ()>>,
+}
+
+impl Database {
+    /// An empty database.
+    pub fn new(ommi: Ommi) -> Database {
+        Database { ommi, one_connection: false, afterwards: None }
+    }
+
+    /// Says that there is only one connection: who wants to read while a transaction is open waits for its end.
+    #[must_use]
+    pub fn one_connection(mut self) -> Database {
+        self.one_connection = true;
+        self
+    }
+
+    /// Does this after the test, once the database is closed, also when the test failed: drop the database, remove its
+    /// folder.
+    #[must_use]
+    pub fn afterwards(mut self, work: impl Future<Output = ()> + Send + 'static) -> Database {
+        self.afterwards = Some(Box::pin(work));
+        self
+    }
+
+    /// Closes the database and cleans up.
+    pub(crate) async fn end(self) {
+        let closed = tokio::time::timeout(CLOSING, self.ommi.close()).await;
+        if let Some(work) = self.afterwards {
+            work.await;
+        }
+        assert!(closed.is_ok(), "closing the database did not end within {CLOSING:?}");
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("ommi", &self.ommi).field("one_connection", &self.one_connection).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! The suite that defines an Ommi driver.
+//!
+//! A driver is right when this suite passes. What it must do is written as *behaviours*: small cases, named for what
+//! they show, each with an empty database and tables of its own. [`suite!`] makes a test of each:
+//!
+//! ```ignore
+//! use ommi::prelude::*;
+//! use ommi_conformance::Database;
+//!
+//! /// An empty database; called once for each test.
+//! async fn empty() -> DBResult<Database> {
+//!     Ok(Database::new(Ommi::new(MyDriver::connect("…").await?)))
+//! }
+//!
+//! ommi_conformance::suite!(empty);
+//! ```
+//!
+//! The tests are grouped by topic: `round_trips::…`, `sorting::…`, `transactions::…`. What a driver cannot do it says in
+//! its [`Capabilities`](ommi::driver::Capabilities). A behaviour that needs a capability that is not there prints
+//! `skipped: <driver> lacks <capability>` and passes; the test `coverage` prints how many behaviours run, and which are
+//! skipped for what.
+//!
+//! Two more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
+//! conditions, orders and pages against [`evaluator`]. Both are controlled by two environment variables:
+//!
+//! - `OMMI_PROPERTY_CASES`: how many cases; 2 000 unless said otherwise
+//! - `PROPTEST_RNG_SEED`: the seed; another one in each run unless said otherwise. A failure prints its seed.
+
+mod behaviours;
+mod cases;
+mod database;
+mod expect;
+mod requirement;
+mod run;
+mod samples;
+
+pub mod evaluator;
+pub mod properties;
+
+pub use behaviours::{BEHAVIOURS, Behaviour};
+pub use database::Database;
+pub use ommi::DBResult;
+pub use requirement::Requirement;
+pub use run::{coverage, run};
+
+/// Makes a test of each behaviour, for the driver of the databases that `setup` gives: an async function without
+/// parameters to a [`DBResult`] of an empty [`Database`].
+///
+/// The tests go where the macro is called, so a module of its own for each driver, or each way to open it, keeps them
+/// apart.
+#[macro_export]
+macro_rules! suite {
+    ($setup:expr $(,)?) => {
+        fn conformance_setup() -> impl AsyncFn() -> $crate::DBResult<$crate::Database> {
+            $setup
+        }
+
+        $crate::__behaviours! { ($crate::__tests) }
+
+        /// Prints what runs and what is skipped.
+        #[test]
+        fn coverage() {
+            $crate::coverage(conformance_setup());
+        }
+
+        /// Random data, against what must come of it.
+        mod properties {
+            #[test]
+            fn round_trip() {
+                $crate::properties::round_trip(super::conformance_setup(), $crate::properties::cases());
+            }
+
+            #[test]
+            fn queries() {
+                $crate::properties::queries(super::conformance_setup(), $crate::properties::cases());
+            }
+        }
+    };
+}
+
+/// One test for each behaviour of the list.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __tests {
+    ($($topic:ident { $($name:ident $(needs $($requirement:ident)+)?,)* })*) => {$(
+        mod $topic {$(
+            #[test]
+            fn $name() {
+                $crate::run(stringify!($topic), stringify!($name), super::conformance_setup());
+            }
+        )*}
+    )*};
+}

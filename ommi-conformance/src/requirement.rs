@@ -1,0 +1,61 @@
+//! What a behaviour needs that not every driver has.
+
+use std::fmt;
+
+use ommi::driver::{Capabilities, DatePrecision};
+
+use crate::Database;
+
+/// A capability that a behaviour needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(non_camel_case_types)] // Written in the list of behaviours, as the fields of `Capabilities` are.
+pub enum Requirement {
+    /// [`Capabilities::transactions`]
+    transactions,
+    /// [`Capabilities::atomic_statements`]
+    atomic_statements,
+    /// [`Capabilities::foreign_keys`]
+    foreign_keys,
+    /// [`Capabilities::checks`]
+    checks,
+    /// [`Capabilities::key_update`]
+    key_update,
+    /// [`Capabilities::bytes_order`]
+    bytes_order,
+    /// [`Capabilities::date_precision`] of a millionth of a second, or finer
+    microseconds,
+    /// More than one connection: see [`Database::one_connection`]
+    several_connections,
+}
+
+impl Requirement {
+    /// Whether a database, whose driver has these capabilities, has what is needed.
+    pub fn is_met(self, database: &Database, capabilities: &Capabilities) -> bool {
+        match self {
+            Requirement::transactions => capabilities.transactions,
+            Requirement::atomic_statements => capabilities.atomic_statements,
+            Requirement::foreign_keys => capabilities.foreign_keys,
+            Requirement::checks => capabilities.checks,
+            Requirement::key_update => capabilities.key_update,
+            Requirement::bytes_order => capabilities.bytes_order,
+            Requirement::microseconds => capabilities.date_precision >= DatePrecision::Microseconds,
+            Requirement::several_connections => !database.one_connection,
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Requirement::transactions => "transactions",
+            Requirement::atomic_statements => "atomic statements",
+            Requirement::foreign_keys => "foreign keys",
+            Requirement::checks => "checks",
+            Requirement::key_update => "changing keys",
+            Requirement::bytes_order => "an order of bytes",
+            Requirement::microseconds => "times in microseconds",
+            Requirement::several_connections => "several connections",
+        })
+    }
+}

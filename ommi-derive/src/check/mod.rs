@@ -1,0 +1,170 @@
+//! From a [`ModelInput`] to a [`Model`]: names are resolved to columns, and what cannot be a model is refused.
+//!
+//! A model comes out also when something is wrong, as far as it was understood, so that a mistake in one field does
+//! not make every query of the model one.
+
+mod column;
+mod reference;
+
+use syn::{Ident, Path, Type, Visibility};
+
+use crate::errors::Errors;
+use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, ReferenceOptions};
+use crate::naming::{self, unraw};
+
+/// A model that can be emitted. Columns are known by their place.
+pub(crate) struct Model {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) krate: Path,
+    pub(crate) table: String,
+    /// The type that carries the columns, if not the model.
+    pub(crate) columns_on: Option<Ident>,
+    pub(crate) columns: Vec<Column>,
+    /// Fields that are no columns.
+    pub(crate) skipped: Vec<Ident>,
+    pub(crate) uniques: Vec<Vec<usize>>,
+    pub(crate) indexes: Vec<Vec<usize>>,
+    pub(crate) references: Vec<Reference>,
+}
+
+/// A field that is a column.
+pub(crate) struct Column {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) ty: Type,
+    /// The field's name, without `r#`.
+    pub(crate) field: String,
+    pub(crate) stored: String,
+    pub(crate) key: bool,
+    pub(crate) auto: Option<AutoKind>,
+    pub(crate) unique: bool,
+    pub(crate) index: bool,
+    pub(crate) default: Option<Default>,
+}
+
+/// The value of a new row that names none.
+pub(crate) enum Default {
+    OfType,
+    Value(syn::Expr),
+}
+
+/// A reference, of one column or several, to as many.
+pub(crate) struct Reference {
+    pub(crate) columns: Vec<usize>,
+    pub(crate) targets: Vec<Path>,
+    pub(crate) options: ReferenceOptions,
+}
+
+impl Model {
+    /// The struct's name, without `r#`.
+    pub(crate) fn name(&self) -> String {
+        unraw(&self.ident)
+    }
+}
+
+/// Checks and resolves a model.
+pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
+    let mut model = Model {
+        table: naming::table(&unraw(&input.ident)),
+        ident: input.ident,
+        vis: input.vis,
+        krate: input.krate,
+        columns_on: input.columns,
+        columns: Vec::new(),
+        skipped: Vec::new(),
+        uniques: Vec::new(),
+        indexes: Vec::new(),
+        references: Vec::new(),
+    };
+    if let Some(literal) = input.table {
+        model.table = literal.value();
+        if let Some(problem) = naming::unusable(&model.table) {
+            errors.at(literal, format!("the name of a table cannot be stored everywhere: it {problem}"));
+        }
+    }
+
+    let fields = with_a_key(input.fields, &model.ident, errors);
+    let key_columns = fields.iter().filter(|field| field.key.is_some() && field.skip.is_none()).count();
+    for field in fields {
+        if field.skip.is_some() {
+            column::refuse_other_attributes(&field, errors);
+            model.skipped.push(field.ident);
+        } else {
+            let place = model.columns.len();
+            let (column, reference) = column::resolve(field, place, &model, key_columns, errors);
+            model.columns.push(column);
+            model.references.extend(reference);
+        }
+    }
+    if model.columns.is_empty() {
+        errors.at(&model.ident, format!("`{}` has no columns: a model needs at least a key", model.ident));
+    }
+
+    model.uniques = lists(input.uniques, &model, errors);
+    model.indexes = lists(input.indexes, &model, errors);
+    for composite in input.references {
+        let reference = reference::composite(composite, &model, errors);
+        model.references.extend(reference);
+    }
+    model
+}
+
+/// Makes the field `id` the key where no field says that it is.
+fn with_a_key(mut fields: Vec<FieldInput>, model: &Ident, errors: &mut Errors) -> Vec<FieldInput> {
+    let none_is_a_column = fields.iter().all(|field| field.skip.is_some());
+    if none_is_a_column || fields.iter().any(|field| field.key.is_some()) {
+        return fields;
+    }
+    match fields.iter_mut().find(|field| field.skip.is_none() && unraw(&field.ident) == "id") {
+        Some(id) => id.key = Some(id.ident.clone()),
+        None => errors.at(
+            model,
+            format!(
+                "`{model}` has no key: mark the field that identifies a row with `#[ommi(key)]`, or name it `id` \
+                 (several fields with `#[ommi(key)]` are a composite key)"
+            ),
+        ),
+    }
+    fields
+}
+
+fn lists(lists: Vec<FieldList>, model: &Model, errors: &mut Errors) -> Vec<Vec<usize>> {
+    let mut resolved = Vec::with_capacity(lists.len());
+    for list in lists {
+        if list.fields.is_empty() {
+            errors.at(&list.name, format!("`{}` names no field", list.name));
+        }
+        resolved.push(places(&list.fields, model, &list.name, errors));
+    }
+    resolved
+}
+
+/// The places of these fields, each of which must be a column and stand once.
+fn places(fields: &[Ident], model: &Model, attribute: &Ident, errors: &mut Errors) -> Vec<usize> {
+    let mut places = Vec::with_capacity(fields.len());
+    for ident in fields {
+        let name = unraw(ident);
+        match model.columns.iter().position(|column| column.field == name) {
+            Some(place) if places.contains(&place) => {
+                errors.at(ident, format!("`{attribute}` names `{name}` twice"));
+            }
+            Some(place) => places.push(place),
+            None if model.skipped.iter().any(|skipped| unraw(skipped) == name) => {
+                errors.at(ident, format!("`{name}` is skipped and no column"));
+            }
+            None => {
+                let known = model.columns.iter().map(|column| column.field.as_str());
+                let mut message = format!("`{}` has no field `{name}`", model.ident);
+                if let Some(near) = crate::suggest::nearest(&name, known) {
+                    message.push_str(&format!(": did you mean `{near}`?"));
+                }
+                errors.at(ident, message);
+            }
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The implementation of `Model`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Names, at, place, schema};
+use crate::check::{Column, Model};
+use crate::types;
+
+/// `impl Model for User { .. }`
+pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
+    let Names { private, .. } = names;
+    let ident = &model.ident;
+    let required = model.columns.iter().map(|column| new_row_column(column, model, names));
+    let schema = schema::emit(model, names);
+    let decoded = model.columns.iter().enumerate().map(|(index, column)| {
+        let Column { ident: name, ty, .. } = column;
+        let index = place(index);
+        quote_spanned!(at(ty.span())=>
+            #name: #private::field::<#ty>(row, <#ident as #private::Model>::schema, #index)?)
+    });
+    let skipped = model.skipped.iter().map(|name| {
+        quote_spanned!(at(name.span())=> #name: ::core::default::Default::default())
+    });
+    let encoded = model.columns.iter().map(|column| {
+        let Column { ident: name, ty, .. } = column;
+        quote_spanned!(at(ty.span())=> #private::RowWriter::borrowed::<#ty>(row, &self.#name);)
+    });
+    implementation(
+        model,
+        names,
+        quote!(#(#required),*),
+        schema,
+        quote!(::core::result::Result::Ok(#ident { #(#decoded,)* #(#skipped,)* })),
+        quote!(#(#encoded)*),
+    )
+}
+
+/// The same without a look at the fields. It is never run: what it stands beside does not compile.
+pub(super) fn shell(model: &Model, names: &Names) -> TokenStream {
+    let never = quote!(loop {});
+    implementation(model, names, TokenStream::new(), never.clone(), never, TokenStream::new())
+}
+
+fn implementation(
+    model: &Model,
+    names: &Names,
+    required: TokenStream,
+    schema: TokenStream,
+    decode: TokenStream,
+    encode: TokenStream,
+) -> TokenStream {
+    let Names { private, draft } = names;
+    let ident = &model.ident;
+    let key = key(model);
+    quote! {
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #private::Model for #ident {
+            type Draft = #draft;
+            type Key = #key;
+
+            const NEW_ROW: &'static [#private::NewRowColumn] = &[#required];
+
+            fn schema() -> #private::SchemaRef {
+                #schema
+            }
+
+            fn decode(row: &mut dyn #private::Row) -> #private::DBResult<Self> {
+                #decode
+            }
+
+            fn encode(&self, row: &mut #private::RowWriter<'_>) {
+                #encode
+            }
+        }
+    }
+}
+
+/// The type of a single key, a tuple of those of a composite one.
+fn key(model: &Model) -> TokenStream {
+    let types: Vec<_> = model.columns.iter().filter(|column| column.key).map(|column| &column.ty).collect();
+    match types.as_slice() {
+        [single] => quote!(#single),
+        types => quote!((#(#types,)*)),
+    }
+}
+
+/// What `new!` knows of a column: it may be left out where something else gives the value.
+fn new_row_column(column: &Column, model: &Model, names: &Names) -> TokenStream {
+    let private = &names.private;
+    let Column { ty, field, .. } = column;
+    let model = model.name();
+    let message =
+        format!("`new!({model} {{ .. }})` forgets the required column `{field}` ({})", types::text(ty));
+    let forgotten = if column.auto.is_some() || column.default.is_some() || types::option_inner(ty).is_some() {
+        quote!(::core::option::Option::None)
+    } else {
+        quote_spanned! {at(ty.span())=>
+            if <#ty as #private::FieldType>::NULLABLE {
+                ::core::option::Option::None
+            } else {
+                ::core::option::Option::Some(#message)
+            }
+        }
+    };
+    quote!(#private::NewRowColumn { name: #field, forgotten: #forgotten })
+}

@@ -1,0 +1,165 @@
+//! `new!`: from a literal of a model to a draft, with a check of the names given.
+//!
+//! Each name is set as a field of the draft, so that the compiler finds unknown names and wrong types where they
+//! stand, and completion and renaming work. Only what is *not* there needs a check of its own: a constant that
+//! compares the names given with those that the model requires.
+
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Path, Token, braced, token};
+
+use crate::errors::Errors;
+use crate::naming::unraw;
+
+/// The draft as an expression, or what is wrong.
+pub(crate) fn expand(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    match (|input: ParseStream<'_>| read(input, &mut errors)).parse2(input) {
+        Ok(row) if errors.is_empty() => emit(&row),
+        Ok(_) => expression(errors),
+        Err(error) => {
+            errors.push(error);
+            expression(errors)
+        }
+    }
+}
+
+/// Several `compile_error!`s where one expression is expected.
+fn expression(errors: Errors) -> TokenStream {
+    let errors = errors.into_tokens();
+    quote!({ #errors })
+}
+
+/// `path; User { email: "x", name }`
+struct Row {
+    krate: TokenStream,
+    model: Path,
+    columns: Vec<(Ident, Expr)>,
+}
+
+fn read(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Row> {
+    let mut krate = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![;]) {
+        krate.extend([input.parse::<TokenTree>()?]);
+    }
+    input.parse::<Token![;]>()?;
+
+    let form = "`new!` takes a model and its columns: `new!(User { name: \"Ann\" })`";
+    if input.is_empty() {
+        return Err(input.error(form));
+    }
+    let at = input.span();
+    let model = input.parse::<Path>().map_err(|_| syn::Error::new(at, form))?;
+    if let Some(first) = model.segments.first().filter(|first| first.ident == "Self") {
+        errors.at(first, "`new!` needs the model's name: what it checks cannot depend on `Self`");
+    }
+    if !input.peek(token::Brace) {
+        return Err(syn::Error::new_spanned(&model, form));
+    }
+    let content;
+    braced!(content in input);
+    if !input.is_empty() {
+        return Err(input.error("`new!` takes one row and nothing after it"));
+    }
+    Ok(Row { krate, model, columns: columns(&content, errors)? })
+}
+
+fn columns(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<(Ident, Expr)>> {
+    let mut columns: Vec<(Ident, Expr)> = Vec::new();
+    while !content.is_empty() {
+        if content.peek(Token![..]) {
+            let message = "`new!` takes no `..rest`: columns that are not named get their defaults by themselves";
+            return Err(content.error(message));
+        }
+        let name = content.call(column_name)?;
+        let value = if content.peek(Token![:]) {
+            content.parse::<Token![:]>()?;
+            content.parse::<Expr>()?
+        } else {
+            let name = name.clone();
+            syn::parse_quote!(#name)
+        };
+        if columns.iter().any(|(other, _)| unraw(other) == unraw(&name)) {
+            errors.at(&name, format!("the column `{}` is given twice", unraw(&name)));
+        }
+        columns.push((name, value));
+        if content.is_empty() {
+            break;
+        }
+        content.parse::<Token![,]>()?;
+    }
+    Ok(columns)
+}
+
+fn column_name(content: ParseStream<'_>) -> syn::Result<Ident> {
+    if content.peek(Ident) {
+        return content.parse();
+    }
+    if content.peek(Ident::peek_any) {
+        let keyword = content.call(Ident::parse_any)?;
+        let message = format!("`{keyword}` is a keyword: the column is `r#{keyword}`");
+        return Err(syn::Error::new(keyword.span(), message));
+    }
+    Err(content.error("expected the name of a column"))
+}
+
+fn emit(row: &Row) -> TokenStream {
+    let Row { krate, model, columns } = row;
+    let private = quote!(#krate::__private);
+    let names = columns.iter().map(|(name, _)| unraw(name));
+    // What is forgotten is missing at the model's name.
+    let at_model = Span::mixed_site().located_at(model.span());
+    let check = quote_spanned!(at_model=> const _: () = #private::check_new_row::<#model>(&[#(#names),*]););
+    let draft = quote_spanned!(at_model=>
+        <<#model as #private::Model>::Draft as ::core::default::Default>::default());
+    if columns.is_empty() {
+        return quote!({ #check #draft });
+    }
+    let this = Ident::new("row", Span::mixed_site());
+    let sets = columns.iter().map(|(name, value)| {
+        let set = quote_spanned!(Span::mixed_site().located_at(value.span())=> set);
+        quote!(#this.#name.#set(#value);)
+    });
+    quote!({
+        #check
+        let mut #this = #draft;
+        #(#sets)*
+        #this
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(input: &str) -> String {
+        expand(input.parse().unwrap()).to_string()
+    }
+
+    #[test]
+    fn names_are_checked_without_their_mark_and_set_with_it() {
+        let code = expanded("ommi; models::User { r#type: 1 + 1, name, }");
+        assert!(code.contains(r#"check_new_row :: < models :: User > (& ["type" , "name"])"#), "{code}");
+        assert!(code.contains("row . r#type . set (1 + 1)") && code.contains("row . name . set (name)"), "{code}");
+    }
+
+    #[test]
+    fn mistakes_say_what_to_write() {
+        for (input, expected) in [
+            ("ommi; User { a: 1, a: 2 }", "`a` is given twice"),
+            ("ommi; User { ..other }", "takes no `..rest`"),
+            ("ommi; Self { a: 1 }", "needs the model's name"),
+            ("ommi; User", "takes a model and its columns"),
+            ("ommi; ", "takes a model and its columns"),
+            ("ommi; User { type: 1 }", "the column is `r#type`"),
+            ("ommi; User { a: 1 } more", "one row and nothing after it"),
+            ("ommi; User { 1 }", "expected the name of a column"),
+        ] {
+            let code = expanded(input);
+            assert!(code.contains(expected), "{input}: {code}");
+        }
+    }
+}

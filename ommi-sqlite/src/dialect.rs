@@ -1,0 +1,152 @@
+//! SQLite's kind of SQL.
+
+use ommi_core::ast::{Direction, Nulls, Sort, TextOp};
+use ommi_core::ast::Expr;
+use ommi_core::schema::ColumnSchema;
+use ommi_core::value::{ColumnType, Value};
+use ommi_sql::{Dialect, ListForm, Piece};
+
+/// SQLite's kind of SQL.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sqlite;
+
+pub(crate) const NAME: &str = "sqlite";
+
+impl Dialect for Sqlite {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn placeholder(&self, _: usize, _: Option<ColumnType>, text: &mut dyn FnMut(&str)) {
+        text("?");
+    }
+
+    // TRUE and FALSE are names in SQLite, which a column can have.
+    fn truth(&self, value: bool) -> &'static str {
+        if value { "1" } else { "0" }
+    }
+
+    fn unknown(&self) -> &'static str {
+        "NULL"
+    }
+
+    fn list(&self) -> ListForm {
+        ListForm { always_array: false, before: " IN rarray(", after: ")" }
+    }
+
+    // `instr` and `substr` count characters; `substr` from zero or from before the text gives less than the needle is long.
+    fn text_predicate(&self, op: TextOp) -> &'static [Piece] {
+        match op {
+            TextOp::StartsWith => &[
+                Piece::Sql("substr("),
+                Piece::Text,
+                Piece::Sql(", 1, length("),
+                Piece::Needle,
+                Piece::Sql(")) = "),
+                Piece::Needle,
+            ],
+            TextOp::EndsWith => &[
+                Piece::Sql("substr("),
+                Piece::Text,
+                Piece::Sql(", length("),
+                Piece::Text,
+                Piece::Sql(") - length("),
+                Piece::Needle,
+                Piece::Sql(") + 1) = "),
+                Piece::Needle,
+            ],
+            _ => &[Piece::Sql("instr("), Piece::Text, Piece::Sql(", "), Piece::Needle, Piece::Sql(") > 0")],
+        }
+    }
+
+    // SQLite's own `lower` knows ASCII only.
+    fn fold(&self) -> (&'static str, &'static str) {
+        ("lower(", ")")
+    }
+
+    fn nulls(&self, direction: Direction, nulls: Nulls, nullable: bool) -> &'static str {
+        let sort = Sort::new(Expr::Value(Value::Null), direction);
+        match nulls {
+            _ if !nullable || sort.nulls == nulls => "",
+            Nulls::First => " NULLS FIRST",
+            Nulls::Last => " NULLS LAST",
+        }
+    }
+
+    fn unlimited(&self) -> Option<&'static str> {
+        Some("-1")
+    }
+
+    // SQLite has no DEFAULT here; NULL in an INTEGER PRIMARY KEY is the next number.
+    fn generated_value(&self) -> &'static str {
+        "NULL"
+    }
+
+    fn column_type(&self, column: &ColumnSchema) -> &'static str {
+        storage(column.ty)
+    }
+
+    fn auto_increment(&self) -> &'static str {
+        " PRIMARY KEY AUTOINCREMENT"
+    }
+
+    fn table_options(&self) -> &'static str {
+        " STRICT"
+    }
+
+    fn range_check(&self, column: &ColumnSchema) -> Option<(i64, i64)> {
+        match column.ty {
+            ColumnType::Bool => Some((0, 1)),
+            ColumnType::I64 => None,
+            ty => ty.integer_range(),
+        }
+    }
+
+    fn literal(&self, value: &Value<'_>, text: &mut String) {
+        match value {
+            Value::Bool(value) => text.push_str(if *value { "1" } else { "0" }),
+            // The least number cannot be written as the negative of one.
+            Value::Int(i64::MIN) => text.push_str("-0x8000000000000000"),
+            Value::Int(number) => text.push_str(&number.to_string()),
+            Value::Float(number) if number.is_infinite() => {
+                text.push_str(if *number > 0.0 { "9e999" } else { "-9e999" });
+            }
+            Value::Float(number) => text.push_str(&format!("{number:?}")),
+            Value::Text(value) => push_text(value, text),
+            Value::Bytes(bytes) => push_blob(bytes, text),
+            Value::Uuid(bytes) => push_blob(bytes, text),
+            Value::Date(value) => push_text(&value.to_string(), text),
+            Value::Time(value) => push_text(&value.to_string(), text),
+            Value::DateTime(value) | Value::Timestamp(value) => push_text(&value.to_string(), text),
+            _ => text.push_str("NULL"),
+        }
+    }
+
+    fn longest_name(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// The declared type of columns of this type; in a STRICT table it is what they store.
+pub(crate) fn storage(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::F32 | ColumnType::F64 => "REAL",
+        ColumnType::Bytes | ColumnType::Uuid => "BLOB",
+        ColumnType::Text | ColumnType::Date | ColumnType::Time | ColumnType::DateTime | ColumnType::Timestamp => "TEXT",
+        _ => "INTEGER",
+    }
+}
+
+fn push_text(value: &str, text: &mut String) {
+    text.push('\'');
+    text.push_str(&value.replace('\'', "''"));
+    text.push('\'');
+}
+
+fn push_blob(bytes: &[u8], text: &mut String) {
+    text.push_str("x'");
+    for byte in bytes {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text.push('\'');
+}
