@@ -85,3 +85,8 @@ pub mod __private {
     pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, field};
     pub use ommi_derive::__new;
 }
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -23,7 +23,7 @@ impl<T: FieldType> RefersTo<T> for Option<T> {}
 /// A reference whose columns all lead to `M`.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct TypedReference<M> {
+pub struct ReferenceTo<M> {
     columns: Vec<u16>,
     targets: Vec<u16>,
     model: PhantomData<fn() -> M>,
@@ -32,18 +32,18 @@ pub struct TypedReference<M> {
 impl<M: Model, T> Column<M, T> {
     /// The reference of the column at this place, whose type is `F`, to this one.
     #[doc(hidden)]
-    pub fn referred_to_by<F: RefersTo<T>>(self, column: u16) -> TypedReference<M> {
-        TypedReference { columns: vec![column], targets: vec![self.index()], model: PhantomData }
+    pub fn referred_to_by<F: RefersTo<T>>(self, column: u16) -> ReferenceTo<M> {
+        ReferenceTo { columns: vec![column], targets: vec![self.index()], model: PhantomData }
     }
 }
 
-impl<M: Model> TypedReference<M> {
-    /// Adds a column, whose type is `F`, and what it refers to.
+impl<M: Model> ReferenceTo<M> {
+    /// Both as one.
     #[doc(hidden)]
     #[must_use]
-    pub fn and<F: RefersTo<T>, T>(mut self, column: u16, target: Column<M, T>) -> TypedReference<M> {
-        self.columns.push(column);
-        self.targets.push(target.index());
+    pub fn and(mut self, other: ReferenceTo<M>) -> ReferenceTo<M> {
+        self.columns.extend(other.columns);
+        self.targets.extend(other.targets);
         self
     }
 

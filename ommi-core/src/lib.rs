@@ -17,7 +17,7 @@ mod model;
 mod new_row;
 
 #[doc(hidden)]
-pub use derive_support::{RefersTo, TypedReference};
+pub use derive_support::{ReferenceTo, RefersTo};
 pub use error::{Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind};
 pub use handle::{Handle, Ommi, Transaction};
 pub use key::{IntoKey, KeyWriter};

@@ -54,7 +54,9 @@ fn inner(input: &DeriveInput, errors: &mut Errors) -> Option<(Member, Type)> {
         [] => errors.at(&input.ident, format!("{BY_HAND} a struct without fields")),
         [field] if types::option_inner(&field.ty).is_some() => {
             let ident = &input.ident;
-            let message = format!("a field type is never NULL itself: hold the value here, and write `Option<{ident}>` in the model");
+            let message = format!(
+                "a field type is never NULL itself: hold the value here, and write `Option<{ident}>` in the model"
+            );
             errors.at(&field.ty, message);
         }
         [field] => {
@@ -71,7 +73,12 @@ fn emit(ident: &Ident, member: &Member, ty: &Type, krate: &Path) -> TokenStream 
     let private = quote!(#krate::__private);
     let span = proc_macro2::Span::mixed_site().located_at(ty.span());
     // Every use of the inner type has its place: a type that cannot be stored is reported there.
-    let inner = quote_spanned!(span=> <#ty as #private::FieldType>);
+    let own = private.clone().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(ty.span()));
+        token
+    });
+    let own: TokenStream = own.collect();
+    let inner = quote_spanned!(span=> <#ty as #own::FieldType>);
     let nullable = format!(
         "`{ident}` holds an `Option`, but a field type is never NULL itself: hold the value, and write `Option<{ident}>` in the model"
     );

@@ -76,14 +76,14 @@ pub(crate) struct CompositeReference {
 /// What a reference may say beside its target.
 #[derive(Default)]
 pub(crate) struct ReferenceOptions {
-    pub(crate) on_delete: Option<(LitStr, Action)>,
-    pub(crate) on_update: Option<(LitStr, Action)>,
+    pub(crate) on_delete: Option<(LitStr, ReferentialAction)>,
+    pub(crate) on_update: Option<(LitStr, ReferentialAction)>,
     pub(crate) constraint: Option<bool>,
 }
 
 /// What happens to the referring row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Action {
+pub(crate) enum ReferentialAction {
     NoAction,
     Restrict,
     Cascade,

@@ -1,7 +1,7 @@
 //! The derive macros of Ommi. Applications use them through the `ommi` crate, which documents them with examples.
 //!
-//! `#[derive(Model)]` goes three ways, one module each: [`parse`] turns the tokens into a plain description,
-//! [`check`] resolves names and refuses what cannot be a model, [`emit`] writes the code. All mistakes that one
+//! `#[derive(Model)]` goes three ways, one module each: `parse` turns the tokens into a plain description,
+//! `check` resolves names and refuses what cannot be a model, `emit` writes the code. All mistakes that one
 //! pass meets are reported together, each at the word that is wrong.
 
 mod check;

@@ -49,7 +49,7 @@ fn read(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Row> {
 
     let form = "`new!` takes a model and its columns: `new!(User { name: \"Ann\" })`";
     if input.is_empty() {
-        return Err(input.error(form));
+        return Err(syn::Error::new(Span::call_site(), form));
     }
     let at = input.span();
     let model = input.parse::<Path>().map_err(|_| syn::Error::new(at, form))?;

@@ -2,7 +2,7 @@
 
 /// The nearest of `known`, if it is near enough to be what was meant.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let allowed = (word.chars().count() / 3).max(1);
+    let allowed = ((word.chars().count() + 1) / 3).max(1);
     known
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
@@ -37,7 +37,9 @@ mod tests {
 
     #[test]
     fn the_distance_counts_single_letters() {
-        for (a, b, expected) in [("", "abc", 3), ("key", "key", 0), ("kee", "key", 1), ("uniqe", "unique", 1), ("ab", "ba", 2)] {
+        for (a, b, expected) in
+            [("", "abc", 3), ("key", "key", 0), ("kee", "key", 1), ("uniqe", "unique", 1), ("ab", "ba", 2)]
+        {
             assert_eq!(distance(a, b), expected, "{a} {b}");
             assert_eq!(distance(b, a), expected, "{b} {a}");
         }

@@ -43,7 +43,9 @@ pub(crate) const NEVER_AUTO: &[&str] =
 /// The type as its author would write it: `Option<Vec<u8>>`.
 pub(crate) fn text(ty: &impl ToTokens) -> String {
     let mut text = ty.to_token_stream().to_string();
-    for (spaced, tight) in [(" :: ", "::"), (":: ", "::"), (" < ", "<"), (" > ", ">"), (" >", ">"), ("< ", "<"), (" ,", ",")] {
+    for (spaced, tight) in
+        [(" :: ", "::"), (":: ", "::"), (" < ", "<"), (" > ", ">"), (" >", ">"), ("< ", "<"), (" ,", ","), (" ;", ";")]
+    {
         text = text.replace(spaced, tight);
     }
     text

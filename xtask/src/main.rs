@@ -1,17 +1,27 @@
 //! Commands for working on Ommi: `cargo xtask test` runs every test.
 
+mod compile_time;
+
 use std::env;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode, Stdio};
 
 const USAGE: &str = "\
 cargo xtask test [ARGUMENT ..]   runs every test; arguments go to `cargo test`
+cargo xtask compile-time         builds a crate of 50 models and prints how long it took
 ";
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     match arguments.next().as_deref().and_then(|command| command.to_str()) {
         Some("test") => test(arguments),
+        Some("compile-time") => match compile_time::measure() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

@@ -107,12 +107,12 @@ impl<M, T: FieldType> Column<M, T> {
     }
 
     /// Equal to one of these, of which there may be very many. False when there are none.
-    pub fn in_<V: IntoField<T>>(self, values: impl IntoIterator<Item = V>) -> Predicate<M> {
+    pub fn in_(self, values: impl IntoIterator<Item = impl IntoField<T>>) -> Predicate<M> {
         self.in_list(values, false)
     }
 
     /// Equal to none of these. True when there are none; never true when one of them is NULL.
-    pub fn not_in<V: IntoField<T>>(self, values: impl IntoIterator<Item = V>) -> Predicate<M> {
+    pub fn not_in(self, values: impl IntoIterator<Item = impl IntoField<T>>) -> Predicate<M> {
         self.in_list(values, true)
     }
 

@@ -108,7 +108,10 @@ fn check_key(field: &FieldInput, errors: &mut Errors) {
 fn check_auto(field: &FieldInput, key_columns: usize, errors: &mut Errors) {
     let Some(auto) = &field.auto else { return };
     if field.key.is_none() {
-        errors.at(&auto.name, format!("`auto` makes keys, and `{}` is none: mark it with `key`, or give it a `default`", field.ident));
+        errors.at(
+            &auto.name,
+            format!("`auto` makes keys, and `{}` is none: mark it with `key`, or give it a `default`", field.ident),
+        );
         return;
     }
     // For an optional key one message is enough.

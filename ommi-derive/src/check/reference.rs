@@ -4,16 +4,11 @@ use syn::{Path, PathSegment};
 
 use super::{Model, Reference, places};
 use crate::errors::Errors;
-use crate::input::{Action, CompositeReference, FieldInput, ReferenceOptions};
+use crate::input::{CompositeReference, FieldInput, ReferenceOptions, ReferentialAction};
 use crate::types;
 
 /// The reference of one field, which will be the column at this place.
-pub(super) fn single(
-    field: &mut FieldInput,
-    place: usize,
-    model: &Model,
-    errors: &mut Errors,
-) -> Option<Reference> {
+pub(super) fn single(field: &mut FieldInput, place: usize, model: &Model, errors: &mut Errors) -> Option<Reference> {
     let options = std::mem::take(&mut field.options);
     let Some(target) = field.references.take() else {
         for name in field.given.iter().filter(|name| is_option(name)) {
@@ -36,11 +31,8 @@ pub(super) fn composite(reference: CompositeReference, model: &Model, errors: &m
         return None;
     }
     if fields.len() != targets.len() {
-        let message = format!(
-            "`references` needs as many columns as fields, and names {} for {}",
-            targets.len(),
-            fields.len()
-        );
+        let message =
+            format!("`references` needs as many columns as fields, and names {} for {}", targets.len(), fields.len());
         errors.at(&name, message);
         return None;
     }
@@ -69,11 +61,10 @@ fn check_options(
     for (name, given) in [("on_delete", &options.on_delete), ("on_update", &options.on_update)] {
         let Some((literal, action)) = given else { continue };
         match (action, required, without_default) {
-            (Action::SetNull, Some((field, ty)), _) => errors.at(
-                literal,
-                format!("`{field}` cannot be NULL: `{name} = \"set null\"` needs an `Option<{ty}>`"),
-            ),
-            (Action::SetDefault, _, Some(field)) => {
+            (ReferentialAction::SetNull, Some((field, ty)), _) => {
+                errors.at(literal, format!("`{field}` cannot be NULL: `{name} = \"set null\"` needs an `Option<{ty}>`"))
+            }
+            (ReferentialAction::SetDefault, _, Some(field)) => {
                 errors.at(literal, format!("`{field}` has no default: `{name} = \"set default\"` needs one"));
             }
             _ if options.constraint == Some(false) => errors.at(

@@ -1,9 +1,9 @@
 //! The typed columns: associated constants of the model, or of a type of their own.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
-use super::{Names, place};
+use super::{Names, at, place};
 use crate::check::Model;
 
 /// `impl User { pub const name: Column<User, String> = ..; }`
@@ -14,7 +14,8 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         let crate::check::Column { ident: name, vis, ty, field, .. } = column;
         let doc = format!("The column of the field `{field}`.");
         let index = place(index);
-        quote! {
+        // Where a column clashes with a function, both definitions are shown.
+        quote_spanned! {at(name.span())=>
             #[doc = #doc]
             #vis const #name: #private::Column<#ident, #ty> = #private::Column::new(#index);
         }

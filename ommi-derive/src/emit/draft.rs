@@ -106,8 +106,8 @@ fn new_row(model: &Model, names: &Names, writes: TokenStream, of_draft: bool) ->
 }
 
 fn write(column: &crate::check::Column, names: &Names, method: &str) -> TokenStream {
-    let private = &names.private;
     let crate::check::Column { ident, ty, .. } = column;
+    let private = names.private_at(ty.span());
     let method = syn::Ident::new(method, at(ty.span()));
     quote_spanned!(at(ty.span())=> #private::RowWriter::#method::<#ty>(row, self.#ident);)
 }

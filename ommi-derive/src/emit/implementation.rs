@@ -10,21 +10,20 @@ use crate::types;
 
 /// `impl Model for User { .. }`
 pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
-    let Names { private, .. } = names;
     let ident = &model.ident;
     let required = model.columns.iter().map(|column| new_row_column(column, model, names));
     let schema = schema::emit(model, names);
     let decoded = model.columns.iter().enumerate().map(|(index, column)| {
         let Column { ident: name, ty, .. } = column;
-        let index = place(index);
+        let (index, private) = (place(index), names.private_at(ty.span()));
         quote_spanned!(at(ty.span())=>
             #name: #private::field::<#ty>(row, <#ident as #private::Model>::schema, #index)?)
     });
-    let skipped = model.skipped.iter().map(|name| {
-        quote_spanned!(at(name.span())=> #name: ::core::default::Default::default())
-    });
+    let skipped =
+        model.skipped.iter().map(|name| quote_spanned!(at(name.span())=> #name: ::core::default::Default::default()));
     let encoded = model.columns.iter().map(|column| {
         let Column { ident: name, ty, .. } = column;
+        let private = names.private_at(ty.span());
         quote_spanned!(at(ty.span())=> #private::RowWriter::borrowed::<#ty>(row, &self.#name);)
     });
     implementation(
@@ -92,11 +91,11 @@ fn new_row_column(column: &Column, model: &Model, names: &Names) -> TokenStream 
     let private = &names.private;
     let Column { ty, field, .. } = column;
     let model = model.name();
-    let message =
-        format!("`new!({model} {{ .. }})` forgets the required column `{field}` ({})", types::text(ty));
+    let message = format!("`new!({model} {{ .. }})` forgets the required column `{field}` ({})", types::text(ty));
     let forgotten = if column.auto.is_some() || column.default.is_some() || types::option_inner(ty).is_some() {
         quote!(::core::option::Option::None)
     } else {
+        let private = names.private_at(ty.span());
         quote_spanned! {at(ty.span())=>
             if <#ty as #private::FieldType>::NULLABLE {
                 ::core::option::Option::None

@@ -23,6 +23,16 @@ struct Names {
 }
 
 impl Names {
+    /// The path of what generated code refers to, as if it were written at this place: an error's place is that of
+    /// a whole call, and half a call elsewhere would stretch it over the struct.
+    fn private_at(&self, span: Span) -> TokenStream {
+        let tokens = self.private.clone().into_iter().map(|mut token| {
+            token.set_span(token.span().located_at(span));
+            token
+        });
+        tokens.collect()
+    }
+
     fn of(model: &Model) -> Names {
         let krate = &model.krate;
         let mut draft = format_ident!("{}Draft", model.name());
@@ -57,7 +67,7 @@ fn place(index: usize) -> Literal {
     Literal::usize_unsuffixed(index)
 }
 
-/// Generated identifiers that no identifier of the user's can be confused with, at the place of these tokens.
+/// For generated code that is reported, when it does not compile, at the place of this span.
 fn at(span: Span) -> Span {
-    Span::mixed_site().located_at(span)
+    Span::call_site().located_at(span)
 }

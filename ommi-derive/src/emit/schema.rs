@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use super::{Names, at, place};
 use crate::check::{Column, Default, Model, Reference};
-use crate::input::{Action, AutoKind};
+use crate::input::{AutoKind, ReferentialAction};
 
 /// A lazily built static, and a reference to it.
 pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
@@ -42,8 +42,8 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
 }
 
 fn column(column: &Column, names: &Names) -> TokenStream {
-    let private = &names.private;
     let Column { ty, field, stored, .. } = column;
+    let private = &names.private_at(ty.span());
     let mut builder = quote_spanned!(at(ty.span())=> #private::ColumnBuilder::of::<#ty>(#field));
     if stored != field {
         builder.extend(quote!(.stored_as(#stored)));
@@ -76,6 +76,7 @@ fn column(column: &Column, names: &Names) -> TokenStream {
                 .default_value(<#ty as ::core::default::Default>::default())));
         }
         Some(Default::Value(value)) => {
+            let private = names.private_at(value.span());
             builder.extend(quote_spanned!(at(value.span())=>
                 .default_value(#private::IntoField::<#ty>::into_field(#value))));
         }
@@ -88,26 +89,30 @@ fn reference(reference: &Reference, model: &Model, names: &Names) -> TokenStream
     let mut code = TokenStream::new();
     for (&index, target) in reference.columns.iter().zip(&reference.targets) {
         let Some(Column { ty, .. }) = model.columns.get(index) else { continue };
-        let place = place(index);
-        let span = at(ty.span());
+        let (place, column) = (place(index), names.private_at(target.span()));
+        let refer = quote_spanned!(at(ty.span())=> .referred_to_by::<#ty>(#place));
+        // The target is known before the field is compared with it, so that the message can name both types.
+        let part = quote_spanned!(at(target.span())=> {
+            let target: #column::Column<_, _> = #target;
+            let part = target #refer;
+            part
+        });
         if code.is_empty() {
-            code = quote_spanned!(span=> #private::Column::referred_to_by::<#ty>(#target, #place));
+            code = part;
         } else {
-            code.extend(quote_spanned!(span=> .and::<#ty, _>(#place, #target)));
+            code.extend(quote_spanned!(at(target.span())=> .and(#part)));
         }
     }
     code.extend(quote!(.finish()));
     let options = &reference.options;
-    for (method, given) in
-        [(quote!(on_delete), &options.on_delete), (quote!(on_update), &options.on_update)]
-    {
+    for (method, given) in [(quote!(on_delete), &options.on_delete), (quote!(on_update), &options.on_update)] {
         if let Some((_, action)) = given {
             let action = match action {
-                Action::NoAction => quote!(NoAction),
-                Action::Restrict => quote!(Restrict),
-                Action::Cascade => quote!(Cascade),
-                Action::SetNull => quote!(SetNull),
-                Action::SetDefault => quote!(SetDefault),
+                ReferentialAction::NoAction => quote!(NoAction),
+                ReferentialAction::Restrict => quote!(Restrict),
+                ReferentialAction::Cascade => quote!(Cascade),
+                ReferentialAction::SetNull => quote!(SetNull),
+                ReferentialAction::SetDefault => quote!(SetDefault),
             };
             code.extend(quote!(.#method(#private::ReferentialAction::#action)));
         }

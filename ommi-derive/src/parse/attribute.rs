@@ -28,8 +28,17 @@ impl Level {
         match self {
             Level::Model => &["table", "columns", "unique", "index", "references", "crate"],
             Level::Field => &[
-                "key", "auto", "column", "unique", "index", "default", "references", "on_delete", "on_update",
-                "constraint", "skip",
+                "key",
+                "auto",
+                "column",
+                "unique",
+                "index",
+                "default",
+                "references",
+                "on_delete",
+                "on_update",
+                "constraint",
+                "skip",
             ],
             Level::Newtype => &["crate"],
         }

@@ -7,15 +7,15 @@ use syn::{Expr, Ident, Path, Token, parenthesized, token};
 
 use super::attribute::{boolean, expression, once, string};
 use crate::errors::Errors;
-use crate::input::{Action, CompositeReference, ReferenceOptions};
+use crate::input::{CompositeReference, ReferenceOptions, ReferentialAction};
 use crate::suggest;
 
-const ACTIONS: [(&str, Action); 5] = [
-    ("cascade", Action::Cascade),
-    ("restrict", Action::Restrict),
-    ("set null", Action::SetNull),
-    ("set default", Action::SetDefault),
-    ("no action", Action::NoAction),
+const ACTIONS: [(&str, ReferentialAction); 5] = [
+    ("cascade", ReferentialAction::Cascade),
+    ("restrict", ReferentialAction::Restrict),
+    ("set null", ReferentialAction::SetNull),
+    ("set default", ReferentialAction::SetDefault),
+    ("no action", ReferentialAction::NoAction),
 ];
 
 /// `references = Team::id`.
@@ -24,11 +24,7 @@ pub(super) fn single(name: &Ident, input: ParseStream<'_>) -> syn::Result<Path> 
 }
 
 /// `references((a, b) = (Other::x, Other::y), on_delete = "..")`.
-pub(super) fn composite(
-    name: &Ident,
-    input: ParseStream<'_>,
-    errors: &mut Errors,
-) -> syn::Result<CompositeReference> {
+pub(super) fn composite(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<CompositeReference> {
     let form = || {
         let message = "`references` on a model needs fields and columns: `references((a, b) = (Other::x, Other::y))`";
         syn::Error::new(name.span(), message)
@@ -82,8 +78,7 @@ pub(super) fn option(
             return Ok(());
         }
         _ => {
-            let message =
-                format!("unknown option `{name}`: a reference takes `on_delete`, `on_update`, `constraint`");
+            let message = format!("unknown option `{name}`: a reference takes `on_delete`, `on_update`, `constraint`");
             return Err(syn::Error::new(name.span(), message));
         }
     };
