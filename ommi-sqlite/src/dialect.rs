@@ -1,7 +1,6 @@
 //! SQLite's kind of SQL.
 
-use ommi_core::ast::{Direction, Nulls, Sort, TextOp};
-use ommi_core::ast::Expr;
+use ommi_core::ast::{Direction, Expr, Nulls, Sort, TextOp};
 use ommi_core::schema::ColumnSchema;
 use ommi_core::value::{ColumnType, Value};
 use ommi_sql::{Dialect, ListForm, Piece};
@@ -105,8 +104,6 @@ impl Dialect for Sqlite {
     fn literal(&self, value: &Value<'_>, text: &mut String) {
         match value {
             Value::Bool(value) => text.push_str(if *value { "1" } else { "0" }),
-            // The least number cannot be written as the negative of one.
-            Value::Int(i64::MIN) => text.push_str("-0x8000000000000000"),
             Value::Int(number) => text.push_str(&number.to_string()),
             Value::Float(number) if number.is_infinite() => {
                 text.push_str(if *number > 0.0 { "9e999" } else { "-9e999" });

@@ -1,0 +1,137 @@
+//! A connection: opened, set up, and what Ommi keeps beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use ommi_core::ast::Shape;
+use ommi_core::{DBError, DBResult, ErrorKind};
+use rusqlite::OpenFlags;
+use rusqlite::config::DbConfig;
+
+use crate::cache::{Cache, SharedCache};
+use crate::error;
+use crate::options::{Mode, SqliteOptions};
+use crate::watch::{STEPS, Watch};
+
+/// A connection to the database.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) sqlite: rusqlite::Connection,
+    pub(crate) cache: Cache,
+    /// Written anew for each statement, to look up without an allocation.
+    pub(crate) shape: Shape,
+    pub(crate) watch: Arc<Watch>,
+    /// Whether a commit waits for the disk, and so belongs on a blocking thread.
+    pub(crate) commits_wait: bool,
+    /// The pages in the write-ahead log after the last commit here, for the checkpoints.
+    pub(crate) wal_pages: Arc<AtomicU32>,
+}
+
+impl Connection {
+    /// Opens and sets up a connection. Blocks.
+    pub(crate) fn open(options: &SqliteOptions, shared: &Arc<SharedCache>) -> DBResult<Connection> {
+        let sqlite = open_file(options)?;
+        let watch = Arc::new(Watch::default());
+        let wal_pages = Arc::new(AtomicU32::new(0));
+        let mut connection = Connection {
+            sqlite,
+            cache: Cache::new(options.statement_cache, shared.clone()),
+            shape: Shape::new(),
+            watch,
+            commits_wait: options.commits_wait(),
+            wal_pages,
+        };
+        connection.set_up(options).map_err(|error| error::on_open(error, options))?;
+        connection.expect_utf8().map_err(|error| error::on_open(error, options))??;
+        Ok(connection)
+    }
+
+    fn set_up(&mut self, options: &SqliteOptions) -> rusqlite::Result<()> {
+        let sqlite = &mut self.sqlite;
+        // Only while it opens; after that a statement must not sleep on the thread of a task.
+        sqlite.busy_timeout(options.busy_timeout)?;
+        // Reads the file's first page, and so finds out what it is.
+        sqlite.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, options.qpsg)?;
+        // A name in double quotes that is no column is an error, not a text.
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        sqlite.pragma_update(None, "foreign_keys", options.foreign_keys)?;
+        sqlite.pragma_update(None, "synchronous", options.synchronous.pragma())?;
+        if let Some(size) = options.cache_size {
+            sqlite.pragma_update(None, "cache_size", size)?;
+        }
+        if !options.is_memory() && !sqlite.is_readonly("main")? {
+            sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+            // Checkpoints wait for the disk; the pool runs them apart.
+            sqlite.pragma_update(None, "wal_autocheckpoint", 0)?;
+            let pages = self.wal_pages.clone();
+            sqlite.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
+                pages.store(u32::try_from(count).unwrap_or(0), Relaxed);
+                Ok(())
+            }))?;
+        }
+        rusqlite::vtab::array::load_module(sqlite)?;
+        sqlite.set_prepared_statement_cache_capacity(options.statement_cache);
+        let watch = self.watch.clone();
+        sqlite.progress_handler(STEPS, Some(move || watch.look()))?;
+        sqlite.busy_timeout(std::time::Duration::ZERO)
+    }
+
+    fn expect_utf8(&self) -> rusqlite::Result<DBResult<()>> {
+        let encoding: String = self.sqlite.pragma_query_value(None, "encoding", |row| row.get(0))?;
+        Ok(if encoding == "UTF-8" {
+            Ok(())
+        } else {
+            Err(DBError::configuration(
+                None,
+                format!("the database stores text as {encoding}, which does not sort as UTF-8 does; only UTF-8 is supported"),
+            ))
+        })
+    }
+
+    /// Ends whatever transaction is open.
+    pub(crate) fn roll_back(&mut self) {
+        if !self.sqlite.is_autocommit() {
+            self.watch.next_run();
+            self.watch.start(false, None);
+            // It fails only where SQLite has rolled back by itself.
+            let _ = self.sqlite.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Opens the file, with an error that says what to do about it.
+fn open_file(options: &SqliteOptions) -> DBResult<rusqlite::Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Some(path) = options.path.as_ref().filter(|_| !options.is_memory()) else {
+        flags |= OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_MEMORY;
+        return rusqlite::Connection::open_in_memory_with_flags(flags).map_err(|error| error::on_open(error, options));
+    };
+    let unreachable = |detail: String| Err(DBError::new(ErrorKind::Connection).with_detail(detail));
+    let shown = path.display();
+    if path.is_dir() {
+        return unreachable(format!("`{shown}` is a directory, not a file"));
+    }
+    flags |= match options.mode {
+        Mode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Mode::ReadWriteCreate => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        _ => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    if let Ok(false) = path.try_exists() {
+        if options.mode != Mode::ReadWriteCreate {
+            return unreachable(format!("there is no file `{shown}`; with `?mode=rwc` it is created"));
+        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+            return unreachable(format!("there is no directory `{}` to create the file in", parent.display()));
+        }
+    }
+    rusqlite::Connection::open_with_flags(literal(path), flags).map_err(|error| error::on_open(error, options))
+}
+
+/// The path as one that SQLite takes literally: it gives a meaning to names that begin with a colon or with `file:`.
+fn literal(path: &Path) -> PathBuf {
+    if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
+}

@@ -1,0 +1,165 @@
+//! Running an insert: in pieces that one statement holds, with the keys that SQLite counted.
+
+use std::sync::Arc;
+
+use ommi_core::DBResult;
+use ommi_core::ast::{Insert, Statement};
+use ommi_core::driver::{RowSink, Values};
+use ommi_core::value::Value;
+use ommi_sql::SqlText;
+use rusqlite::ffi;
+
+use crate::compiled::{Columns, Compiled};
+use crate::connection::Connection;
+use crate::dialect::Sqlite;
+use crate::error;
+use crate::row::SqliteRow;
+use crate::run::{Halt, Task, bind, check, halt, learn, start, stays_here, trace};
+
+/// The values that SQLite binds to one statement.
+pub(crate) const MAX_BINDS: usize = 32_766;
+
+/// The rows of one statement. More gain nothing, and each number of rows is a text of its own to prepare.
+const ROWS: usize = 64;
+
+/// How the columns to give back are found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// There are none, or SQLite returns them.
+    Returned,
+    /// It is the key of one row that SQLite counted: the row's own number, which it keeps anyway. RETURNING would cost as much as
+    /// a third of the insert.
+    RowId,
+}
+
+impl Keys {
+    fn of(insert: &Insert, rows: usize) -> Keys {
+        let generated = insert.model.generated_column();
+        let alone = match *insert.returning {
+            [one] => generated == Some(one) && !insert.columns.contains(&one),
+            _ => false,
+        };
+        if alone && rows == 1 && insert.on_conflict.is_none() { Keys::RowId } else { Keys::Returned }
+    }
+}
+
+/// Inserts, all rows or none.
+pub(crate) fn insert(
+    connection: &mut Connection,
+    insert: &mut Insert,
+    sink: &mut dyn RowSink,
+    task: Task,
+) -> Result<u64, Halt> {
+    let most = MAX_BINDS.checked_div(insert.columns.len()).unwrap_or(ROWS).clamp(1, ROWS);
+    if insert.rows <= most {
+        let rows = insert.rows;
+        return piece(connection, insert, 0, rows, sink, task);
+    }
+    if task.here {
+        // Only to be looked up, for the span.
+        return piece(connection, insert, 0, most, sink, Task { here: true, ..task }).and(Err(Halt::Move));
+    }
+    let (begin, commit, undo) = if connection.sqlite.is_autocommit() {
+        ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+    } else {
+        ("SAVEPOINT ommi_insert", "RELEASE ommi_insert", "ROLLBACK TO ommi_insert; RELEASE ommi_insert")
+    };
+    start(&connection.watch, task, false)?;
+    control(connection, begin, insert, task)?;
+    let result = pieces(connection, insert, most, sink, task).and_then(|written| {
+        control(connection, commit, insert, task)?;
+        Ok(written)
+    });
+    if result.is_err() {
+        // An interrupt or a full disk may have ended the transaction already.
+        connection.watch.start(false, None);
+        let _ = connection.sqlite.execute_batch(undo);
+    }
+    result
+}
+
+fn pieces(
+    connection: &mut Connection,
+    insert: &mut Insert,
+    most: usize,
+    sink: &mut dyn RowSink,
+    task: Task,
+) -> Result<u64, Halt> {
+    let (mut first, mut written) = (0, 0);
+    while first < insert.rows {
+        let rows = (insert.rows - first).min(most);
+        written += piece(connection, insert, first, rows, sink, task)?;
+        first += rows;
+    }
+    Ok(written)
+}
+
+/// Begins or ends what the pieces are held together by.
+fn control(connection: &Connection, sql: &str, insert: &Insert, task: Task) -> Result<(), Halt> {
+    let failed = |error| halt(error, &connection.watch, task, &insert.model, true);
+    connection.sqlite.prepare_cached(sql).map_err(failed)?.raw_execute().map(drop).map_err(failed)
+}
+
+/// Inserts some of the rows with one statement.
+fn piece(
+    connection: &mut Connection,
+    insert: &mut Insert,
+    first: usize,
+    rows: usize,
+    sink: &mut dyn RowSink,
+    task: Task,
+) -> Result<u64, Halt> {
+    let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
+    let Connection { sqlite, cache, shape, watch, .. } = connection;
+    let all = std::mem::replace(&mut insert.rows, rows);
+    shape.write_insert(insert);
+    insert.rows = all;
+    let keys = Keys::of(insert, rows);
+    let compiled = cache.get(shape, || compile(insert, rows, keys))?;
+    if task.here {
+        trace(&compiled.text);
+        if all > rows || commits_wait || !stays_here(compiled.pace(), || true) {
+            return Err(Halt::Move);
+        }
+    }
+    start(watch, task, false)?;
+    let failed = |error: rusqlite::Error| {
+        // A number that is no float any more has a column; a key that SQLite cannot count up has one too.
+        if error::code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_MISMATCH) {
+            return Halt::Failed(error::general(error));
+        }
+        halt(error, watch, task, &insert.model, true)
+    };
+    let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
+    bind(&mut statement, &insert.model, watch, task, |binder| ommi_sql::insert(insert, first, rows, &Sqlite, binder))?;
+    let written = if insert.returning.is_empty() || keys == Keys::RowId {
+        let written = statement.raw_execute().map_err(failed)?;
+        if keys == Keys::RowId && written == 1 {
+            sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
+        }
+        written as u64
+    } else {
+        let mut result = statement.raw_query();
+        while let Some(row) = result.next().map_err(failed)? {
+            sink.row(&mut SqliteRow { row, columns: &compiled.columns })?;
+        }
+        sqlite.changes()
+    };
+    learn(compiled, watch, task);
+    Ok(written)
+}
+
+fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {
+    let width = insert.columns.len();
+    let values = insert.values.get(..rows.saturating_mul(width)).unwrap_or(&insert.values).to_vec();
+    let mut one = Insert::new(insert.model.clone(), insert.columns.clone(), values, rows);
+    one.returning = insert.returning.clone();
+    one.on_conflict = insert.on_conflict.clone();
+    check(Statement::Insert(one.clone()))?;
+    if keys == Keys::RowId {
+        one.returning = Arc::new([]);
+    }
+    let mut text = SqlText::new();
+    ommi_sql::insert(&one, 0, rows, &Sqlite, &mut text)?;
+    Ok(Compiled::new(text.into_string(), Columns::of(&insert.model, &insert.returning)))
+}

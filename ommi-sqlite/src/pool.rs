@@ -1,0 +1,219 @@
+//! Connections, and whose turn it is to have one.
+//!
+//! A database in a file has two pools: the connection that writes, and those that read. A database in memory has one pool of one
+//! connection. Who finds no connection free waits in line, and gets the next one that comes back handed over, so that nobody
+//! overtakes.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ommi_core::driver::Context;
+use ommi_core::{DBError, DBResult, ErrorKind};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+
+use crate::checkpoint::Checkpointer;
+use crate::connection::Connection;
+
+/// Connections of one kind.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    /// What is waited for, for messages.
+    name: &'static str,
+    acquire_timeout: Duration,
+    checkpointer: Option<Arc<Checkpointer>>,
+    state: Mutex<State>,
+    /// Notified when somebody begins to wait.
+    wanted: Notify,
+    /// Notified when a connection comes back to a pool that closes.
+    returned: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    idle: Vec<Box<Connection>>,
+    waiting: VecDeque<oneshot::Sender<Lease>>,
+    size: usize,
+    closed: bool,
+}
+
+/// A connection that is in use. Dropped, it rolls back what is open and goes back to its pool.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// None only while it is dropped.
+    connection: Option<Box<Connection>>,
+    pool: Arc<Pool>,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        name: &'static str,
+        acquire_timeout: Duration,
+        connections: Vec<Connection>,
+        checkpointer: Option<Arc<Checkpointer>>,
+    ) -> Arc<Pool> {
+        let idle: Vec<_> = connections.into_iter().map(Box::new).collect();
+        let state = State { size: idle.len(), idle, waiting: VecDeque::new(), closed: false };
+        Arc::new(Pool {
+            name,
+            acquire_timeout,
+            checkpointer,
+            state: Mutex::new(state),
+            wanted: Notify::new(),
+            returned: Notify::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that panics runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection, if one is free and nobody waits for it.
+    pub(crate) fn try_take(self: &Arc<Pool>) -> Option<Lease> {
+        let connection = {
+            let mut state = self.lock();
+            if state.closed || !state.waiting.is_empty() {
+                return None;
+            }
+            state.idle.pop()?
+        };
+        Some(Lease { connection: Some(connection), pool: self.clone() })
+    }
+
+    /// A connection, when it is this caller's turn.
+    pub(crate) async fn take(self: &Arc<Pool>, context: &Context) -> DBResult<Lease> {
+        let receiver = {
+            let mut state = self.lock();
+            if state.closed {
+                return Err(closed());
+            }
+            let free = if state.waiting.is_empty() { state.idle.pop() } else { None };
+            if let Some(connection) = free {
+                return Ok(Lease { connection: Some(connection), pool: self.clone() });
+            }
+            let (sender, receiver) = oneshot::channel();
+            // Those who gave up would be in the way of `try_take`.
+            state.waiting.retain(|waiting| !waiting.is_closed());
+            state.waiting.push_back(sender);
+            receiver
+        };
+        self.wanted.notify_waiters();
+        Handle::try_current().map_err(no_runtime)?;
+        let (until, limit) = sooner(context, self.acquire_timeout);
+        match tokio::time::timeout_at(until.into(), receiver).await {
+            Ok(Ok(lease)) => Ok(lease),
+            // The sender is dropped with the pool only.
+            Ok(Err(_)) => Err(closed()),
+            Err(_) => Err(DBError::timeout(limit).with_detail(format!(
+                "{} of the database was in use all the time; a transaction or a stream that stays open keeps its connection",
+                self.name
+            ))),
+        }
+    }
+
+    /// Comes back when somebody waits for a connection.
+    pub(crate) async fn wanted(&self) {
+        let notified = self.wanted.notified();
+        let mut notified = std::pin::pin!(notified);
+        // Enabled before the look at the line, so that nothing is missed in between.
+        notified.as_mut().enable();
+        if !self.has_waiting() {
+            notified.await;
+        }
+    }
+
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.lock().waiting.iter().any(|waiting| !waiting.is_closed())
+    }
+
+    /// Whether a connection that is kept keeps everybody waiting.
+    pub(crate) fn has_single_connection(&self) -> bool {
+        self.lock().size == 1
+    }
+
+    fn put_back(self: &Arc<Pool>, mut connection: Box<Connection>) {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                match state.waiting.pop_front() {
+                    Some(next) => next,
+                    None => {
+                        state.idle.push(connection);
+                        break;
+                    }
+                }
+            };
+            // Sent without the lock: a lease that is not taken comes back here.
+            match next.send(Lease { connection: Some(connection), pool: self.clone() }) {
+                Ok(()) => return,
+                Err(mut refused) => match refused.connection.take() {
+                    Some(kept) => connection = kept,
+                    None => return,
+                },
+            }
+        }
+        self.returned.notify_one();
+    }
+
+    /// Lets nobody in any more, and gives the connections when all have come back.
+    pub(crate) async fn close(&self) -> Vec<Box<Connection>> {
+        self.lock().closed = true;
+        loop {
+            let returned = self.returned.notified();
+            {
+                let mut state = self.lock();
+                if state.idle.len() == state.size {
+                    state.size = 0;
+                    return std::mem::take(&mut state.idle);
+                }
+            }
+            returned.await;
+        }
+    }
+}
+
+impl Lease {
+    /// The connection.
+    pub(crate) fn connection(&mut self) -> DBResult<&mut Connection> {
+        self.connection.as_deref_mut().ok_or_else(closed)
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            connection.roll_back();
+            if let Some(checkpointer) = &self.pool.checkpointer {
+                checkpointer.consider(&connection.wal_pages);
+            }
+            self.pool.put_back(connection);
+        }
+    }
+}
+
+/// The sooner end of an operation's own time and a limit that begins now, and how long that was.
+pub(crate) fn sooner(context: &Context, limit: Duration) -> (Instant, Duration) {
+    let now = Instant::now();
+    // A limit too far away to be counted is cut to a year.
+    let end = now.checked_add(limit).unwrap_or(now + Duration::from_secs(31_536_000));
+    match context.limit {
+        Some((deadline, given)) if deadline < end => (deadline, given),
+        _ => (end, limit),
+    }
+}
+
+pub(crate) fn closed() -> DBError {
+    DBError::new(ErrorKind::Connection).with_detail("it has been closed")
+}
+
+/// There is no Tokio runtime where one is needed.
+pub(crate) fn no_runtime(error: tokio::runtime::TryCurrentError) -> DBError {
+    DBError::configuration(None, "this operation has to wait or to use a blocking thread, and that takes a Tokio runtime")
+        .with_source(error)
+}

@@ -1,0 +1,297 @@
+//! Running one statement on one connection, here or on a blocking thread.
+//!
+//! Everything in this file blocks and knows nothing of tasks. What cannot or should not go on where it runs ends with a [`Halt`];
+//! [`crate::work`] decides what then.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ommi_core::ast::{Delete, Output, Select, Shape, Statement, Update};
+use ommi_core::driver::{Context, RowSink};
+use ommi_core::schema::ModelSchema;
+use ommi_core::value::ColumnType;
+use ommi_core::{DBError, DBResult};
+use ommi_sql::SqlText;
+
+use crate::bind::{Binder, Ended, LIGHT};
+use crate::compiled::{Columns, Compiled, Pace};
+use crate::connection::Connection;
+use crate::dialect::Sqlite;
+use crate::error;
+use crate::row::SqliteRow;
+use crate::watch::{BUDGET, Stopped, Watch};
+
+/// Why a statement ended without a result.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// It takes too long for this place. Nothing of it has happened.
+    Move,
+    /// Another process holds a lock. Nothing of it has happened.
+    Busy(rusqlite::Error),
+    /// It failed.
+    Failed(DBError),
+}
+
+impl From<DBError> for Halt {
+    fn from(error: DBError) -> Halt {
+        Halt::Failed(error)
+    }
+}
+
+/// Where and how long a statement may run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task {
+    /// On the thread of the task that asked for it, where nothing may take long.
+    pub(crate) here: bool,
+    pub(crate) limit: Option<(Instant, Duration)>,
+}
+
+impl Task {
+    pub(crate) fn here(context: &Context) -> Task {
+        Task { here: true, limit: context.limit }
+    }
+
+    pub(crate) fn on_thread(self) -> Task {
+        Task { here: false, ..self }
+    }
+}
+
+/// Begins a statement: sets what may stop it.
+pub(crate) fn start(watch: &Watch, task: Task, limited: bool) -> Result<(), Halt> {
+    if task.here {
+        watch.next_run();
+    }
+    if let Some((deadline, given)) = task.limit
+        && Instant::now() >= deadline
+    {
+        return Err(Halt::Failed(DBError::timeout(given)));
+    }
+    watch.start(limited, task.limit.map(|(deadline, _)| deadline));
+    Ok(())
+}
+
+/// What becomes of an error of SQLite.
+pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, model: &ModelSchema, inserts: bool) -> Halt {
+    if error::is_busy(&failure) {
+        return Halt::Busy(failure);
+    }
+    if error::is_interrupt(&failure) {
+        return match watch.stopped() {
+            Some(Stopped::Budget) => Halt::Move,
+            Some(Stopped::Deadline) => {
+                let given = task.limit.map_or(Duration::ZERO, |(_, given)| given);
+                Halt::Failed(DBError::timeout(given).with_source(failure))
+            }
+            // Nobody reads it.
+            _ => Halt::Failed(DBError::timeout(Duration::ZERO).with_detail("it was cancelled").with_source(failure)),
+        };
+    }
+    Halt::Failed(error::on_statement(failure, model, inserts))
+}
+
+/// Why binding ended before SQLite saw all values.
+fn unbound(failure: DBError, ended: Option<Ended>, watch: &Watch, task: Task, model: &ModelSchema) -> Halt {
+    match ended {
+        Some(Ended::Heavy) => Halt::Move,
+        Some(Ended::Refused(error)) => halt(error, watch, task, model, false),
+        None => Halt::Failed(failure),
+    }
+}
+
+/// Binds the values that a traversal of the statement gives.
+pub(crate) fn bind(
+    statement: &mut rusqlite::Statement<'_>,
+    model: &ModelSchema,
+    watch: &Watch,
+    task: Task,
+    traverse: impl FnOnce(&mut Binder<'_, '_>) -> DBResult<()>,
+) -> Result<(), Halt> {
+    let room = if task.here { LIGHT } else { usize::MAX };
+    let mut binder = Binder::new(statement, &model.name, room);
+    match traverse(&mut binder) {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            let ended = binder.ended.take();
+            Err(unbound(failure, ended, watch, task, model))
+        }
+    }
+}
+
+/// Notes the text in the operation's span. Statements are looked up where the task runs, so its span is the current one.
+pub(crate) fn trace(text: &str) {
+    if tracing::enabled!(target: "ommi", tracing::Level::DEBUG) {
+        tracing::Span::current().record("statement", text);
+    }
+}
+
+/// Compiles a select.
+pub(crate) fn compile_select(select: &Select) -> DBResult<Compiled> {
+    check(Statement::Select(select.clone()))?;
+    let mut text = SqlText::new();
+    ommi_sql::select(select, &Sqlite, &mut text)?;
+    let columns = match select.output {
+        Output::Count => Columns::single(&select.model, ColumnType::I64),
+        Output::Exists => Columns::single(&select.model, ColumnType::Bool),
+        _ => Columns::of(&select.model, select.model.all_columns()),
+    };
+    Ok(Compiled::new(text.into_string(), columns))
+}
+
+/// Refuses what the model or the driver does not have.
+pub(crate) fn check(statement: Statement) -> DBResult<()> {
+    statement.model().usable()?;
+    ommi_core::ast::check(&statement, &crate::driver::CAPABILITIES)
+}
+
+/// A read under way: what its rows go to.
+pub(crate) trait Rows {
+    /// Takes a row; false ends the read.
+    fn row(&mut self, row: &mut SqliteRow<'_, '_>) -> DBResult<bool>;
+
+    /// Forgets the rows that were taken, because the read begins again.
+    fn clear(&mut self);
+}
+
+impl Rows for &mut (dyn RowSink + '_) {
+    fn row(&mut self, row: &mut SqliteRow<'_, '_>) -> DBResult<bool> {
+        RowSink::row(*self, row)?;
+        Ok(true)
+    }
+
+    fn clear(&mut self) {
+        RowSink::clear(*self);
+    }
+}
+
+/// Compiles a select without running it, and notes its text in the span.
+pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<()> {
+    let Connection { cache, shape, .. } = connection;
+    shape.write_select(select);
+    trace(&cache.get(shape, || compile_select(select))?.text);
+    Ok(())
+}
+
+/// Reads.
+pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl Rows, task: Task) -> Result<(), Halt> {
+    let Connection { sqlite, cache, shape, watch, .. } = connection;
+    shape.write_select(select);
+    let compiled = cache.get(shape, || compile_select(select))?;
+    if task.here {
+        trace(&compiled.text);
+        if compiled.pace() == Pace::Long {
+            return Err(Halt::Move);
+        }
+    }
+    start(watch, task, task.here)?;
+    let failed = |error| halt(error, watch, task, &select.model, false);
+    let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
+    bind(&mut statement, &select.model, watch, task, |binder| ommi_sql::select(select, &Sqlite, binder))?;
+    let mut result = statement.raw_query();
+    loop {
+        match result.next() {
+            Ok(Some(row)) => {
+                if !rows.row(&mut SqliteRow { row, columns: &compiled.columns })? {
+                    return Ok(());
+                }
+            }
+            Ok(None) => {
+                learn(compiled, watch, task);
+                return Ok(());
+            }
+            Err(error) => {
+                let halt = failed(error);
+                if let Halt::Move = halt {
+                    compiled.set_pace(Pace::Long);
+                }
+                rows.clear();
+                return Err(halt);
+            }
+        }
+    }
+}
+
+/// Notes how long a statement took.
+///
+/// It is long above [`BUDGET`], and short again below half of that. Shorter ones than the progress handler's interval took no time.
+pub(crate) fn learn(compiled: &Arc<Compiled>, watch: &Watch, task: Task) {
+    let time = watch.run_time();
+    if time > BUDGET {
+        compiled.set_pace(Pace::Long);
+    } else if task.here || time < BUDGET / 2 {
+        compiled.set_pace(Pace::Short);
+    }
+}
+
+/// Whether a write may run here: it is known to be short, or its shape says so. A write is never run twice, so this is decided before.
+pub(crate) fn stays_here(pace: Pace, seems_short: impl FnOnce() -> bool) -> bool {
+    match pace {
+        Pace::Short => true,
+        Pace::Unknown => seems_short(),
+        Pace::Long => false,
+    }
+}
+
+/// Runs a write that gives back nothing but the number of its rows.
+fn write(
+    connection: &mut Connection,
+    task: Task,
+    model: &ModelSchema,
+    write_shape: impl FnOnce(&mut Shape),
+    compile: impl FnOnce() -> DBResult<Compiled>,
+    seems_short: impl FnOnce() -> bool,
+    traverse: impl FnOnce(&mut Binder<'_, '_>) -> DBResult<()>,
+) -> Result<u64, Halt> {
+    let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
+    let Connection { sqlite, cache, shape, watch, .. } = connection;
+    write_shape(shape);
+    let compiled = cache.get(shape, compile)?;
+    if task.here {
+        trace(&compiled.text);
+        if commits_wait || !stays_here(compiled.pace(), seems_short) {
+            return Err(Halt::Move);
+        }
+    }
+    start(watch, task, false)?;
+    let failed = |error| halt(error, watch, task, model, false);
+    let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
+    bind(&mut statement, model, watch, task, traverse)?;
+    let rows = statement.raw_execute().map_err(failed)?;
+    learn(compiled, watch, task);
+    Ok(rows as u64)
+}
+
+/// Updates.
+pub(crate) fn update(connection: &mut Connection, update: &Update, task: Task) -> Result<u64, Halt> {
+    write(
+        connection,
+        task,
+        &update.model,
+        |shape| shape.write_update(update),
+        || {
+            check(Statement::Update(update.clone()))?;
+            let mut text = SqlText::new();
+            ommi_sql::update(update, &Sqlite, &mut text)?;
+            Ok(Compiled::new(text.into_string(), Columns::none(&update.model)))
+        },
+        || update.is_point(),
+        |binder| ommi_sql::update(update, &Sqlite, binder),
+    )
+}
+
+/// Deletes.
+pub(crate) fn delete(connection: &mut Connection, delete: &Delete, task: Task) -> Result<u64, Halt> {
+    write(
+        connection,
+        task,
+        &delete.model,
+        |shape| shape.write_delete(delete),
+        || {
+            check(Statement::Delete(delete.clone()))?;
+            let mut text = SqlText::new();
+            ommi_sql::delete(delete, &Sqlite, &mut text)?;
+            Ok(Compiled::new(text.into_string(), Columns::none(&delete.model)))
+        },
+        || delete.is_point(),
+        |binder| ommi_sql::delete(delete, &Sqlite, binder),
+    )
+}

@@ -1,0 +1,177 @@
+//! Results that are read piece by piece.
+//!
+//! SQLite's statements cannot move between threads, so a blocking thread reads and decodes, and hands the pieces over through a
+//! channel that holds few of them: it waits when nobody takes them, and ends when nobody will.
+
+use std::sync::Arc;
+
+use futures::future::{Either, select};
+use ommi_core::ast::Select;
+use ommi_core::driver::{Answer, Context, RowSink, RowStream};
+use ommi_core::DBResult;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+
+use crate::pool::{Pool, no_runtime};
+use crate::row::SqliteRow;
+use crate::run::{self, Halt, Rows, Task};
+use crate::work::{Hold, Patience, Source, Ticket};
+
+type Piece = Box<dyn RowSink>;
+
+/// How many pieces wait to be taken.
+const AHEAD: usize = 2;
+
+/// A result under way. Dropped, it ends the read.
+struct SqliteStream {
+    pieces: Receiver<DBResult<Piece>>,
+    /// Stops also what gives no rows for a long time.
+    _ticket: Ticket,
+}
+
+impl RowStream for SqliteStream {
+    fn next<'a>(&'a mut self) -> Answer<'a, Option<Piece>> {
+        match self.pieces.try_recv() {
+            Ok(piece) => Answer::ready(piece.map(Some)),
+            Err(_) => Answer::later(async { self.pieces.recv().await.transpose() }),
+        }
+    }
+}
+
+/// Begins a stream.
+pub(crate) fn start<'a>(
+    source: Source<'a>,
+    select: Select,
+    sink: Piece,
+    context: Context,
+) -> Answer<'a, Box<dyn RowStream + 'a>> {
+    Answer::later(async move {
+        let mut hold = source.hold(&context).await?;
+        let runtime = Handle::try_current().map_err(no_runtime)?;
+        // Refused where it is asked for, and noted in the span that is current here.
+        run::prepare(hold.connection()?, &select)?;
+        let ticket = Ticket::new(hold.connection()?.watch.clone());
+        let (sender, pieces) = mpsc::channel(AHEAD);
+        let patience = Patience::new(&context, source.busy_timeout());
+        let outlet = Outlet { sender, pool: crowded(&hold), runtime: runtime.clone(), kept: Vec::new() };
+        // It ends by itself, and nobody waits for it.
+        drop(runtime.spawn_blocking(move || read(hold, &select, sink, &context, patience, outlet)));
+        Ok(Box::new(SqliteStream { pieces, _ticket: ticket }) as Box<dyn RowStream + 'a>)
+    })
+}
+
+/// The pool that stands still while the stream is open: one of a single connection, that of a database in memory.
+fn crowded(hold: &Hold) -> Option<Arc<Pool>> {
+    match hold {
+        Hold::Lease(lease) if lease.pool().has_single_connection() => Some(lease.pool().clone()),
+        _ => None,
+    }
+}
+
+/// Reads to the end, on a blocking thread.
+fn read(mut hold: Hold, select: &Select, sink: Piece, context: &Context, mut patience: Patience, mut outlet: Outlet) {
+    let task = Task::here(context).on_thread();
+    let batch = context.batch.max(1);
+    loop {
+        let mut pieces = Pieces { piece: sink.fork(), sink: &*sink, batch, outlet: &mut outlet };
+        let result = hold.with(task, |connection| {
+            run::fetch(connection, select, &mut pieces, task)?;
+            Ok(())
+        });
+        let last = pieces.piece;
+        match result {
+            Ok(()) if !last.is_empty() => drop(outlet.send(Ok(last))),
+            Ok(()) => {}
+            // A lock is met before the first row, so the read can begin again.
+            Err(Halt::Busy(error)) => match patience.next(error) {
+                Ok(interval) if !outlet.sender.is_closed() => {
+                    std::thread::sleep(interval);
+                    continue;
+                }
+                Ok(_) => {}
+                Err(error) => drop(outlet.send(Err(error))),
+            },
+            Err(Halt::Failed(error)) => drop(outlet.send(Err(error))),
+            Err(Halt::Move) => {}
+        }
+        break;
+    }
+    // Free for others before the rest is taken.
+    drop(hold);
+    outlet.finish();
+}
+
+/// Cuts rows into pieces.
+struct Pieces<'a> {
+    piece: Piece,
+    sink: &'a dyn RowSink,
+    batch: usize,
+    outlet: &'a mut Outlet,
+}
+
+impl Rows for &mut Pieces<'_> {
+    fn row(&mut self, row: &mut SqliteRow<'_, '_>) -> DBResult<bool> {
+        self.piece.row(row)?;
+        if self.piece.len() < self.batch {
+            return Ok(true);
+        }
+        let full = std::mem::replace(&mut self.piece, self.sink.fork());
+        Ok(self.outlet.send(Ok(full)))
+    }
+
+    fn clear(&mut self) {
+        self.piece.clear();
+    }
+}
+
+/// The sending side of the channel.
+///
+/// A database in memory has one connection, which the stream holds: whoever uses the database while a stream is open would wait for
+/// himself. So when somebody waits for the connection, the rest of the result is read at once, and kept here until it is taken.
+struct Outlet {
+    sender: Sender<DBResult<Piece>>,
+    pool: Option<Arc<Pool>>,
+    runtime: Handle,
+    kept: Vec<DBResult<Piece>>,
+}
+
+impl Outlet {
+    /// Sends a piece, or keeps it; false when nobody will take it.
+    fn send(&mut self, piece: DBResult<Piece>) -> bool {
+        if self.sender.is_closed() {
+            return false;
+        }
+        if !self.kept.is_empty() {
+            self.kept.push(piece);
+            return true;
+        }
+        match self.sender.try_send(piece) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(piece)) => {
+                let Some(pool) = &self.pool else {
+                    return self.sender.blocking_send(piece).is_ok();
+                };
+                let wanted = self.runtime.block_on(async {
+                    let (room, wanted) = (std::pin::pin!(self.sender.reserve()), std::pin::pin!(pool.wanted()));
+                    matches!(select(room, wanted).await, Either::Right(_))
+                });
+                if wanted {
+                    self.kept.push(piece);
+                    return true;
+                }
+                self.sender.blocking_send(piece).is_ok()
+            }
+        }
+    }
+
+    /// Sends what was kept.
+    fn finish(self) {
+        for piece in self.kept {
+            if self.sender.blocking_send(piece).is_err() {
+                return;
+            }
+        }
+    }
+}
+

@@ -1,0 +1,13 @@
+//! The SQLite driver, called as the core calls it, on schemas that are built by hand.
+
+mod errors;
+mod explain;
+mod hostile;
+mod open;
+mod placement;
+mod read;
+mod schema;
+mod stream;
+mod support;
+mod transaction;
+mod write;
