@@ -4,6 +4,6 @@
 #[test]
 fn mistakes_are_reported_where_they_stand() {
     let tests = trybuild::TestCases::new();
-    tests.pass("tests/ui/pass/*.rs");
-    tests.compile_fail("tests/ui/*.rs");
+    tests.pass("ui/pass/*.rs");
+    tests.compile_fail("ui/*.rs");
 }

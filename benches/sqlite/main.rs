@@ -1,7 +1,7 @@
 //! SQLite: Ommi beside rusqlite, in the same run, on files with the same tables and settings.
 //!
 //! - `cargo bench --bench sqlite` measures each workload with criterion.
-//! - `cargo bench --bench sqlite -- --ratios` lets the two take turns in short slices and prints the median of the ratios, pair by pair, and the
+//! - `cargo bench --bench sqlite -- --ratios [NAME]` lets the two take turns in short slices and prints the median of the ratios, pair by pair, and the
 //!   heap allocations per operation. Ratios hold on a busy machine where times do not.
 //!
 //! The raw side uses `prepare_cached`, reads with `get_ref`, and has query planner stability (QPSG) on, as Ommi has. "kept" is the same with
@@ -22,9 +22,14 @@ static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if arguments.iter().any(|argument| argument == "--ratios") {
-        ratios::print(&mut workloads::all(Runtime::CurrentThread), "current-thread runtime");
-        ratios::print(&mut workloads::all(Runtime::MultiThread), "multi-thread runtime");
+    if let Some(at) = arguments.iter().position(|argument| argument == "--ratios") {
+        // What follows is a part of the names wanted, but for what cargo adds.
+        let wanted = arguments.get(at + 1).filter(|next| !next.starts_with("--")).map_or("", String::as_str);
+        for runtime in [Runtime::CurrentThread, Runtime::MultiThread] {
+            let mut workloads = workloads::all(runtime);
+            workloads.retain(|workload| workload.name.contains(wanted));
+            ratios::print(&mut workloads, runtime.name());
+        }
         return;
     }
     let mut criterion = Criterion::default().configure_from_args();

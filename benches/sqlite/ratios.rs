@@ -8,9 +8,9 @@ use crate::workloads::{Side, Workload};
 const ROUNDS: usize = 15;
 const SLICE: Duration = Duration::from_millis(30);
 
-pub fn print(workloads: &mut [Workload], title: &str) {
+pub fn print(workloads: &mut [Workload], runtime: &str) {
     println!(
-        "\n{title}: microseconds per operation, ratio to raw (median of {ROUNDS} rounds), allocations per operation\n"
+        "\n{runtime} runtime: microseconds per operation, ratio to raw (median of {ROUNDS} rounds), allocations per operation\n"
     );
     println!("| workload | raw | kept | ommi | ommi/raw | ommi/kept | raw allocs | ommi allocs |");
     println!("|---|---|---|---|---|---|---|---|");

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, Row, Statement, params};
 
+#[allow(dead_code)] // Filled in, as the other side fills in its own.
 pub struct User {
     pub id: i64,
     pub name: String,

@@ -3,6 +3,7 @@
 //! Both loaders get the same rows, read from the files beforehand, and fill a file with the same tables, settings and indexes in one
 //! transaction. What is timed is that transaction. Afterwards both files must hold the same.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::data::{FromLine, Source};
 use crate::error::{Error, Result};
 use crate::load::{CHUNK, Everything, create};
 use crate::model::{Airline, Airport, Flight, Plane, Weather};
+use crate::process::processor_time;
 use crate::raw;
 use crate::report::{Report, Table};
 
@@ -53,33 +55,22 @@ pub(crate) async fn run(source: &Source) -> Result<()> {
     let by_ommi = folder.path().join("ommi.db");
     let by_hand = folder.path().join("by_hand.db");
 
-    let mut table = Table::new([">round", ">by hand", ">Ommi", ">ratio"]);
-    let (mut times_by_hand, mut times_by_ommi) = (Vec::new(), Vec::new());
+    let mut table = Table::new([">round", ">by hand", ">Ommi", ">ratio", ">CPU by hand", ">CPU Ommi", ">ratio"]);
+    let mut rounds = Vec::new();
     for round in 1..=ROUNDS {
         let rows = Rows::read(source)?;
         remove(&by_ommi)?;
         remove(&by_hand)?;
         let db = open(&by_ommi).await?;
         create(&db, false).await?;
-        let time_by_hand = raw::load(&by_hand, &raw::definitions(&by_ommi)?, &rows)?;
-        let time_by_ommi = load(&db, rows).await?;
+        let by_hand = raw::load(&by_hand, &raw::definitions(&by_ommi)?, &rows)?;
+        let by_ommi = load(&db, rows).await?;
         db.close().await;
-        table.row([
-            &round,
-            &seconds(time_by_hand),
-            &seconds(time_by_ommi),
-            &format!("{:.2}", time_by_ommi.as_secs_f64() / time_by_hand.as_secs_f64()),
-        ]);
-        times_by_hand.push(time_by_hand);
-        times_by_ommi.push(time_by_ommi);
+        row(&mut table, &round, by_hand, by_ommi);
+        rounds.push((by_hand, by_ommi));
     }
-    let (time_by_hand, time_by_ommi) = (median(times_by_hand), median(times_by_ommi));
-    table.row([
-        &"median",
-        &seconds(time_by_hand),
-        &seconds(time_by_ommi),
-        &format!("{:.2}", time_by_ommi.as_secs_f64() / time_by_hand.as_secs_f64()),
-    ]);
+    let (by_hand_times, by_ommi_times): (Vec<Spent>, Vec<Spent>) = rounds.into_iter().unzip();
+    row(&mut table, &"median", Spent::median(&by_hand_times), Spent::median(&by_ommi_times));
 
     let (left, right) = (open(&by_ommi).await?, open(&by_hand).await?);
     let flights = same_content(&left, &right).await?;
@@ -115,8 +106,8 @@ fn remove(path: &Path) -> Result<()> {
 }
 
 /// Loads as [`crate::load::load`] does, from rows that are in memory already.
-async fn load(db: &Ommi, rows: Rows) -> Result<Duration> {
-    let started = Instant::now();
+async fn load(db: &Ommi, rows: Rows) -> Result<Spent> {
+    let watch = Watch::start();
     db.transaction(async |tx| {
         add::<Airline>(tx, rows.airlines).await?;
         add::<Airport>(tx, rows.airports).await?;
@@ -125,7 +116,7 @@ async fn load(db: &Ommi, rows: Rows) -> Result<Duration> {
         add::<Flight>(tx, rows.flights).await
     })
     .await?;
-    Ok(started.elapsed())
+    Ok(watch.stop())
 }
 
 async fn add<M>(tx: &Transaction<'_>, rows: Vec<M::Draft>) -> DBResult<()>
@@ -187,11 +178,55 @@ fn stream_elsewhere(path: &Path) -> Result<String> {
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+/// A watch that measures a loader.
+pub(crate) struct Watch {
+    started: Instant,
+    processor: Option<Duration>,
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.3} s", time.as_secs_f64())
+impl Watch {
+    pub(crate) fn start() -> Watch {
+        Watch { processor: processor_time(), started: Instant::now() }
+    }
+
+    pub(crate) fn stop(self) -> Spent {
+        let time = self.started.elapsed();
+        Spent { time, processor: processor_time().zip(self.processor).map(|(now, then)| now.saturating_sub(then)) }
+    }
+}
+
+/// What a loader took: time, and time on processors, which tells more where other programs run too.
+#[derive(Clone, Copy)]
+pub(crate) struct Spent {
+    time: Duration,
+    processor: Option<Duration>,
+}
+
+impl Spent {
+    fn median(rounds: &[Spent]) -> Spent {
+        let mut times: Vec<Duration> = rounds.iter().map(|spent| spent.time).collect();
+        let mut processor: Vec<Option<Duration>> = rounds.iter().map(|spent| spent.processor).collect();
+        times.sort();
+        processor.sort();
+        let middle = rounds.len() / 2;
+        Spent {
+            time: times.get(middle).copied().unwrap_or_default(),
+            processor: processor.get(middle).copied().flatten(),
+        }
+    }
+}
+
+fn row(table: &mut Table, name: &dyn Display, by_hand: Spent, by_ommi: Spent) {
+    let seconds = |time: Duration| format!("{:.3} s", time.as_secs_f64());
+    let ratio = |ommi: Duration, hand: Duration| format!("{:.2}", ommi.as_secs_f64() / hand.as_secs_f64());
+    let processor_ratio = by_ommi.processor.zip(by_hand.processor).map(|(ommi, hand)| ratio(ommi, hand));
+    table.row([
+        name,
+        &seconds(by_hand.time),
+        &seconds(by_ommi.time),
+        &ratio(by_ommi.time, by_hand.time),
+        &by_hand.processor.map_or("?".to_owned(), seconds),
+        &by_ommi.processor.map_or("?".to_owned(), seconds),
+        &processor_ratio.unwrap_or_else(|| "?".to_owned()),
+    ]);
 }

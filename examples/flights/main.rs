@@ -12,8 +12,8 @@ mod compare;
 mod data;
 mod error;
 mod load;
-mod memory;
 mod model;
+mod process;
 mod progress;
 mod questions;
 mod raw;
@@ -56,7 +56,7 @@ async fn run() -> Result<()> {
             answer(&source, database.as_deref().unwrap_or("sqlite::memory:"), replace).await
         }
         Command::Compare { source } => compare::run(&source).await,
-        Command::StreamMemory { database } => memory::report(&Ommi::connect(&database).await?).await,
+        Command::StreamMemory { database } => process::stream(&Ommi::connect(&database).await?).await,
     }
 }
 

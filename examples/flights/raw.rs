@@ -4,12 +4,11 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use rusqlite::{Connection, Transaction, params};
 
-use crate::compare::Rows;
+use crate::compare::{Rows, Spent, Watch};
 use crate::error::Result;
 use crate::model::DaylightSaving;
 
@@ -22,8 +21,8 @@ pub(crate) fn definitions(path: &Path) -> Result<Vec<String>> {
     Ok(definitions)
 }
 
-/// Creates the database and loads all rows. Gives the time that the loading took.
-pub(crate) fn load(path: &Path, definitions: &[String], rows: &Rows) -> Result<Duration> {
+/// Creates the database and loads all rows. Gives what the loading took.
+pub(crate) fn load(path: &Path, definitions: &[String], rows: &Rows) -> Result<Spent> {
     let mut connection = Connection::open(path)?;
     // As Ommi's driver sets up its connections. It makes checkpoints apart from the commit, so none are made here.
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
@@ -32,13 +31,13 @@ pub(crate) fn load(path: &Path, definitions: &[String], rows: &Rows) -> Result<D
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     definitions.iter().try_for_each(|sql| connection.execute_batch(sql))?;
 
-    let started = Instant::now();
+    let watch = Watch::start();
     let transaction = connection.transaction()?;
     small_tables(&transaction, rows)?;
     weather(&transaction, rows)?;
     flights(&transaction, rows)?;
     transaction.commit()?;
-    Ok(started.elapsed())
+    Ok(watch.stop())
 }
 
 fn small_tables(transaction: &Transaction<'_>, rows: &Rows) -> rusqlite::Result<()> {

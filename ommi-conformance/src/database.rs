@@ -49,6 +49,9 @@ impl Database {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("ommi", &self.ommi).field("one_connection", &self.one_connection).finish_non_exhaustive()
+        f.debug_struct("Database")
+            .field("ommi", &self.ommi)
+            .field("one_connection", &self.one_connection)
+            .finish_non_exhaustive()
     }
 }

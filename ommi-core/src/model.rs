@@ -4,7 +4,7 @@ use crate::driver::Row;
 use crate::error::{DBError, DBResult};
 use crate::new_row::RowWriter;
 use crate::schema::SchemaRef;
-use crate::value::FieldType;
+use crate::value::{DecodeFailure, FieldType};
 
 /// A struct whose rows lie in one table. Implemented by `#[derive(Model)]`.
 #[diagnostic::on_unimplemented(
@@ -87,17 +87,22 @@ const fn same(a: &str, b: &str) -> bool {
 /// # Errors
 /// `Decode`, naming the table and the column.
 #[doc(hidden)]
+#[inline]
 pub fn field<T: FieldType>(row: &mut dyn Row, schema: fn() -> SchemaRef, index: u16) -> DBResult<T> {
-    let value = row.value(usize::from(index))?;
-    T::decode(value).map_err(|failure| {
-        let schema = schema();
-        let column = schema.column(index).map_or("?", |column| &column.name);
-        let error = DBError::decode(schema.table.clone(), column, failure.expected, failure.found);
-        match failure.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    })
+    match T::decode(row.value(usize::from(index))?) {
+        Ok(field) => Ok(field),
+        Err(failure) => Err(undecoded(failure, &schema(), index)),
+    }
+}
+
+#[cold]
+fn undecoded(failure: DecodeFailure, schema: &SchemaRef, index: u16) -> DBError {
+    let column = schema.column(index).map_or("?", |column| &column.name);
+    let error = DBError::decode(schema.table.clone(), column, failure.expected, failure.found);
+    match failure.source {
+        Some(source) => error.with_source(source),
+        None => error,
+    }
 }
 
 /// Models to create or drop tables for: one, or a tuple of them, nested at will.

@@ -43,9 +43,13 @@ pub(crate) enum Form<'a> {
 impl<D: Dialect, O: Out> Sql<'_, D, O> {
     pub(crate) fn text_form<'a>(&self, op: TextOp, ignore_case: bool, needle: &'a Expr) -> DBResult<Form<'a>> {
         Ok(match (op, needle) {
-            (TextOp::StartsWith, Expr::Value(Value::Text(text))) if !ignore_case => Form::Prefix(text, prefix_end(text)),
+            (TextOp::StartsWith, Expr::Value(Value::Text(text))) if !ignore_case => {
+                Form::Prefix(text, prefix_end(text))
+            }
             (TextOp::Equals, _) => Form::Equals,
-            (TextOp::Contains | TextOp::StartsWith | TextOp::EndsWith, _) => Form::Pieces(self.dialect.text_predicate(op)),
+            (TextOp::Contains | TextOp::StartsWith | TextOp::EndsWith, _) => {
+                Form::Pieces(self.dialect.text_predicate(op))
+            }
             _ => return Err(self.unsupported("this predicate on text")),
         })
     }

@@ -182,7 +182,8 @@ mod tests {
         assert_eq!(text(moment(-62_167_219_200)), "0000-01-01 00:00:00.123456789");
         assert_eq!(text(Value::Time(TimeOfDay::from_nanos(1).unwrap())), "00:00:00.000000001");
         assert_eq!(text(Value::Date(Date { days: 0 })), "1970-01-01");
-        for value in [moment(253_402_300_800), moment(i64::MIN), moment(i64::MAX), Value::Date(Date { days: i32::MAX })] {
+        for value in [moment(253_402_300_800), moment(i64::MIN), moment(i64::MAX), Value::Date(Date { days: i32::MAX })]
+        {
             assert!(Stored::of(&value).is_err());
         }
         assert!(Stored::of(&Value::Int(1)).unwrap().is_none());

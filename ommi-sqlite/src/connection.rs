@@ -86,7 +86,9 @@ impl Connection {
         } else {
             Err(DBError::configuration(
                 None,
-                format!("the database stores text as {encoding}, which does not sort as UTF-8 does; only UTF-8 is supported"),
+                format!(
+                    "the database stores text as {encoding}, which does not sort as UTF-8 does; only UTF-8 is supported"
+                ),
             ))
         })
     }

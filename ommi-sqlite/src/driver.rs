@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use ommi_core::ast::{Delete, Insert, Select, Statement, Update};
+use ommi_core::ast::{Delete, Insert, Select, Statement, StatementRef, Update};
 use ommi_core::driver::{
     Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
     SchemaDriver,
@@ -123,7 +123,12 @@ impl Executor for SqliteDriver {
         stream::start(self.reads(), select, sink, context)
     }
 
-    fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, u64> {
+    fn insert<'a>(
+        &'a self,
+        insert: &'a mut Insert,
+        sink: &'a mut dyn RowSink,
+        context: &'a Context,
+    ) -> Answer<'a, u64> {
         work::start(self.writes(), Add { insert, sink }, context)
     }
 
@@ -155,7 +160,7 @@ impl Driver for SqliteDriver {
     }
 
     fn explain(&self, statement: &Statement) -> DBResult<Explanation> {
-        run::check(statement.clone())?;
+        run::check(statement)?;
         let mut explained = Explained::new();
         match statement {
             Statement::Select(select) => ommi_sql::select(select, &Sqlite, &mut explained)?,
@@ -167,7 +172,7 @@ impl Driver for SqliteDriver {
         let explanation = explained.finish();
         for value in explanation.binds() {
             Stored::of(value).map_err(|invalid| {
-                DBError::invalid_value(Some(&statement.model().name), None).with_detail(invalid.to_string())
+                DBError::invalid_value(Some(&StatementRef::from(statement).model().name), None).with_detail(invalid.to_string())
             })?;
         }
         Ok(explanation)

@@ -82,7 +82,10 @@ fn constraint(report: &Report<'_>, model: &ModelSchema, inserts: bool) -> Option
         // A STRICT table: the only way from a checked statement to there is a sum that became a float.
         ffi::SQLITE_CONSTRAINT_DATATYPE => {
             let column = model.columns.iter().find(|column| {
-                report.message.strip_suffix(&*column.name).is_some_and(|before| before.ends_with(&format!("{}.", model.table)))
+                report
+                    .message
+                    .strip_suffix(&*column.name)
+                    .is_some_and(|before| before.ends_with(&format!("{}.", model.table)))
             });
             match column {
                 Some(column) if report.message.contains("REAL value in INTEGER") => {
@@ -169,11 +172,14 @@ pub(crate) fn general(error: rusqlite::Error) -> DBError {
         (_, ffi::SQLITE_IOERR) => (ErrorKind::Database, Some("the disk reported an error")),
         (_, ffi::SQLITE_CORRUPT) => (ErrorKind::Database, Some("the database file is damaged")),
         (_, ffi::SQLITE_NOTADB) => (ErrorKind::Database, Some("the file is no SQLite database")),
-        (_, ffi::SQLITE_READONLY) => {
-            (ErrorKind::Database, Some("the database can only be read: the file, its directory or the mode do not let it be written"))
-        }
+        (_, ffi::SQLITE_READONLY) => (
+            ErrorKind::Database,
+            Some("the database can only be read: the file, its directory or the mode do not let it be written"),
+        ),
         (_, ffi::SQLITE_CANTOPEN) => (ErrorKind::Connection, Some("the database file cannot be opened")),
-        (_, ffi::SQLITE_PERM | ffi::SQLITE_AUTH) => (ErrorKind::Connection, Some("access to the database file was denied")),
+        (_, ffi::SQLITE_PERM | ffi::SQLITE_AUTH) => {
+            (ErrorKind::Connection, Some("access to the database file was denied"))
+        }
         (_, ffi::SQLITE_NOMEM) => (ErrorKind::Database, Some("there is not enough memory")),
         _ => {
             // What is wrong with a statement: a table that does not exist, say. It names things, and holds no values.
@@ -250,7 +256,10 @@ mod tests {
             (ffi::SQLITE_CONSTRAINT_DATATYPE, "cannot store REAL value in INTEGER column a t, \"x\".n"),
         ] {
             let error = mapped(code, message);
-            assert!(matches!(error.kind(), ErrorKind::OutOfRange { column: Some(column), .. } if column == "n"), "{error:?}");
+            assert!(
+                matches!(error.kind(), ErrorKind::OutOfRange { column: Some(column), .. } if column == "n"),
+                "{error:?}"
+            );
         }
         let error = mapped(ffi::SQLITE_CONSTRAINT_CHECK, "CHECK constraint failed: positive");
         assert_eq!(error.constraint().unwrap().name(), Some("positive"));
@@ -263,5 +272,6 @@ mod tests {
             assert!(std::error::Error::source(&error).unwrap().is::<rusqlite::Error>());
         }
         assert!(mapped(ffi::SQLITE_BUSY_SNAPSHOT, "").is_retryable());
+        assert!(matches!(mapped(ffi::SQLITE_TOOBIG, "").kind(), ErrorKind::TooLarge));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ommi_core::DBResult;
-use ommi_core::ast::{Insert, Statement};
+use ommi_core::ast::Insert;
 use ommi_core::driver::{RowSink, Values};
 use ommi_core::value::Value;
 use ommi_sql::SqlText;
@@ -155,7 +155,7 @@ fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {
     let mut one = Insert::new(insert.model.clone(), insert.columns.clone(), values, rows);
     one.returning = insert.returning.clone();
     one.on_conflict = insert.on_conflict.clone();
-    check(Statement::Insert(one.clone()))?;
+    check(&one)?;
     if keys == Keys::RowId {
         one.returning = Arc::new([]);
     }

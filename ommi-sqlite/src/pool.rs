@@ -32,6 +32,8 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct State {
+    /// Boxed, because leases and futures carry them about.
+    #[allow(clippy::vec_box)]
     idle: Vec<Box<Connection>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
     size: usize,
@@ -158,6 +160,7 @@ impl Pool {
     }
 
     /// Lets nobody in any more, and gives the connections when all have come back.
+    #[allow(clippy::vec_box)]
     pub(crate) async fn close(&self) -> Vec<Box<Connection>> {
         self.lock().closed = true;
         loop {
@@ -187,13 +190,27 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(mut connection) = self.connection.take() {
-            connection.roll_back();
-            if let Some(checkpointer) = &self.pool.checkpointer {
-                checkpointer.consider(&connection.wal_pages);
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        connection.roll_back();
+        if let Some(checkpointer) = &self.pool.checkpointer
+            && checkpointer.consider(&connection.wal_pages)
+        {
+            // Dropped again in any case, also where the closure is dropped without having run.
+            let lease = Lease { connection: Some(connection), pool: self.pool.clone() };
+            let checkpointer = checkpointer.clone();
+            let end = move || {
+                checkpointer.run();
+                drop(lease);
+            };
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(end)),
+                Err(_) => end(),
             }
-            self.pool.put_back(connection);
+            return;
         }
+        self.pool.put_back(connection);
     }
 }
 
@@ -214,6 +231,9 @@ pub(crate) fn closed() -> DBError {
 
 /// There is no Tokio runtime where one is needed.
 pub(crate) fn no_runtime(error: tokio::runtime::TryCurrentError) -> DBError {
-    DBError::configuration(None, "this operation has to wait or to use a blocking thread, and that takes a Tokio runtime")
-        .with_source(error)
+    DBError::configuration(
+        None,
+        "this operation has to wait or to use a blocking thread, and that takes a Tokio runtime",
+    )
+    .with_source(error)
 }

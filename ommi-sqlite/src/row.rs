@@ -61,10 +61,9 @@ impl SqliteRow<'_, '_> {
             (ColumnType::F32 | ColumnType::F64, ValueRef::Integer(_)) => "an integer that no float is",
             (ColumnType::Uuid, ValueRef::Blob(_)) => "bytes that are not 16",
             (_, ValueRef::Text(bytes)) if std::str::from_utf8(bytes).is_err() => "text that is not UTF-8",
-            (
-                ColumnType::Date | ColumnType::Time | ColumnType::DateTime | ColumnType::Timestamp,
-                ValueRef::Text(_),
-            ) => "text of another form",
+            (ColumnType::Date | ColumnType::Time | ColumnType::DateTime | ColumnType::Timestamp, ValueRef::Text(_)) => {
+                "text of another form"
+            }
             (_, ValueRef::Null) => "NULL",
             (_, ValueRef::Integer(_)) => "an integer",
             (_, ValueRef::Real(_)) => "a float",

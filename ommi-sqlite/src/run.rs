@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ommi_core::ast::{Delete, Output, Select, Shape, Statement, Update};
+use ommi_core::ast::{Delete, Output, Select, Shape, StatementRef, Update};
 use ommi_core::driver::{Context, RowSink};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::ColumnType;
@@ -126,7 +126,7 @@ pub(crate) fn trace(text: &str) {
 
 /// Compiles a select.
 pub(crate) fn compile_select(select: &Select) -> DBResult<Compiled> {
-    check(Statement::Select(select.clone()))?;
+    check(select)?;
     let mut text = SqlText::new();
     ommi_sql::select(select, &Sqlite, &mut text)?;
     let columns = match select.output {
@@ -138,9 +138,10 @@ pub(crate) fn compile_select(select: &Select) -> DBResult<Compiled> {
 }
 
 /// Refuses what the model or the driver does not have.
-pub(crate) fn check(statement: Statement) -> DBResult<()> {
+pub(crate) fn check<'a>(statement: impl Into<StatementRef<'a>>) -> DBResult<()> {
+    let statement = statement.into();
     statement.model().usable()?;
-    ommi_core::ast::check(&statement, &crate::driver::CAPABILITIES)
+    ommi_core::ast::check(statement, &crate::driver::CAPABILITIES)
 }
 
 /// A read under way: what its rows go to.
@@ -268,7 +269,7 @@ pub(crate) fn update(connection: &mut Connection, update: &Update, task: Task) -
         &update.model,
         |shape| shape.write_update(update),
         || {
-            check(Statement::Update(update.clone()))?;
+            check(update)?;
             let mut text = SqlText::new();
             ommi_sql::update(update, &Sqlite, &mut text)?;
             Ok(Compiled::new(text.into_string(), Columns::none(&update.model)))
@@ -286,7 +287,7 @@ pub(crate) fn delete(connection: &mut Connection, delete: &Delete, task: Task) -
         &delete.model,
         |shape| shape.write_delete(delete),
         || {
-            check(Statement::Delete(delete.clone()))?;
+            check(delete)?;
             let mut text = SqlText::new();
             ommi_sql::delete(delete, &Sqlite, &mut text)?;
             Ok(Compiled::new(text.into_string(), Columns::none(&delete.model)))

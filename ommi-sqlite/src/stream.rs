@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use futures::future::{Either, select};
+use ommi_core::DBResult;
 use ommi_core::ast::Select;
 use ommi_core::driver::{Answer, Context, RowSink, RowStream};
-use ommi_core::DBResult;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
@@ -174,4 +174,3 @@ impl Outlet {
         }
     }
 }
-

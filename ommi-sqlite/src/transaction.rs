@@ -60,7 +60,10 @@ impl Shared {
                 Handle::try_current().map_err(no_runtime)?;
                 match tokio::time::timeout_at(deadline.into(), lock).await {
                     Ok(guard) => Ok(Guard(guard)),
-                    Err(_) => Err(DBError::timeout(given).with_detail("another statement of the transaction was still running")),
+                    Err(_) => {
+                        Err(DBError::timeout(given)
+                            .with_detail("another statement of the transaction was still running"))
+                    }
                 }
             }
         }
@@ -149,7 +152,12 @@ impl Executor for SqliteTransaction {
         stream::start(self.source(), select, sink, context)
     }
 
-    fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, u64> {
+    fn insert<'a>(
+        &'a self,
+        insert: &'a mut Insert,
+        sink: &'a mut dyn RowSink,
+        context: &'a Context,
+    ) -> Answer<'a, u64> {
         work::start(self.source(), Add { insert, sink }, context)
     }
 

@@ -6,7 +6,8 @@ use ommi_core::{DBError, DBResult};
 
 use crate::options::{Mode, SqliteOptions, Synchronous};
 
-const NAMES: &str = "mode, busy_timeout, acquire_timeout, synchronous, readers, foreign_keys, qpsg, statement_cache, cache_size";
+const NAMES: &str =
+    "mode, busy_timeout, acquire_timeout, synchronous, readers, foreign_keys, qpsg, statement_cache, cache_size";
 
 pub(crate) fn parse(url: &str) -> DBResult<SqliteOptions> {
     let Some(rest) = url.strip_prefix("sqlite:") else {
@@ -92,7 +93,10 @@ fn decode(text: &str, option: Option<&str>) -> DBResult<String> {
             Some(digit(*high)? << 4 | digit(*low)?)
         });
         bytes.push(decoded.ok_or_else(|| {
-            DBError::configuration(option, "a `%` in the URL must be followed by two hexadecimal digits; `%25` is a `%`")
+            DBError::configuration(
+                option,
+                "a `%` in the URL must be followed by two hexadecimal digits; `%25` is a `%`",
+            )
         })?);
     }
     match String::from_utf8(bytes) {

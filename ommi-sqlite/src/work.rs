@@ -163,10 +163,9 @@ async fn drive<W: Work>(
             hold.with(task, |connection| work.run(connection, task))
         } else {
             let cargo = work.pack();
-            let (back, cargo, result) = on_thread(hold, cargo, move |hold, cargo| {
-                hold.with(task, |connection| cargo.run(connection, task))
-            })
-            .await?;
+            let (back, cargo, result) =
+                on_thread(hold, cargo, move |hold, cargo| hold.with(task, |connection| cargo.run(connection, task)))
+                    .await?;
             hold = back;
             work.unpack(cargo);
             result

@@ -25,7 +25,7 @@ fn ids(notes: &[Note]) -> Vec<i64> {
     notes.iter().map(|note| note.id).collect()
 }
 
-pub(super) async fn a_generated_key_comes_back_with_the_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_generated_key_comes_back_with_the_row(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     let first = db.add(new!(Note { text: "first" })).await?;
     let second = db.add(new!(Note { text: "second" })).await?;
@@ -36,7 +36,7 @@ pub(super) async fn a_generated_key_comes_back_with_the_row(db: &Ommi) -> DBResu
     Ok(())
 }
 
-pub(super) async fn generated_keys_count_upwards_in_the_order_of_the_rows(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn generated_keys_count_upwards_in_the_order_of_the_rows(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     let added = db.add_all(notes(100)).await?;
     assert!(added.iter().enumerate().all(|(n, note)| note.text == n.to_string()), "the rows in their order");
@@ -45,7 +45,7 @@ pub(super) async fn generated_keys_count_upwards_in_the_order_of_the_rows(db: &O
     Ok(())
 }
 
-pub(super) async fn an_explicit_key_is_kept(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_explicit_key_is_kept(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     for id in [42, 1, 0, -7, i64::MIN] {
         let added = db.add(new!(Note { id, text: "explicit" })).await?;
@@ -55,7 +55,7 @@ pub(super) async fn an_explicit_key_is_kept(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn keys_generated_after_an_explicit_one_lie_above_it(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn keys_generated_after_an_explicit_one_lie_above_it(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     db.add(new!(Note { id: 1_000, text: "explicit" })).await?;
     let next = db.add(new!(Note { text: "generated" })).await?;
@@ -66,7 +66,7 @@ pub(super) async fn keys_generated_after_an_explicit_one_lie_above_it(db: &Ommi)
     Ok(())
 }
 
-pub(super) async fn explicit_and_generated_keys_mixed(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn explicit_and_generated_keys_mixed(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     let rows = vec![
         new!(Note { text: "a" }),
@@ -87,7 +87,7 @@ pub(super) async fn explicit_and_generated_keys_mixed(db: &Ommi) -> DBResult<()>
     Ok(())
 }
 
-pub(super) async fn a_generated_key_is_never_given_twice(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_generated_key_is_never_given_twice(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     let gone = db.add_all(notes(3)).await?;
     db.find_all::<Note>().delete().await?;
@@ -109,7 +109,7 @@ struct Unsigned {
     id: u64,
 }
 
-pub(super) async fn generated_keys_of_other_integer_types(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn generated_keys_of_other_integer_types(db: &Ommi) -> DBResult<()> {
     db.create_tables::<(Small, Unsigned)>().await?;
     let added = db.add_all((0..10).map(|_| new!(Small {}))).await?;
     assert!(added.is_sorted_by(|a, b| a.id < b.id));
@@ -120,7 +120,7 @@ pub(super) async fn generated_keys_of_other_integer_types(db: &Ommi) -> DBResult
 }
 
 /// Nothing is left to name in an insert.
-pub(super) async fn a_model_of_nothing_but_a_generated_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_model_of_nothing_but_a_generated_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Unsigned>().await?;
     let mut all = vec![db.add(new!(Unsigned {})).await?];
     all.extend(db.add_all((0..3).map(|_| new!(Unsigned {}))).await?);
@@ -156,7 +156,7 @@ struct Defaults {
     words: Option<String>,
 }
 
-pub(super) async fn defaults_and_optional_columns_are_filled_in(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn defaults_and_optional_columns_are_filled_in(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Defaults>().await?;
     let added = db.add(new!(Defaults { name: "ann" })).await?;
     let expected = Defaults {
@@ -179,7 +179,7 @@ pub(super) async fn defaults_and_optional_columns_are_filled_in(db: &Ommi) -> DB
     Ok(())
 }
 
-pub(super) async fn a_value_given_wins_over_the_default(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_value_given_wins_over_the_default(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Defaults>().await?;
     let row = new!(Defaults { name: "ann", number: 0, text: "", flag: false, maybe: None, nothing: 1, words: "w" });
     let added = db.add(row).await?;
@@ -189,7 +189,7 @@ pub(super) async fn a_value_given_wins_over_the_default(db: &Ommi) -> DBResult<(
     Ok(())
 }
 
-pub(super) async fn a_whole_model_is_added_as_it_is(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_whole_model_is_added_as_it_is(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     let note = Note { id: 9, text: "imported".to_owned() };
     assert_eq!(db.add(note.clone()).await?, note);
@@ -199,7 +199,7 @@ pub(super) async fn a_whole_model_is_added_as_it_is(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn an_empty_list_adds_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_empty_list_adds_nothing(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Note>().await?;
     assert_eq!(db.add_all(Vec::<NoteDraft>::new()).await?, []);
     assert_eq!(db.find_all::<Note>().count().await?, 0);
@@ -207,7 +207,7 @@ pub(super) async fn an_empty_list_adds_nothing(db: &Ommi) -> DBResult<()> {
 }
 
 /// More values than any store binds in one statement.
-pub(super) async fn forty_thousand_rows_at_once(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn forty_thousand_rows_at_once(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Defaults>().await?;
     let names = (0..40_000).map(|n| n.to_string());
     let added = db.add_all(names.map(|name| new!(Defaults { name }))).await?;
@@ -230,7 +230,7 @@ fn accounts(count: i64) -> Vec<Account> {
     (0..count).map(|id| Account { id, email: format!("{id}@x.org") }).collect()
 }
 
-pub(super) async fn a_violation_in_the_last_row_adds_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_in_the_last_row_adds_none(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Account>().await?;
     db.add(Account { id: 1_000_000, email: "taken@x.org".to_owned() }).await?;
     let mut rows = accounts(10);
@@ -241,7 +241,7 @@ pub(super) async fn a_violation_in_the_last_row_adds_none(db: &Ommi) -> DBResult
 }
 
 /// The rows before it took several statements.
-pub(super) async fn a_violation_in_the_last_of_forty_thousand_rows_adds_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_in_the_last_of_forty_thousand_rows_adds_none(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Account>().await?;
     let mut rows = accounts(40_000);
     rows.push(Account { id: 3, email: "new@x.org".to_owned() });
@@ -261,7 +261,7 @@ struct Seat {
     holder: Option<String>,
 }
 
-pub(super) async fn composite_keys(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn composite_keys(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Seat>().await?;
     let rows: Vec<Seat> = [("US", 1), ("US", 2), ("EU", 1)]
         .map(|(region, number)| Seat { region: region.to_owned(), number, holder: None })
@@ -286,7 +286,7 @@ struct Person {
 }
 
 /// One column even has the field name of another.
-pub(super) async fn renamed_columns_and_keys(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn renamed_columns_and_keys(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Person>().await?;
     let ann = db.add(new!(Person { name: "Ann", nickname: "A" })).await?;
     let bob = db.add(new!(Person { id: 70, name: "Bob" })).await?;
@@ -305,7 +305,7 @@ struct Document {
     body: String,
 }
 
-pub(super) async fn a_text_key_stays_as_given(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_text_key_stays_as_given(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Document>().await?;
     for slug in ["US", "us", "1", "01", " 1", "", "é", "e\u{301}"] {
         let added = db.add(new!(Document { slug, body: slug })).await?;
@@ -330,7 +330,7 @@ struct Event {
     id: Uuid,
 }
 
-pub(super) async fn random_uuid_keys(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn random_uuid_keys(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Token>().await?;
     let added = db.add_all((0..50).map(|n| new!(Token { name: n.to_string() }))).await?;
     assert!(added.iter().all(|token| token.id.get_version_num() == 4));
@@ -341,7 +341,7 @@ pub(super) async fn random_uuid_keys(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn uuid_keys_in_the_order_of_time(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn uuid_keys_in_the_order_of_time(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Event>().await?;
     let mut added = Vec::new();
     for _ in 0..3 {
@@ -353,7 +353,7 @@ pub(super) async fn uuid_keys_in_the_order_of_time(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn an_explicit_uuid_key_is_kept(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_explicit_uuid_key_is_kept(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Token>().await?;
     let id = Uuid::from_u128(42);
     let rows = vec![new!(Token { id, name: "mine" }), new!(Token { name: "made" })];
@@ -374,7 +374,7 @@ struct Cached {
 }
 
 /// A field that is no column gets its `Default`, whatever it held when the row was added.
-pub(super) async fn a_skipped_field_is_no_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_skipped_field_is_no_column(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Cached>().await?;
     let added = db.add(Cached { id: 1, text: "four".to_owned(), length: 4 }).await?;
     assert_eq!(added.length, 0);

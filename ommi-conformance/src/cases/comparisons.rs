@@ -35,7 +35,7 @@ async fn ids(db: &Ommi, predicate: Predicate<Item>) -> DBResult<Vec<i64>> {
     Ok(rows.iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn each_comparison_with_a_value(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn each_comparison_with_a_value(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::n.eq(1)).await?, [1, 2]);
     assert_eq!(ids(db, Item::n.ne(1)).await?, [3, 4, 5, 6, 7]);
@@ -46,7 +46,7 @@ pub(super) async fn each_comparison_with_a_value(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_null_column_meets_no_comparison(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_null_column_meets_no_comparison(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.eq(1)).await?, [1, 3, 5]);
     assert_eq!(ids(db, Item::a.ne(1)).await?, [2, 7]);
@@ -58,7 +58,7 @@ pub(super) async fn a_null_column_meets_no_comparison(db: &Ommi) -> DBResult<()>
 }
 
 /// Unknown stays unknown under `!`.
-pub(super) async fn a_null_column_meets_no_negated_comparison(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_null_column_meets_no_negated_comparison(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, !Item::a.eq(1)).await?, [2, 7]);
     assert_eq!(ids(db, !Item::a.ne(1)).await?, [1, 3, 5]);
@@ -68,7 +68,7 @@ pub(super) async fn a_null_column_meets_no_negated_comparison(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn eq_none_is_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn eq_none_is_null(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let nothing: Option<i64> = None;
     assert_eq!(ids(db, Item::a.eq(None)).await?, [4, 6]);
@@ -80,7 +80,7 @@ pub(super) async fn eq_none_is_null(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn ne_none_is_not_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn ne_none_is_not_null(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.ne(None)).await?, [1, 2, 3, 5, 7]);
     assert_eq!(ids(db, Item::a.is_not_null()).await?, [1, 2, 3, 5, 7]);
@@ -90,7 +90,7 @@ pub(super) async fn ne_none_is_not_null(db: &Ommi) -> DBResult<()> {
 }
 
 /// An order with nothing is unknown, also when it is negated.
-pub(super) async fn an_order_with_none_is_unknown(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_order_with_none_is_unknown(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     for predicate in [Item::a.lt(None), Item::a.le(None), Item::a.gt(None), Item::a.ge(None)] {
         assert_eq!(ids(db, predicate.clone()).await?, [] as [i64; 0]);
@@ -99,14 +99,14 @@ pub(super) async fn an_order_with_none_is_unknown(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_required_column_is_never_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_required_column_is_never_null(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::n.is_null()).await?, [] as [i64; 0]);
     assert_eq!(db.find(Item::n.is_not_null()).count().await?, 7);
     Ok(())
 }
 
-pub(super) async fn between_includes_both_ends(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn between_includes_both_ends(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::n.between(1, 4)).await?, [1, 2, 3, 4]);
     assert_eq!(ids(db, Item::n.between(3, 3)).await?, [3]);
@@ -119,7 +119,7 @@ pub(super) async fn between_includes_both_ends(db: &Ommi) -> DBResult<()> {
 }
 
 /// With one end unknown, a value may still lie outside the other.
-pub(super) async fn between_with_an_unknown_end(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn between_with_an_unknown_end(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.between(None, Some(1))).await?, [] as [i64; 0]);
     assert_eq!(ids(db, Item::a.between(Some(2), None)).await?, [] as [i64; 0]);
@@ -129,14 +129,14 @@ pub(super) async fn between_with_an_unknown_end(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn between_columns(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn between_columns(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::n.between(Item::a, Item::b)).await?, [1, 7]);
     assert_eq!(ids(db, Item::a.between(1, Item::b)).await?, [1, 3]);
     Ok(())
 }
 
-pub(super) async fn column_against_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn column_against_column(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.eq(Item::b)).await?, [1]);
     assert_eq!(ids(db, Item::a.ne(Item::b)).await?, [2, 3, 7]);
@@ -148,7 +148,7 @@ pub(super) async fn column_against_column(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn negated_column_against_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn negated_column_against_column(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, !Item::a.ne(Item::b)).await?, [1]);
     assert_eq!(ids(db, !Item::a.lt(Item::b)).await?, [1, 2]);
@@ -158,7 +158,7 @@ pub(super) async fn negated_column_against_column(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn an_optional_column_against_a_required_one(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_optional_column_against_a_required_one(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.eq(Item::n)).await?, [1, 7]);
     assert_eq!(ids(db, Item::n.eq(Item::b)).await?, [1, 2]);
@@ -167,7 +167,7 @@ pub(super) async fn an_optional_column_against_a_required_one(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn integers_at_the_ends_of_their_range(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn integers_at_the_ends_of_their_range(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     let rows = [(1, i64::MIN), (2, i64::MIN + 1), (3, 0), (4, i64::MAX - 1), (5, i64::MAX)];
     db.add_all(rows.map(|(id, n)| Item { id, a: None, b: Some(n), n })).await?;
@@ -202,7 +202,7 @@ async fn thing_ids(db: &Ommi, predicate: Predicate<Thing>) -> DBResult<Vec<i64>>
     Ok(rows.iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn bools(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bools(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     let rows = [(1, Some(true)), (2, Some(false)), (3, None)];
     db.add_all(rows.map(|(id, flag)| Thing { flag, ..thing(id) })).await?;
@@ -214,7 +214,7 @@ pub(super) async fn bools(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn floats_and_infinities(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn floats_and_infinities(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     let rows = [f64::NEG_INFINITY, f64::MIN, -0.0, 0.0, 1e-300, f64::MAX, f64::INFINITY];
     db.add_all((1..).zip(rows).map(|(id, ratio)| Thing { ratio: Some(ratio), ..thing(id) })).await?;
@@ -229,7 +229,7 @@ pub(super) async fn floats_and_infinities(db: &Ommi) -> DBResult<()> {
 }
 
 /// By the bytes of UTF-8: capitals before small letters, everything beyond ASCII after both.
-pub(super) async fn text_by_its_bytes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn text_by_its_bytes(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     let rows = ["", "10", "9", "A", "Z", "a", "aa", "z", "é", "\u{ffff}", "😀"];
     db.add_all((1..).zip(rows).map(|(id, text)| Thing { text: text.to_owned(), ..thing(id) })).await?;
@@ -243,7 +243,7 @@ pub(super) async fn text_by_its_bytes(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn unsigned_integers(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn unsigned_integers(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     let rows = [0, 1, i64::MAX as u64];
     db.add_all((1..).zip(rows).map(|(id, count)| Thing { count, ..thing(id) })).await?;
@@ -253,7 +253,7 @@ pub(super) async fn unsigned_integers(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn dates_and_times(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn dates_and_times(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap_or_default();
     let moments = [
@@ -278,7 +278,7 @@ pub(super) async fn dates_and_times(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn uuids_by_their_bytes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn uuids_by_their_bytes(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     let rows = [0, 1, 0x7f << 120, 0x80 << 120, u128::MAX].map(Uuid::from_u128);
     db.add_all((1..).zip(rows).map(|(id, uuid)| Thing { uuid: Some(uuid), ..thing(id) })).await?;
@@ -297,7 +297,7 @@ async fn data(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn bytes_are_equal_or_not(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bytes_are_equal_or_not(db: &Ommi) -> DBResult<()> {
     data(db).await?;
     assert_eq!(thing_ids(db, Thing::data.eq(vec![0u8])).await?, [2]);
     assert_eq!(thing_ids(db, Thing::data.ne(vec![0u8])).await?, [1, 3, 4, 5]);
@@ -306,7 +306,7 @@ pub(super) async fn bytes_are_equal_or_not(db: &Ommi) -> DBResult<()> {
 }
 
 /// Where a store orders bytes, then byte by byte; where it does not, that is an error.
-pub(super) async fn bytes_in_order_or_unsupported(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bytes_in_order_or_unsupported(db: &Ommi) -> DBResult<()> {
     data(db).await?;
     let less = Thing::data.lt(vec![1u8]);
     if db.driver().capabilities().bytes_order {

@@ -5,7 +5,7 @@ use ommi::{ConstraintKind, prelude::*};
 use crate::expect::{assert_kind, error, violation};
 
 #[derive(Debug, Clone, PartialEq, Model)]
-#[ommi(unique(first, last), unique(code, number))]
+#[ommi(table = "people", unique(first, last), unique(code, number))]
 struct Person {
     #[ommi(auto)]
     id: i64,
@@ -23,7 +23,7 @@ async fn ann(db: &Ommi) -> DBResult<Person> {
     db.add(new!(Person { email: "ann@x.org", first: "Ann", last: "Lee", code: "c", number: 1 })).await
 }
 
-pub(super) async fn a_unique_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_unique_column(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let row = new!(Person { email: "ann@x.org", first: "a", last: "b" });
     // The stored name, as it is in the database.
@@ -36,7 +36,7 @@ pub(super) async fn a_unique_column(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_unique_column_minds_the_case(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_unique_column_minds_the_case(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     db.add(new!(Person { email: "ANN@x.org", first: "a", last: "b" })).await?;
     db.add(new!(Person { email: "ann@x.org ", first: "c", last: "d" })).await?;
@@ -45,7 +45,7 @@ pub(super) async fn a_unique_column_minds_the_case(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_unique_set_of_columns(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_unique_set_of_columns(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     db.add(new!(Person { first: "Ann", last: "May" })).await?;
     db.add(new!(Person { first: "Bob", last: "Lee" })).await?;
@@ -54,7 +54,7 @@ pub(super) async fn a_unique_set_of_columns(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn null_is_never_the_same_in_a_unique_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_is_never_the_same_in_a_unique_column(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     for first in ["a", "b", "c"] {
         db.add(new!(Person { email: None, first, last: "x", code: None, number: 1 })).await?;
@@ -65,14 +65,14 @@ pub(super) async fn null_is_never_the_same_in_a_unique_column(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn the_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn the_key(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let row = new!(Person { id: ann.id, first: "a", last: "b" });
     violation(db.add(row).await, ConstraintKind::Unique, "people", &["id"]);
     Ok(())
 }
 
-pub(super) async fn in_an_update(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_an_update(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let bob = db.add(new!(Person { email: "bob@x.org", first: "Bob", last: "Lee" })).await?;
     let find = || db.find(Person::id.eq(bob.id));
@@ -83,7 +83,7 @@ pub(super) async fn in_an_update(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn the_cause_is_kept(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn the_cause_is_kept(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let row = new!(Person { email: "ann@x.org", first: "a", last: "b" });
     let error = error(db.add(row).await);
@@ -110,7 +110,7 @@ struct Strict {
     count: u64,
 }
 
-pub(super) async fn null_in_a_required_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_in_a_required_column(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Strict>().await?;
     let row = Loose { id: 1, name: None, small: 0, count: 0 };
     violation(db.add(row).await, ConstraintKind::NotNull, "strict", &["name"]);
@@ -122,7 +122,7 @@ pub(super) async fn null_in_a_required_column(db: &Ommi) -> DBResult<()> {
 }
 
 /// Whoever writes: the database holds the range of the column.
-pub(super) async fn a_number_beyond_its_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_number_beyond_its_column(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Strict>().await?;
     let row = |small, count| Loose { id: 1, name: Some(String::new()), small, count };
     for row in [row(256, 0), row(-1, 0), row(0, -1), row(i64::MAX, 0)] {

@@ -14,7 +14,8 @@ struct Item {
 async fn items(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     let rows = [(1, "a", None), (2, "b", Some("x")), (3, "a", Some("x")), (4, "c", None), (5, "a", Some("y"))];
-    let rows = rows.map(|(id, category, note)| Item { id, category: category.to_owned(), note: note.map(str::to_owned) });
+    let rows =
+        rows.map(|(id, category, note)| Item { id, category: category.to_owned(), note: note.map(str::to_owned) });
     db.add_all(rows).await?;
     Ok(())
 }
@@ -23,7 +24,7 @@ async fn left(db: &Ommi) -> DBResult<Vec<i64>> {
     Ok(db.find_all::<Item>().sort(Item::id).all().await?.iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn deletes_exactly_the_rows_that_meet_the_condition(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn deletes_exactly_the_rows_that_meet_the_condition(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::category.eq("a")).delete().await?, 3);
     assert_eq!(left(db).await?, [2, 4]);
@@ -31,7 +32,7 @@ pub(super) async fn deletes_exactly_the_rows_that_meet_the_condition(db: &Ommi) 
     Ok(())
 }
 
-pub(super) async fn null_meets_no_comparison(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_meets_no_comparison(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::note.ne("x")).delete().await?, 1);
     assert_eq!(left(db).await?, [1, 2, 3, 4]);
@@ -42,7 +43,7 @@ pub(super) async fn null_meets_no_comparison(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn or_in_the_condition_stays_within_it(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn or_in_the_condition_stays_within_it(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let condition = (Item::category.eq("a") | Item::category.eq("b")) & Item::note.eq("x");
     assert_eq!(db.find(condition).delete().await?, 2);
@@ -50,7 +51,7 @@ pub(super) async fn or_in_the_condition_stays_within_it(db: &Ommi) -> DBResult<(
     Ok(())
 }
 
-pub(super) async fn the_whole_table_must_be_said(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn the_whole_table_must_be_said(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let nothing: [Predicate<Item>; 0] = [];
     let error = assert_kind!(db.find(all_of(nothing.clone())).delete().await, ErrorKind::Query);
@@ -63,14 +64,14 @@ pub(super) async fn the_whole_table_must_be_said(db: &Ommi) -> DBResult<()> {
 }
 
 /// What follows narrows the whole table again.
-pub(super) async fn find_all_with_a_filter_deletes_what_meets_it(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn find_all_with_a_filter_deletes_what_meets_it(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find_all::<Item>().filter(Item::category.eq("a")).delete().await?, 3);
     assert_eq!(left(db).await?, [2, 4]);
     Ok(())
 }
 
-pub(super) async fn takes_no_sort_limit_or_offset(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn takes_no_sort_limit_or_offset(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let find = || db.find(Item::category.eq("a"));
     assert_kind!(find().limit(1).delete().await, ErrorKind::Query);
@@ -80,7 +81,7 @@ pub(super) async fn takes_no_sort_limit_or_offset(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_row_by_its_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_row_by_its_key(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let row = db.get::<Item>(3).await?;
     db.delete(&row).await?;
@@ -100,7 +101,7 @@ struct Seat {
     number: i32,
 }
 
-pub(super) async fn a_row_by_its_composite_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_row_by_its_composite_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Seat>().await?;
     let seat = |region: &str, number| Seat { region: region.to_owned(), number };
     db.add_all([seat("US", 1), seat("US", 2), seat("EU", 1)]).await?;

@@ -15,15 +15,18 @@ struct User {
     born: Option<i16>,
 }
 
-pub(super) async fn by_methods(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn by_methods(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     let added = db.add(UserDraft::new().email("ann@x.org").name("Ann").born(1990i16)).await?;
-    assert_eq!((added.email.as_str(), added.name.as_str(), added.visits, added.born), ("ann@x.org", "Ann", 1, Some(1990)));
+    assert_eq!(
+        (added.email.as_str(), added.name.as_str(), added.visits, added.born),
+        ("ann@x.org", "Ann", 1, Some(1990))
+    );
     assert_eq!(db.get::<User>(added.id).await?, added);
     Ok(())
 }
 
-pub(super) async fn by_slots(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn by_slots(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     let mut row = UserDraft::default();
     row.email.set("ann@x.org");
@@ -37,7 +40,7 @@ pub(super) async fn by_slots(db: &Ommi) -> DBResult<()> {
 }
 
 /// Found before anything is sent: there is no table.
-pub(super) async fn a_required_column_that_was_left_out_is_named(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_required_column_that_was_left_out_is_named(db: &Ommi) -> DBResult<()> {
     invalid_column(db.add(UserDraft::new().email("ann@x.org")).await, "User", "name");
     invalid_column(db.add(UserDraft::new().name("Ann")).await, "User", "email");
     let rows = vec![new!(User { email: "a", name: "b" }), UserDraft::new().email("ann@x.org")];
@@ -46,7 +49,7 @@ pub(super) async fn a_required_column_that_was_left_out_is_named(db: &Ommi) -> D
     Ok(())
 }
 
-pub(super) async fn an_optional_column_can_be_none_by_name(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_optional_column_can_be_none_by_name(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     let added = db.add(UserDraft::new().email("a").name("b").born(None)).await?;
     assert_eq!(added.born, None);

@@ -16,7 +16,7 @@ struct User {
 }
 
 /// The error is that of the verb itself, not of something read later.
-pub(super) async fn a_missing_table_is_an_error_of_each_verb(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_missing_table_is_an_error_of_each_verb(db: &Ommi) -> DBResult<()> {
     let find = || db.find(User::age.gt(1));
     assert_kind!(find().all().await, ErrorKind::Database);
     assert_kind!(find().one().await, ErrorKind::Database);
@@ -36,7 +36,7 @@ pub(super) async fn a_missing_table_is_an_error_of_each_verb(db: &Ommi) -> DBRes
     Ok(())
 }
 
-pub(super) async fn a_missing_table_has_a_cause_that_names_it(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_missing_table_has_a_cause_that_names_it(db: &Ommi) -> DBResult<()> {
     let error = error(db.find_all::<User>().all().await);
     let Some(cause) = error.source() else { panic!("no cause: {error:?}") };
     assert!(cause.to_string().contains("users"), "{cause}");
@@ -44,7 +44,7 @@ pub(super) async fn a_missing_table_has_a_cause_that_names_it(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn after_an_error_the_database_is_usable(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn after_an_error_the_database_is_usable(db: &Ommi) -> DBResult<()> {
     for _ in 0..40 {
         error(db.find_all::<User>().all().await);
         error(db.add(new!(User {})).await);
@@ -71,7 +71,7 @@ struct NamedUser {
     name: String,
 }
 
-pub(super) async fn a_value_that_does_not_fit_names_table_and_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_value_that_does_not_fit_names_table_and_column(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     db.add(new!(User { age: 77_777 })).await?;
     let error = error(db.find_all::<NarrowUser>().all().await);
@@ -85,7 +85,7 @@ pub(super) async fn a_value_that_does_not_fit_names_table_and_column(db: &Ommi) 
     Ok(())
 }
 
-pub(super) async fn null_for_a_required_field_names_table_and_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_for_a_required_field_names_table_and_column(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     let added = db.add(new!(User {})).await?;
     for result in [db.get::<NamedUser>(added.id).await, db.find_all::<NamedUser>().one().await] {
@@ -99,7 +99,7 @@ pub(super) async fn null_for_a_required_field_names_table_and_column(db: &Ommi) 
 }
 
 /// Cloning keeps kind, text and cause.
-pub(super) async fn an_error_is_cloned_with_its_cause(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_error_is_cloned_with_its_cause(db: &Ommi) -> DBResult<()> {
     let error = error(db.find_all::<User>().all().await);
     let clone = error.clone();
     assert_eq!(error.to_string(), clone.to_string());
@@ -107,7 +107,7 @@ pub(super) async fn an_error_is_cloned_with_its_cause(db: &Ommi) -> DBResult<()>
     Ok(())
 }
 
-pub(super) async fn a_closed_database_is_a_connection_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_closed_database_is_a_connection_error(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     db.close().await;
     assert_kind!(db.find_all::<User>().all().await, ErrorKind::Connection);

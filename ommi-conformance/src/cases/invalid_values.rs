@@ -25,28 +25,28 @@ struct Reading {
 const BEYOND: u64 = i64::MAX as u64 + 1;
 const NUL: &str = "with\0NUL";
 
-pub(super) async fn nan_in_a_new_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn nan_in_a_new_row(db: &Ommi) -> DBResult<()> {
     invalid_column(db.add(new!(Reading { value: f64::NAN })).await, "Reading", "value");
     invalid_column(db.add(new!(Reading { value: -f64::NAN })).await, "Reading", "value");
     invalid_column(db.add(new!(Reading { ratio: f32::NAN })).await, "Reading", "ratio");
     Ok(())
 }
 
-pub(super) async fn nul_in_the_text_of_a_new_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn nul_in_the_text_of_a_new_row(db: &Ommi) -> DBResult<()> {
     invalid_column(db.add(new!(Reading { text: NUL })).await, "Reading", "text");
     invalid_column(db.add(new!(Reading { text: "\0" })).await, "Reading", "text");
     invalid_column(db.add(new!(Reading { note: NUL })).await, "Reading", "note");
     Ok(())
 }
 
-pub(super) async fn a_u64_beyond_i64_in_a_new_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_u64_beyond_i64_in_a_new_row(db: &Ommi) -> DBResult<()> {
     invalid_column(db.add(new!(Reading { count: BEYOND })).await, "Reading", "count");
     invalid_column(db.add(new!(Reading { count: u64::MAX })).await, "Reading", "count");
     invalid_column(db.add(new!(Reading { total: u64::MAX })).await, "Reading", "total");
     Ok(())
 }
 
-pub(super) async fn one_bad_row_among_many_adds_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_bad_row_among_many_adds_none(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Reading>().await?;
     let mut rows: Vec<_> = (0..100).map(|n| new!(Reading { value: f64::from(n) })).collect();
     rows.push(new!(Reading { value: f64::NAN }));
@@ -55,7 +55,7 @@ pub(super) async fn one_bad_row_among_many_adds_none(db: &Ommi) -> DBResult<()> 
     Ok(())
 }
 
-pub(super) async fn in_comparisons(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_comparisons(db: &Ommi) -> DBResult<()> {
     for predicate in [
         Reading::value.eq(f64::NAN),
         Reading::value.ne(f64::NAN),
@@ -76,7 +76,7 @@ pub(super) async fn in_comparisons(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_lists(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_lists(db: &Ommi) -> DBResult<()> {
     for predicate in [
         Reading::value.in_([1.0, f64::NAN]),
         Reading::value.not_in([f64::NAN]),
@@ -89,7 +89,7 @@ pub(super) async fn in_lists(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_text_predicates(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_text_predicates(db: &Ommi) -> DBResult<()> {
     for predicate in [
         Reading::text.contains(NUL),
         Reading::text.starts_with("\0"),
@@ -105,7 +105,7 @@ pub(super) async fn in_text_predicates(db: &Ommi) -> DBResult<()> {
 }
 
 /// `or`, `not` and optional conditions must not lose it, though the rest would decide.
-pub(super) async fn deep_in_a_condition(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn deep_in_a_condition(db: &Ommi) -> DBResult<()> {
     let bad = || Reading::value.eq(f64::NAN);
     let fine = || Reading::count.eq(1u64);
     for predicate in [
@@ -124,7 +124,7 @@ pub(super) async fn deep_in_a_condition(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_every_verb(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_every_verb(db: &Ommi) -> DBResult<()> {
     let bad = || db.find(Reading::value.eq(f64::NAN));
     invalid_in_query(bad().all().await, "Reading");
     invalid_in_query(bad().one().await, "Reading");
@@ -139,7 +139,7 @@ pub(super) async fn in_every_verb(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_an_update_nothing_changes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_an_update_nothing_changes(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Reading>().await?;
     let before = db.add(new!(Reading { value: 1.5, text: "as it was", count: 3u64 })).await?;
     let find = || db.find(Reading::id.eq(before.id));
@@ -154,7 +154,7 @@ pub(super) async fn in_an_update_nothing_changes(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_a_save_nothing_changes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_a_save_nothing_changes(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Reading>().await?;
     let before = db.add(new!(Reading { value: 1.5, text: "as it was" })).await?;
     let mut changed = Reading { text: "changed".to_owned(), total: Some(BEYOND), ..before.clone() };
@@ -163,7 +163,7 @@ pub(super) async fn in_a_save_nothing_changes(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_an_upsert(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_an_upsert(db: &Ommi) -> DBResult<()> {
     let bad = || new!(Reading { id: 1, value: f64::NAN });
     invalid_column(db.upsert(bad()).on(Reading::id).ignore().await, "Reading", "value");
     invalid_column(db.upsert(bad()).on(Reading::id).update(Reading::count.set(1u64)).await, "Reading", "value");
@@ -184,7 +184,7 @@ struct Named {
     name: String,
 }
 
-pub(super) async fn in_a_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_a_key(db: &Ommi) -> DBResult<()> {
     invalid_in_query(db.get::<Numbered>(BEYOND).await, "Numbered");
     invalid_in_query(db.get::<Named>(NUL).optional().await, "Named");
     invalid_column(db.delete(&Numbered { number: BEYOND }).await, "Numbered", "number");
@@ -193,7 +193,7 @@ pub(super) async fn in_a_key(db: &Ommi) -> DBResult<()> {
 }
 
 /// It was found before anything was sent, so the transaction has not failed.
-pub(super) async fn leaves_a_transaction_usable(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn leaves_a_transaction_usable(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Reading>().await?;
     db.transaction(async |tx| -> DBResult<()> {
         tx.add(new!(Reading { count: 1u64 })).await?;
@@ -233,7 +233,7 @@ struct Pair {
     size: Even,
 }
 
-pub(super) async fn refused_by_a_type_of_the_application(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn refused_by_a_type_of_the_application(db: &Ommi) -> DBResult<()> {
     let error = assert_kind!(db.add(new!(Pair { size: Even(3) })).await, ErrorKind::InvalidValue { .. });
     assert!(error.to_string().contains("an odd number is not even"), "{error}");
     let error = assert_kind!(db.find(Pair::size.eq(Even(3))).all().await, ErrorKind::InvalidValue { .. });

@@ -40,7 +40,7 @@ async fn ids(db: &Ommi, predicate: Predicate<Item>) -> DBResult<Vec<i64>> {
     Ok(rows.iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn in_finds_each_of_the_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_finds_each_of_the_values(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.in_([1, 3, 99])).await?, [1, 3]);
     assert_eq!(ids(db, Item::a.in_([2, 2, 2])).await?, [2], "not once for each");
@@ -49,7 +49,7 @@ pub(super) async fn in_finds_each_of_the_values(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn not_in_finds_the_others(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn not_in_finds_the_others(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.not_in([1, 99])).await?, [2, 3, 5], "not the row where it is NULL");
     assert_eq!(ids(db, !Item::a.in_([1, 99])).await?, [2, 3, 5]);
@@ -57,14 +57,14 @@ pub(super) async fn not_in_finds_the_others(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn in_an_empty_list_is_false(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn in_an_empty_list_is_false(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.in_(Vec::<i64>::new())).await?, NONE);
     assert_eq!(ids(db, !Item::a.in_(Vec::<i64>::new())).await?, [1, 2, 3, 4, 5], "false, not unknown, for NULL too");
     Ok(())
 }
 
-pub(super) async fn not_in_an_empty_list_is_true(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn not_in_an_empty_list_is_true(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.not_in(Vec::<i64>::new())).await?, [1, 2, 3, 4, 5], "for NULL too");
     assert_eq!(ids(db, !Item::a.not_in(Vec::<i64>::new())).await?, NONE);
@@ -72,7 +72,7 @@ pub(super) async fn not_in_an_empty_list_is_true(db: &Ommi) -> DBResult<()> {
 }
 
 /// NULL in a list equals nothing, and leaves unknown whether another value is in it.
-pub(super) async fn a_list_with_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_list_with_none(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.in_([Some(1), None])).await?, [1]);
     assert_eq!(ids(db, !Item::a.in_([Some(1), None])).await?, NONE);
@@ -86,7 +86,7 @@ pub(super) async fn a_list_with_none(db: &Ommi) -> DBResult<()> {
 }
 
 /// Lists are written one way when they are short and another when they are long.
-pub(super) async fn lists_of_every_length(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn lists_of_every_length(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     db.add_all((1..=200).map(|id| item(id, (id % 3 != 0).then_some(id)))).await?;
     for length in (0..=70).chain([127, 128, 129, 199, 200, 300]) {
@@ -98,7 +98,7 @@ pub(super) async fn lists_of_every_length(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_hundred_thousand_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_hundred_thousand_values(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(ids(db, Item::a.in_(2..100_002)).await?, [2, 3]);
     assert_eq!(ids(db, Item::a.not_in(2..100_002)).await?, [1, 5]);
@@ -107,7 +107,7 @@ pub(super) async fn a_hundred_thousand_values(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn two_long_lists_in_one_query(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn two_long_lists_in_one_query(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let both = Item::a.in_(0..50_000) & Item::text.not_in((2..50_000).map(|n| n.to_string()));
     assert_eq!(ids(db, both).await?, [1]);
@@ -116,7 +116,7 @@ pub(super) async fn two_long_lists_in_one_query(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_long_list_in_an_update_and_a_delete(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_long_list_in_an_update_and_a_delete(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let changed = db.find(Item::id.in_(2..60_000)).update(Item::text.set("changed")).await?;
     assert_eq!(changed, 4);
@@ -126,7 +126,7 @@ pub(super) async fn a_long_list_in_an_update_and_a_delete(db: &Ommi) -> DBResult
     Ok(())
 }
 
-pub(super) async fn lists_of_every_type(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn lists_of_every_type(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     // A short list and a long one of each.
     for count in [3, 2_000] {
@@ -143,7 +143,7 @@ pub(super) async fn lists_of_every_type(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn hostile_text_in_lists(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn hostile_text_in_lists(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     let texts = crate::samples::HOSTILE;
     db.add_all((1..).zip(texts).map(|(id, text)| Item { text: (*text).to_owned(), ..item(id, None) })).await?;

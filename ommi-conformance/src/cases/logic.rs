@@ -20,7 +20,8 @@ async fn products(db: &Ommi) -> DBResult<()> {
         (5, "food", 5, Some(true)),
         (6, "food", 50, None),
     ];
-    let rows = rows.map(|(id, category, price, in_stock)| Product { id, category: category.to_owned(), price, in_stock });
+    let rows =
+        rows.map(|(id, category, price, in_stock)| Product { id, category: category.to_owned(), price, in_stock });
     db.add_all(rows).await?;
     Ok(())
 }
@@ -34,7 +35,7 @@ fn is(category: &str) -> Predicate<Product> {
 }
 
 /// Parentheses stay where they were written.
-pub(super) async fn precedence_is_as_written(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn precedence_is_as_written(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let cheap = || Product::price.lt(25);
     let stocked = || Product::in_stock.eq(true);
@@ -48,18 +49,26 @@ pub(super) async fn precedence_is_as_written(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn unknown_in_and_or_and_not(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn unknown_in_and_or_and_not(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let stocked = || Product::in_stock.eq(true);
     assert_eq!(ids(db.find(stocked() | !stocked())).await?, [1, 2, 3, 5], "not the unknown");
     assert_eq!(ids(db.find(stocked() | Product::price.ge(40))).await?, [1, 3, 4, 5, 6], "true wins over unknown in or");
-    assert_eq!(ids(db.find(!(stocked() & Product::price.ge(40)))).await?, [1, 2, 3, 5], "unknown and true stays unknown");
-    assert_eq!(ids(db.find(!(stocked() & Product::price.lt(0)))).await?, [1, 2, 3, 4, 5, 6], "false wins over unknown in and");
+    assert_eq!(
+        ids(db.find(!(stocked() & Product::price.ge(40)))).await?,
+        [1, 2, 3, 5],
+        "unknown and true stays unknown"
+    );
+    assert_eq!(
+        ids(db.find(!(stocked() & Product::price.lt(0)))).await?,
+        [1, 2, 3, 4, 5, 6],
+        "false wins over unknown in and"
+    );
     assert_eq!(ids(db.find(!(stocked() | Product::price.lt(0)))).await?, [2]);
     Ok(())
 }
 
-pub(super) async fn de_morgan_holds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn de_morgan_holds(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let a = || Product::in_stock.eq(true);
     let b = || Product::price.gt(15);
@@ -69,7 +78,7 @@ pub(super) async fn de_morgan_holds(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn all_of_none_is_true_and_any_of_none_is_false(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn all_of_none_is_true_and_any_of_none_is_false(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let nothing: [Predicate<Product>; 0] = [];
     assert_eq!(ids(db.find(all_of(nothing.clone()))).await?, [1, 2, 3, 4, 5, 6]);
@@ -81,7 +90,7 @@ pub(super) async fn all_of_none_is_true_and_any_of_none_is_false(db: &Ommi) -> D
     Ok(())
 }
 
-pub(super) async fn all_of_and_any_of_iterators(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn all_of_and_any_of_iterators(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     assert_eq!(ids(db.find(any_of(["tools", "food"].map(is)))).await?, [1, 2, 5, 6]);
     assert_eq!(ids(db.find(all_of([is("food"), Product::price.gt(10)]))).await?, [6]);
@@ -92,7 +101,7 @@ pub(super) async fn all_of_and_any_of_iterators(db: &Ommi) -> DBResult<()> {
 }
 
 /// A form whose fields are filled in or not.
-pub(super) async fn optional_conditions(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn optional_conditions(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let search = |category: Option<&str>, least: Option<i64>| {
         all_of([category.map(is), least.map(|least| Product::price.ge(least))])
@@ -106,7 +115,7 @@ pub(super) async fn optional_conditions(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn filter_narrows_what_was_found(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn filter_narrows_what_was_found(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     assert_eq!(ids(db.find(is("tools") | is("books")).filter(Product::price.gt(15))).await?, [2, 3, 4]);
     assert_eq!(ids(db.find_all::<Product>().filter(is("food")).filter(None)).await?, [5, 6]);
@@ -115,7 +124,7 @@ pub(super) async fn filter_narrows_what_was_found(db: &Ommi) -> DBResult<()> {
 }
 
 /// As a program makes it from a list.
-pub(super) async fn two_thousand_alternatives(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn two_thousand_alternatives(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let any = any_of((4..2_004).map(|id| Product::id.eq(id)));
     assert_eq!(ids(db.find(any)).await?, [4, 5, 6]);
@@ -124,7 +133,7 @@ pub(super) async fn two_thousand_alternatives(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn conditions_nested_deeply(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn conditions_nested_deeply(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let mut condition = Product::id.eq(1);
     for n in 0..60 {
@@ -134,7 +143,7 @@ pub(super) async fn conditions_nested_deeply(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_condition_is_used_many_times(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_condition_is_used_many_times(db: &Ommi) -> DBResult<()> {
     products(db).await?;
     let food = is("food");
     let dear = Product::price.gt(30);

@@ -54,7 +54,7 @@ struct Keyword {
     object_id: Option<i64>,
 }
 
-pub(super) async fn keywords(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn keywords(db: &Ommi) -> DBResult<()> {
     works!(db, Keyword, text);
     db.create_tables::<Keyword>().await?;
     let added = db.add(new!(Keyword { text: "x", order: 5, row_id: 77, object_id: 78, group: 1 })).await?;
@@ -78,7 +78,7 @@ struct Quotes {
     backslash: Option<i64>,
 }
 
-pub(super) async fn quotes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn quotes(db: &Ommi) -> DBResult<()> {
     works!(db, Quotes, text);
     db.create_tables::<Quotes>().await?;
     db.add(new!(Quotes { text: "a", brackets: 1 })).await?;
@@ -101,7 +101,7 @@ struct Injection {
     percent: Option<i64>,
 }
 
-pub(super) async fn names_that_would_be_statements(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn names_that_would_be_statements(db: &Ommi) -> DBResult<()> {
     works!(db, Injection, text);
     db.create_tables::<Injection>().await?;
     db.add(new!(Injection { text: "a", question: 1, dollar: 2, percent: 3 })).await?;
@@ -121,7 +121,7 @@ struct Spaces {
     two: Option<i64>,
 }
 
-pub(super) async fn spaces(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn spaces(db: &Ommi) -> DBResult<()> {
     works!(db, Spaces, text);
     Ok(())
 }
@@ -137,7 +137,7 @@ struct Unicode {
     名前: Option<String>,
 }
 
-pub(super) async fn unicode(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn unicode(db: &Ommi) -> DBResult<()> {
     works!(db, Unicode, text);
     db.create_tables::<Unicode>().await?;
     let added = db.add(new!(Unicode { text: "a", straße: 1, 名前: "n" })).await?;
@@ -157,7 +157,7 @@ struct Mixed {
 }
 
 /// A database that folds unquoted names must be given quoted ones.
-pub(super) async fn mixed_case(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn mixed_case(db: &Ommi) -> DBResult<()> {
     works!(db, Mixed, text);
     db.create_tables::<Mixed>().await?;
     db.add(new!(Mixed { text: "a", camelCase: 1 })).await?;
@@ -177,7 +177,7 @@ struct Raw {
     r#fn: i64,
 }
 
-pub(super) async fn raw_identifiers(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn raw_identifiers(db: &Ommi) -> DBResult<()> {
     works!(db, Raw, r#type);
     db.create_tables::<Raw>().await?;
     let added = db.add(new!(Raw { r#type: "a", r#match: 1 })).await?;
@@ -203,7 +203,7 @@ struct Long {
 }
 
 /// The names of their indexes, cut where they are too long, stay different.
-pub(super) async fn long_names(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn long_names(db: &Ommi) -> DBResult<()> {
     works!(db, Long, text);
     db.create_tables::<Long>().await?;
     db.add(new!(Long { text: "a", second: "a" })).await?;
@@ -226,7 +226,7 @@ struct Lists {
 }
 
 /// Databases report columns as text; names with separators must come out of it whole.
-pub(super) async fn a_violation_names_columns_with_separators(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_names_columns_with_separators(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Lists>().await?;
     db.add(Lists { id: 1, a: 1, b: 1 }).await?;
     let result = db.add(Lists { id: 2, a: 1, b: 1 }).await;
@@ -254,7 +254,7 @@ mod clash {
     }
 }
 
-pub(super) async fn columns_on_a_type_of_their_own(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn columns_on_a_type_of_their_own(db: &Ommi) -> DBResult<()> {
     use clash::{Setting, SettingColumns};
 
     db.create_tables::<Setting>().await?;

@@ -23,7 +23,7 @@ fn ids(rows: &[Item]) -> Vec<i64> {
     rows.iter().map(|row| row.id).collect()
 }
 
-pub(super) async fn limit_and_offset_count_rows(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn limit_and_offset_count_rows(db: &Ommi) -> DBResult<()> {
     items(db, 20).await?;
     let find = || db.find_all::<Item>().sort(Item::id);
     assert_eq!(ids(&find().limit(5).all().await?), [1, 2, 3, 4, 5]);
@@ -33,7 +33,7 @@ pub(super) async fn limit_and_offset_count_rows(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn pages_count_from_zero(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn pages_count_from_zero(db: &Ommi) -> DBResult<()> {
     items(db, 10).await?;
     let find = || db.find_all::<Item>().sort(Item::id);
     assert_eq!(ids(&find().page(0, 4).all().await?), [1, 2, 3, 4]);
@@ -43,7 +43,7 @@ pub(super) async fn pages_count_from_zero(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_limit_of_zero_gives_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_limit_of_zero_gives_nothing(db: &Ommi) -> DBResult<()> {
     items(db, 3).await?;
     let find = || db.find_all::<Item>().limit(0);
     assert_eq!(find().all().await?, []);
@@ -55,7 +55,7 @@ pub(super) async fn a_limit_of_zero_gives_nothing(db: &Ommi) -> DBResult<()> {
 }
 
 /// What is larger than any table is no limit, and skips everything.
-pub(super) async fn limits_and_offsets_beyond_i64(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn limits_and_offsets_beyond_i64(db: &Ommi) -> DBResult<()> {
     items(db, 3).await?;
     let find = || db.find_all::<Item>().sort(Item::id);
     for far in [i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
@@ -69,7 +69,7 @@ pub(super) async fn limits_and_offsets_beyond_i64(db: &Ommi) -> DBResult<()> {
 }
 
 /// Every row has the same rank: only the key tells them apart.
-pub(super) async fn pages_of_equal_rows_have_no_gaps_and_no_repeats(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn pages_of_equal_rows_have_no_gaps_and_no_repeats(db: &Ommi) -> DBResult<()> {
     items(db, 100).await?;
     for number in 0..3 {
         let find = || {
@@ -91,7 +91,7 @@ pub(super) async fn pages_of_equal_rows_have_no_gaps_and_no_repeats(db: &Ommi) -
 }
 
 /// Also when no order was asked for.
-pub(super) async fn pages_without_an_order_have_no_gaps_and_no_repeats(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn pages_without_an_order_have_no_gaps_and_no_repeats(db: &Ommi) -> DBResult<()> {
     items(db, 100).await?;
     let mut seen = Vec::new();
     for page in 0..10 {
@@ -110,7 +110,7 @@ struct Cell {
     value: i32,
 }
 
-pub(super) async fn pages_by_a_composite_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn pages_by_a_composite_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Cell>().await?;
     let cells = (0..60).map(|n| Cell { row: format!("r{}", n % 6), column: n / 6, value: 0 });
     db.add_all(cells.collect::<Vec<_>>()).await?;
@@ -124,7 +124,7 @@ pub(super) async fn pages_by_a_composite_key(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn count_and_exists_observe_limit_and_offset(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn count_and_exists_observe_limit_and_offset(db: &Ommi) -> DBResult<()> {
     items(db, 10).await?;
     let find = || db.find(Item::id.gt(2)).sort(Item::id);
     assert_eq!(find().limit(3).count().await?, 3);
@@ -138,7 +138,7 @@ pub(super) async fn count_and_exists_observe_limit_and_offset(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn first_and_one_observe_limit_and_offset(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn first_and_one_observe_limit_and_offset(db: &Ommi) -> DBResult<()> {
     items(db, 10).await?;
     let find = || db.find_all::<Item>().sort(Item::id.desc());
     assert_eq!(find().offset(2).first().await?.map(|row| row.id), Some(8));

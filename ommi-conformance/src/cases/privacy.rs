@@ -47,7 +47,7 @@ fn secrets() -> Predicate<Patient> {
     texts & (Patient::age.between(424_242, 424_242) | Patient::dose.lt(424_242.0))
 }
 
-pub(super) async fn queries_do_not_show_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn queries_do_not_show_values(db: &Ommi) -> DBResult<()> {
     hidden(secrets());
     hidden(!secrets());
     hidden(db.find(secrets()).sort(Patient::name));
@@ -59,7 +59,7 @@ pub(super) async fn queries_do_not_show_values(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn new_rows_do_not_show_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn new_rows_do_not_show_values(db: &Ommi) -> DBResult<()> {
     let row = || new!(Patient { name: SECRET, note: SECRET, age: 424_242 });
     hidden(row());
     hidden(row().name);
@@ -69,7 +69,7 @@ pub(super) async fn new_rows_do_not_show_values(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn explain_shows_values_only_when_asked(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn explain_shows_values_only_when_asked(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Patient>().await?;
     let changes = || (Patient::name.set(SECRET), Patient::age.increment(424_242));
     for explanation in [
@@ -86,7 +86,7 @@ pub(super) async fn explain_shows_values_only_when_asked(db: &Ommi) -> DBResult<
     Ok(())
 }
 
-pub(super) async fn violations_do_not_show_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn violations_do_not_show_values(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Patient>().await?;
     let row = || new!(Patient { name: SECRET, age: 424_242 });
     db.add(row()).await?;
@@ -98,7 +98,7 @@ pub(super) async fn violations_do_not_show_values(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn invalid_values_are_not_shown(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn invalid_values_are_not_shown(db: &Ommi) -> DBResult<()> {
     let text = format!("{SECRET}\0");
     hidden_in(&error(db.add(new!(Patient { name: text.clone() })).await));
     hidden_in(&error(db.find(Patient::name.eq(text.clone())).all().await));
@@ -116,7 +116,7 @@ struct Misread {
     name: i64,
 }
 
-pub(super) async fn values_that_cannot_be_read_are_not_shown(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn values_that_cannot_be_read_are_not_shown(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Patient>().await?;
     db.add(new!(Patient { name: SECRET })).await?;
     let error = error(db.find_all::<Misread>().all().await);
@@ -125,7 +125,7 @@ pub(super) async fn values_that_cannot_be_read_are_not_shown(db: &Ommi) -> DBRes
     Ok(())
 }
 
-pub(super) async fn a_missing_table_shows_no_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_missing_table_shows_no_values(db: &Ommi) -> DBResult<()> {
     hidden_in(&error(db.find(secrets()).all().await));
     hidden_in(&error(db.add(new!(Patient { name: SECRET })).await));
     hidden_in(&error(db.find(secrets()).update(Patient::note.set(SECRET)).await));

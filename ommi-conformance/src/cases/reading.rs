@@ -26,14 +26,14 @@ async fn users(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn one_gives_the_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_gives_the_row(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert_eq!(db.find(User::name.eq("Bob")).one().await?.id, 2);
     assert_eq!(db.find(User::id.eq(3)).one().await?.name, "Ann");
     Ok(())
 }
 
-pub(super) async fn one_without_a_row_is_not_found(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_without_a_row_is_not_found(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     not_found(db.find(User::name.eq("Eve")).one().await, "User");
     not_found(db.find(User::id.eq(9)).one().await, "User");
@@ -41,14 +41,14 @@ pub(super) async fn one_without_a_row_is_not_found(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn one_of_several_is_the_first_in_order(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_of_several_is_the_first_in_order(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert_eq!(db.find(User::name.eq("Ann")).one().await?.id, 1, "by the key");
     assert_eq!(db.find(User::name.eq("Ann")).sort(User::id.desc()).one().await?.id, 3);
     Ok(())
 }
 
-pub(super) async fn first_is_a_row_or_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn first_is_a_row_or_none(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert_eq!(db.find_all::<User>().sort(User::name.desc()).first().await?.map(|user| user.id), Some(2));
     assert_eq!(db.find(User::id.eq(2)).first().await?.map(|user| user.id), Some(2));
@@ -56,7 +56,7 @@ pub(super) async fn first_is_a_row_or_none(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn all_gives_every_row_that_meets_the_condition(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn all_gives_every_row_that_meets_the_condition(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert_eq!(db.find(User::name.eq("Ann")).all().await?.len(), 2);
     assert_eq!(db.find(User::name.eq("Eve")).all().await?, []);
@@ -64,7 +64,7 @@ pub(super) async fn all_gives_every_row_that_meets_the_condition(db: &Ommi) -> D
     Ok(())
 }
 
-pub(super) async fn count_counts(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn count_counts(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert_eq!(db.find_all::<User>().count().await?, 3);
     assert_eq!(db.find(User::name.eq("Ann")).count().await?, 2);
@@ -74,7 +74,7 @@ pub(super) async fn count_counts(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn exists_says_whether_there_is_a_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn exists_says_whether_there_is_a_row(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert!(db.find(User::name.eq("Ann")).exists().await?);
     assert!(!db.find(User::name.eq("Eve")).exists().await?);
@@ -84,7 +84,7 @@ pub(super) async fn exists_says_whether_there_is_a_row(db: &Ommi) -> DBResult<()
     Ok(())
 }
 
-pub(super) async fn get_by_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn get_by_key(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     assert_eq!(db.get::<User>(2).await?.name, "Bob");
     let key = 3;
@@ -94,7 +94,7 @@ pub(super) async fn get_by_key(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn get_by_a_composite_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn get_by_a_composite_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Seat>().await?;
     let seat = Seat { hall: "main".to_owned(), number: 7, balcony: false };
     db.add(seat.clone()).await?;
@@ -106,7 +106,7 @@ pub(super) async fn get_by_a_composite_key(db: &Ommi) -> DBResult<()> {
 }
 
 /// A verb does not change the query it is called on.
-pub(super) async fn one_query_is_run_many_times(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_query_is_run_many_times(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     let ann = db.find(User::name.eq("Ann")).sort(User::id);
     assert_eq!(ann.clone().one().await?.id, 1);
@@ -120,7 +120,7 @@ pub(super) async fn one_query_is_run_many_times(db: &Ommi) -> DBResult<()> {
 }
 
 /// The same shape with other values, again and again.
-pub(super) async fn one_shape_with_many_values(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_shape_with_many_values(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     db.add_all((0..300).map(|id| User { id, name: (id % 7).to_string() })).await?;
     for id in 0..300 {
@@ -132,7 +132,7 @@ pub(super) async fn one_shape_with_many_values(db: &Ommi) -> DBResult<()> {
 }
 
 /// More shapes than a driver keeps.
-pub(super) async fn many_shapes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn many_shapes(db: &Ommi) -> DBResult<()> {
     users(db).await?;
     for length in 1..600 {
         let condition = all_of((0..length % 100).map(|n| User::id.ne(n + 10))) & User::id.le(length);
@@ -145,7 +145,7 @@ pub(super) async fn many_shapes(db: &Ommi) -> DBResult<()> {
 }
 
 /// Nothing is sent for a query, nor for an operation that is not awaited.
-pub(super) async fn nothing_runs_until_it_is_awaited(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn nothing_runs_until_it_is_awaited(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     drop(db.add(User { id: 1, name: "never".to_owned() }));
     drop(db.find_all::<User>().delete());

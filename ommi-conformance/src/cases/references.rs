@@ -54,7 +54,7 @@ fn foreign_key<T: std::fmt::Debug>(result: DBResult<T>) {
     assert_eq!(kind, Some(ConstraintKind::ForeignKey), "{error}");
 }
 
-pub(super) async fn a_row_refers_to_one_that_exists(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_row_refers_to_one_that_exists(db: &Ommi) -> DBResult<()> {
     let (red, blue) = teams(db).await?;
     db.add(new!(Player { team_id: red.id, former_id: blue.id })).await?;
     db.add(new!(Player { team_id: red.id })).await?;
@@ -64,7 +64,7 @@ pub(super) async fn a_row_refers_to_one_that_exists(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn an_update_refers_to_a_row_that_exists(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_update_refers_to_a_row_that_exists(db: &Ommi) -> DBResult<()> {
     let (red, blue) = teams(db).await?;
     let mut player = db.add(new!(Player { team_id: red.id })).await?;
     foreign_key(db.find(Player::id.eq(player.id)).update(Player::team_id.set(99)).await);
@@ -74,7 +74,7 @@ pub(super) async fn an_update_refers_to_a_row_that_exists(db: &Ommi) -> DBResult
     Ok(())
 }
 
-pub(super) async fn a_row_that_is_referred_to_stays(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_row_that_is_referred_to_stays(db: &Ommi) -> DBResult<()> {
     let (red, _) = teams(db).await?;
     db.add(new!(Player { team_id: red.id })).await?;
     foreign_key(db.delete(&red).await);
@@ -83,7 +83,7 @@ pub(super) async fn a_row_that_is_referred_to_stays(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn restrict(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn restrict(db: &Ommi) -> DBResult<()> {
     let (red, blue) = teams(db).await?;
     let sponsor = db.add(new!(Sponsor { team_id: red.id })).await?;
     foreign_key(db.delete(&red).await);
@@ -93,7 +93,7 @@ pub(super) async fn restrict(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn on_delete_cascade(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_delete_cascade(db: &Ommi) -> DBResult<()> {
     let (red, blue) = teams(db).await?;
     db.add_all([red.id, red.id, blue.id].map(|team_id| new!(Match { team_id }))).await?;
     assert_eq!(db.find(Team::id.eq(red.id)).delete().await?, 1, "what goes with it is not counted");
@@ -102,7 +102,7 @@ pub(super) async fn on_delete_cascade(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn on_delete_set_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_delete_set_null(db: &Ommi) -> DBResult<()> {
     let (red, blue) = teams(db).await?;
     let player = db.add(new!(Player { team_id: red.id, former_id: blue.id })).await?;
     db.delete(&blue).await?;
@@ -110,7 +110,7 @@ pub(super) async fn on_delete_set_null(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn on_update_cascade_of_a_unique_column(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_update_cascade_of_a_unique_column(db: &Ommi) -> DBResult<()> {
     let (red, _) = teams(db).await?;
     let sponsor = db.add(new!(Sponsor { team_id: red.id, team_name: "red" })).await?;
     foreign_key(db.add(new!(Sponsor { team_id: red.id, team_name: "green" })).await);
@@ -126,7 +126,7 @@ struct Node {
     parent_id: Option<i64>,
 }
 
-pub(super) async fn a_model_refers_to_itself(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_model_refers_to_itself(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Node>().await?;
     let nodes = [(1, None), (2, Some(1)), (3, Some(2)), (4, None), (5, Some(5))];
     db.add_all(nodes.map(|(id, parent_id)| Node { id, parent_id })).await?;
@@ -151,7 +151,7 @@ struct City {
     country_id: i64,
 }
 
-pub(super) async fn two_models_refer_to_each_other(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn two_models_refer_to_each_other(db: &Ommi) -> DBResult<()> {
     db.create_tables::<(Country, City)>().await?;
     db.create_tables::<(City, Country)>().await?;
     db.add(Country { id: 1, capital_id: None }).await?;
@@ -164,7 +164,7 @@ pub(super) async fn two_models_refer_to_each_other(db: &Ommi) -> DBResult<()> {
 }
 
 /// Without foreign keys, tables in a circle are made and dropped all the same.
-pub(super) async fn tables_in_a_circle_are_made_and_dropped(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn tables_in_a_circle_are_made_and_dropped(db: &Ommi) -> DBResult<()> {
     for _ in 0..2 {
         db.create_tables::<(Country, City)>().await?;
         db.add(Country { id: 1, capital_id: None }).await?;
@@ -192,7 +192,7 @@ struct Book {
     number: Option<i32>,
 }
 
-pub(super) async fn a_reference_of_several_columns(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_reference_of_several_columns(db: &Ommi) -> DBResult<()> {
     db.create_tables::<(Book, Shelf)>().await?;
     let shelf = |hall: &str, number| Shelf { hall: hall.to_owned(), number };
     let book = |id, hall: Option<&str>, number| Book { id, hall: hall.map(str::to_owned), number };
@@ -214,7 +214,7 @@ struct Imported {
 }
 
 /// Data that came from elsewhere may dangle.
-pub(super) async fn a_reference_without_a_constraint_may_dangle(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_reference_without_a_constraint_may_dangle(db: &Ommi) -> DBResult<()> {
     db.create_tables::<(Team, Imported)>().await?;
     db.add(Imported { id: 1, team_id: 99 }).await?;
     let red = db.add(new!(Team { name: "red" })).await?;
@@ -225,7 +225,7 @@ pub(super) async fn a_reference_without_a_constraint_may_dangle(db: &Ommi) -> DB
 }
 
 /// All rows or none, whichever of them breaks the rule.
-pub(super) async fn one_dangling_row_among_many_adds_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn one_dangling_row_among_many_adds_none(db: &Ommi) -> DBResult<()> {
     let (red, _) = teams(db).await?;
     let ids = (0..50).map(|n| if n == 49 { 99 } else { red.id });
     foreign_key(db.add_all(ids.map(|team_id| new!(Match { team_id }))).await);
@@ -234,7 +234,7 @@ pub(super) async fn one_dangling_row_among_many_adds_none(db: &Ommi) -> DBResult
 }
 
 /// Rows of one statement may refer to each other, in any order.
-pub(super) async fn rows_added_together_refer_to_each_other(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn rows_added_together_refer_to_each_other(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Node>().await?;
     let nodes = [(1, Some(2)), (2, Some(3)), (3, None)];
     db.add_all(nodes.map(|(id, parent_id)| Node { id, parent_id })).await?;
@@ -243,7 +243,7 @@ pub(super) async fn rows_added_together_refer_to_each_other(db: &Ommi) -> DBResu
 }
 
 /// What the error tells beyond its kind: the table whose reference it is, where the database knows.
-pub(super) async fn the_error_says_what_it_knows(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn the_error_says_what_it_knows(db: &Ommi) -> DBResult<()> {
     teams(db).await?;
     let error = error(db.add(new!(Player { team_id: 99 })).await);
     let Some(constraint) = error.constraint() else { panic!("{error}") };

@@ -19,7 +19,7 @@ async fn ann(db: &Ommi) -> DBResult<User> {
     db.add(User { id: 1, name: "Ann".to_owned() }).await
 }
 
-pub(super) async fn or_use_before_and_after_the_await(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn or_use_before_and_after_the_await(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     assert_eq!(db.get::<User>(1).or_use(guest()).await, ann);
     assert_eq!(db.get::<User>(1).await.or_use(guest()), ann);
@@ -29,7 +29,7 @@ pub(super) async fn or_use_before_and_after_the_await(db: &Ommi) -> DBResult<()>
     Ok(())
 }
 
-pub(super) async fn or_use_takes_any_failure(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn or_use_takes_any_failure(db: &Ommi) -> DBResult<()> {
     // There is no table.
     assert_eq!(db.get::<User>(1).or_use(guest()).await, guest());
     assert_eq!(db.find_all::<User>().count().or_use(7).await, 7);
@@ -37,7 +37,7 @@ pub(super) async fn or_use_takes_any_failure(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn or_use_with_is_given_the_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn or_use_with_is_given_the_error(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let name = |error: DBError| User { id: 0, name: error.to_string() };
     assert!(db.get::<User>(9).or_use_with(name).await.name.contains("User"));
@@ -46,7 +46,7 @@ pub(super) async fn or_use_with_is_given_the_error(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn optional_is_none_without_a_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn optional_is_none_without_a_row(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     assert_eq!(db.get::<User>(1).optional().await?, Some(ann.clone()));
     assert_eq!(db.get::<User>(9).optional().await?, None);
@@ -58,7 +58,7 @@ pub(super) async fn optional_is_none_without_a_row(db: &Ommi) -> DBResult<()> {
 }
 
 /// Only absence becomes `None`.
-pub(super) async fn optional_keeps_every_other_failure(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn optional_keeps_every_other_failure(db: &Ommi) -> DBResult<()> {
     assert_kind!(db.get::<User>(1).optional().await, ErrorKind::Database);
     assert_kind!(db.get::<User>(1).await.optional(), ErrorKind::Database);
     Ok(())
@@ -76,7 +76,7 @@ impl From<DBError> for AppError {
     }
 }
 
-pub(super) async fn or_raise_gives_an_error_of_the_application(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn or_raise_gives_an_error_of_the_application(db: &Ommi) -> DBResult<()> {
     let before: Result<User, AppError> = db.get::<User>(1).or_raise().await;
     assert!(matches!(before, Err(AppError::Other(error)) if matches!(error.kind(), ErrorKind::Database)));
     ann(db).await?;
@@ -86,7 +86,7 @@ pub(super) async fn or_raise_gives_an_error_of_the_application(db: &Ommi) -> DBR
     Ok(())
 }
 
-pub(super) async fn an_operation_is_boxed_and_named(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_operation_is_boxed_and_named(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let operations = vec![db.get::<User>(1).boxed(), db.find(User::id.eq(1)).one().boxed()];
     for operation in operations {
@@ -97,7 +97,7 @@ pub(super) async fn an_operation_is_boxed_and_named(db: &Ommi) -> DBResult<()> {
 }
 
 /// The verbs build on each other, and nothing is sent for what was replaced.
-pub(super) async fn verbs_chain(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn verbs_chain(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let user = db.get::<User>(9).optional().or_use(None).await;
     assert_eq!(user, None);

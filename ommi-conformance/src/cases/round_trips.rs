@@ -60,7 +60,7 @@ struct Integers {
     h: u64,
 }
 
-pub(super) async fn integers_at_the_ends_of_their_ranges(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn integers_at_the_ends_of_their_ranges(db: &Ommi) -> DBResult<()> {
     let least = Integers { id: 1, a: i8::MIN, b: i16::MIN, c: i32::MIN, d: i64::MIN, e: 0, f: 0, g: 0, h: 0 };
     let zero = Integers { id: 2, a: 0, b: 0, c: 0, d: 0, e: 0, f: 0, g: 0, h: 0 };
     let minus_one = Integers { id: 3, a: -1, b: -1, c: -1, d: -1, e: 1, f: 1, g: 1, h: 1 };
@@ -91,7 +91,7 @@ struct OptionalIntegers {
     h: Option<u64>,
 }
 
-pub(super) async fn optional_integers_with_and_without_a_value(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn optional_integers_with_and_without_a_value(db: &Ommi) -> DBResult<()> {
     let none = OptionalIntegers { id: 1, a: None, b: None, c: None, d: None, e: None, f: None, g: None, h: None };
     let zero = OptionalIntegers {
         id: 2,
@@ -119,7 +119,7 @@ pub(super) async fn optional_integers_with_and_without_a_value(db: &Ommi) -> DBR
 }
 
 /// Above 2^53 a float cannot tell one integer from the next.
-pub(super) async fn integers_that_no_float_can_hold(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn integers_that_no_float_can_hold(db: &Ommi) -> DBResult<()> {
     let row = |id, d: i64| Integers { id, a: 0, b: 0, c: 0, d, e: 0, f: 0, g: 0, h: d.unsigned_abs() };
     let near = 1 << 53;
     come_back(db, vec![row(1, near), row(2, near + 1), row(3, -near - 1), row(4, i64::MAX - 1)]).await?;
@@ -141,7 +141,7 @@ fn floats(id: i64, single: f32, double: f64) -> Floats {
     Floats { id, single, double, optional_single: Some(single), optional_double: Some(double) }
 }
 
-pub(super) async fn floats_at_the_ends_of_their_ranges(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn floats_at_the_ends_of_their_ranges(db: &Ommi) -> DBResult<()> {
     let rows = vec![
         floats(1, f32::MAX, f64::MAX),
         floats(2, f32::MIN, f64::MIN),
@@ -152,7 +152,7 @@ pub(super) async fn floats_at_the_ends_of_their_ranges(db: &Ommi) -> DBResult<()
     come_back(db, rows).await
 }
 
-pub(super) async fn floats_keep_every_digit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn floats_keep_every_digit(db: &Ommi) -> DBResult<()> {
     let rows = vec![
         floats(1, 0.1, 0.1),
         floats(2, 1.0 / 3.0, 1.0 / 3.0),
@@ -164,7 +164,7 @@ pub(super) async fn floats_keep_every_digit(db: &Ommi) -> DBResult<()> {
     come_back(db, rows).await
 }
 
-pub(super) async fn subnormal_floats(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn subnormal_floats(db: &Ommi) -> DBResult<()> {
     let rows = vec![
         floats(1, f32::from_bits(1), f64::from_bits(1)),
         floats(2, -f32::from_bits(1), -f64::from_bits(1)),
@@ -173,9 +173,8 @@ pub(super) async fn subnormal_floats(db: &Ommi) -> DBResult<()> {
     come_back(db, rows).await
 }
 
-pub(super) async fn infinities(db: &Ommi) -> DBResult<()> {
-    let rows =
-        vec![floats(1, f32::INFINITY, f64::INFINITY), floats(2, f32::NEG_INFINITY, f64::NEG_INFINITY)];
+pub(crate) async fn infinities(db: &Ommi) -> DBResult<()> {
+    let rows = vec![floats(1, f32::INFINITY, f64::INFINITY), floats(2, f32::NEG_INFINITY, f64::NEG_INFINITY)];
     come_back(db, rows).await?;
     assert_eq!(db.find(Floats::double.eq(f64::INFINITY)).count().await?, 1);
     assert_eq!(db.find(Floats::single.lt(f32::MIN)).count().await?, 1);
@@ -183,7 +182,7 @@ pub(super) async fn infinities(db: &Ommi) -> DBResult<()> {
 }
 
 /// Stores need not keep the sign of zero; it equals zero with either.
-pub(super) async fn negative_zero_is_zero(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn negative_zero_is_zero(db: &Ommi) -> DBResult<()> {
     come_back(db, vec![floats(1, -0.0, -0.0), floats(2, 0.0, 0.0)]).await?;
     assert_eq!(db.find(Floats::double.eq(0.0)).count().await?, 2);
     assert_eq!(db.find(Floats::single.eq(-0.0)).count().await?, 2);
@@ -192,7 +191,7 @@ pub(super) async fn negative_zero_is_zero(db: &Ommi) -> DBResult<()> {
 }
 
 /// The column's type decides how a value compares, so an `f32` is found by what it was rounded to.
-pub(super) async fn an_f32_is_found_by_its_value(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_f32_is_found_by_its_value(db: &Ommi) -> DBResult<()> {
     come_back(db, vec![floats(1, 0.1, 0.0), floats(2, 1e-40, 0.0), floats(3, 3.402_823_5e38, 0.0)]).await?;
     for (id, value) in [(1, 0.1), (2, 1e-40), (3, 3.402_823_5e38)] {
         let found = db.find(Floats::single.eq(value)).all().await?;
@@ -209,7 +208,7 @@ struct Flags {
     optional: Option<bool>,
 }
 
-pub(super) async fn bools(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bools(db: &Ommi) -> DBResult<()> {
     let rows = vec![
         Flags { id: 1, flag: true, optional: Some(true) },
         Flags { id: 2, flag: false, optional: Some(false) },
@@ -229,12 +228,12 @@ fn texts(id: i64, text: &str) -> Texts {
     Texts { id, text: text.to_owned(), optional: Some(text.to_owned()) }
 }
 
-pub(super) async fn hostile_text(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn hostile_text(db: &Ommi) -> DBResult<()> {
     let rows: Vec<Texts> = (1..).zip(HOSTILE).map(|(id, text)| texts(id, text)).collect();
     come_back(db, rows).await
 }
 
-pub(super) async fn hostile_text_is_found_by_equality(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn hostile_text_is_found_by_equality(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Texts>().await?;
     db.add_all((1..).zip(HOSTILE).map(|(id, text)| texts(id, text)).collect::<Vec<_>>()).await?;
     for (id, text) in (1..).zip(HOSTILE) {
@@ -246,7 +245,7 @@ pub(super) async fn hostile_text_is_found_by_equality(db: &Ommi) -> DBResult<()>
     Ok(())
 }
 
-pub(super) async fn empty_text_is_not_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn empty_text_is_not_null(db: &Ommi) -> DBResult<()> {
     let null = Texts { id: 1, text: String::new(), optional: None };
     come_back(db, vec![null, texts(2, ""), texts(3, "NULL")]).await?;
     let found = db.find(Texts::optional.is_null()).one().await?;
@@ -257,14 +256,14 @@ pub(super) async fn empty_text_is_not_null(db: &Ommi) -> DBResult<()> {
 }
 
 /// Normal forms are not unified: what is written differently is different.
-pub(super) async fn text_is_not_normalized(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn text_is_not_normalized(db: &Ommi) -> DBResult<()> {
     come_back(db, vec![texts(1, "caf\u{e9}"), texts(2, "cafe\u{301}")]).await?;
     assert_eq!(db.find(Texts::text.eq("caf\u{e9}")).one().await?.id, 1);
     assert_eq!(db.find(Texts::text.eq("cafe\u{301}")).one().await?.id, 2);
     Ok(())
 }
 
-pub(super) async fn a_megabyte_of_text(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_megabyte_of_text(db: &Ommi) -> DBResult<()> {
     let long = "it's 1 MB of \u{e9} and 😀 ".repeat(1 << 15);
     assert!(long.len() > 1 << 19);
     let long = long.repeat(2);
@@ -280,7 +279,7 @@ struct Blobs {
     optional: Option<Vec<u8>>,
 }
 
-pub(super) async fn bytes_of_every_value(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bytes_of_every_value(db: &Ommi) -> DBResult<()> {
     let row = |id, data: Vec<u8>| Blobs { id, data: data.clone(), optional: Some(data) };
     let rows = vec![
         row(1, Vec::new()),
@@ -296,7 +295,7 @@ pub(super) async fn bytes_of_every_value(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_megabyte_of_bytes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_megabyte_of_bytes(db: &Ommi) -> DBResult<()> {
     let data: Vec<u8> = (0..1_048_577u32).map(|i| (i % 251) as u8).collect();
     come_back(db, vec![Blobs { id: 1, data: data.clone(), optional: Some(data) }]).await
 }
@@ -308,7 +307,7 @@ struct Uuids {
     optional: Option<Uuid>,
 }
 
-pub(super) async fn uuids(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn uuids(db: &Ommi) -> DBResult<()> {
     let some = Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff);
     let rows = vec![
         Uuids { id: 1, uuid: Uuid::nil(), optional: None },
@@ -332,7 +331,7 @@ fn day(year: i32, month: u32, day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default()
 }
 
-pub(super) async fn dates_of_the_first_and_the_last_year(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn dates_of_the_first_and_the_last_year(db: &Ommi) -> DBResult<()> {
     let days = [
         day(1, 1, 1),
         day(1, 12, 31),
@@ -354,7 +353,7 @@ pub(super) async fn dates_of_the_first_and_the_last_year(db: &Ommi) -> DBResult<
 }
 
 /// Four digits are what dates as text have; a store that keeps them so must not sort or read others wrongly.
-pub(super) async fn a_date_beyond_year_9999_comes_back_or_is_refused(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_date_beyond_year_9999_comes_back_or_is_refused(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Days>().await?;
     db.add(new!(Days { id: 1, day: day(9999, 12, 31) })).await?;
     for (id, far) in [(2, day(10_000, 1, 1)), (3, NaiveDate::MAX), (4, NaiveDate::MIN), (5, day(-1, 12, 31))] {
@@ -415,7 +414,8 @@ async fn times_come_back(db: &Ommi, nanos: u32) -> DBResult<()> {
     let times = ids.clone().zip(&moments).map(|(id, m)| Times { id, time: m.time(), optional: Some(m.time()) });
     come_back(db, times.chain([Times { id: 100, time: time(0, 0, 0, 0), optional: None }]).collect()).await?;
     let rows = ids.clone().zip(&moments).map(|(id, &moment)| Moments { id, moment, optional: Some(moment) });
-    come_back(db, rows.chain([Moments { id: 100, moment: NaiveDateTime::default(), optional: None }]).collect()).await?;
+    come_back(db, rows.chain([Moments { id: 100, moment: NaiveDateTime::default(), optional: None }]).collect())
+        .await?;
     let rows = ids.zip(&moments).map(|(id, m)| Instants { id, instant: m.and_utc(), optional: Some(m.and_utc()) });
     come_back(db, rows.chain([Instants { id: 100, instant: DateTime::default(), optional: None }]).collect()).await?;
     for (id, moment) in (1..).zip(&moments) {
@@ -429,24 +429,24 @@ async fn times_come_back(db: &Ommi, nanos: u32) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn times_in_seconds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn times_in_seconds(db: &Ommi) -> DBResult<()> {
     times_come_back(db, 0).await
 }
 
-pub(super) async fn times_in_milliseconds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn times_in_milliseconds(db: &Ommi) -> DBResult<()> {
     times_come_back(db, 1_000_000).await?;
     db.drop_tables::<(Times, Moments, Instants)>().await?;
     times_come_back(db, 999_000_000).await
 }
 
-pub(super) async fn times_in_microseconds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn times_in_microseconds(db: &Ommi) -> DBResult<()> {
     times_come_back(db, 123_456_000).await?;
     db.drop_tables::<(Times, Moments, Instants)>().await?;
     times_come_back(db, 1_000).await
 }
 
 /// A store that keeps less says so; it does not round in silence.
-pub(super) async fn nanoseconds_come_back_or_are_refused(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn nanoseconds_come_back_or_are_refused(db: &Ommi) -> DBResult<()> {
     if db.driver().capabilities().date_precision >= DatePrecision::Nanoseconds {
         return times_come_back(db, 123_456_789).await;
     }
@@ -503,7 +503,7 @@ struct Custom {
     former_email: Option<Email>,
 }
 
-pub(super) async fn types_of_the_application(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn types_of_the_application(db: &Ommi) -> DBResult<()> {
     let rows = vec![
         Custom {
             id: 1,

@@ -22,7 +22,7 @@ async fn users(db: &Ommi) -> DBResult<(User, User)> {
     Ok((ann, bob))
 }
 
-pub(super) async fn writes_every_column_of_that_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn writes_every_column_of_that_row(db: &Ommi) -> DBResult<()> {
     let (mut ann, bob) = users(db).await?;
     ann.email = "ann@y.org".to_owned();
     ann.name = None;
@@ -33,7 +33,7 @@ pub(super) async fn writes_every_column_of_that_row(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn an_unchanged_row(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_unchanged_row(db: &Ommi) -> DBResult<()> {
     let (mut ann, _) = users(db).await?;
     db.save(&mut ann).await?;
     db.save(&mut ann).await?;
@@ -41,7 +41,7 @@ pub(super) async fn an_unchanged_row(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_row_that_has_gone_is_not_found(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_row_that_has_gone_is_not_found(db: &Ommi) -> DBResult<()> {
     let (mut ann, bob) = users(db).await?;
     db.delete(&ann).await?;
     not_found(db.save(&mut ann).await, "User");
@@ -49,7 +49,7 @@ pub(super) async fn a_row_that_has_gone_is_not_found(db: &Ommi) -> DBResult<()> 
     Ok(())
 }
 
-pub(super) async fn a_violation_changes_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_changes_nothing(db: &Ommi) -> DBResult<()> {
     let (ann, _) = users(db).await?;
     let mut changed = User { email: "bob@x.org".to_owned(), visits: 99, ..ann.clone() };
     violation(db.save(&mut changed).await, ConstraintKind::Unique, "users", &["email"]);
@@ -66,7 +66,7 @@ struct Seat {
     number: i32,
 }
 
-pub(super) async fn by_a_composite_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn by_a_composite_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Seat>().await?;
     let seat = |region: &str, number, holder: Option<&str>| Seat {
         region: region.to_owned(),
@@ -90,7 +90,7 @@ struct Membership {
 }
 
 /// There is nothing to write, but still a row that may have gone.
-pub(super) async fn a_row_of_nothing_but_its_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_row_of_nothing_but_its_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Membership>().await?;
     let mut row = db.add(Membership { user: 1, team: 2 }).await?;
     db.save(&mut row).await?;

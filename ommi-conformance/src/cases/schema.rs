@@ -40,7 +40,7 @@ async fn misfit<M: Model + std::fmt::Debug>(db: &Ommi, names: &[&str]) -> DBResu
     Ok(())
 }
 
-pub(super) async fn creating_again_keeps_the_data(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn creating_again_keeps_the_data(db: &Ommi) -> DBResult<()> {
     let before = articles(db).await?;
     db.create_tables::<Article>().await?;
     db.create_tables::<(Article, Comment)>().await?;
@@ -51,7 +51,7 @@ pub(super) async fn creating_again_keeps_the_data(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn creating_twice_does_not_double_anything(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn creating_twice_does_not_double_anything(db: &Ommi) -> DBResult<()> {
     for _ in 0..3 {
         db.create_tables::<(Indexed, Other)>().await?;
     }
@@ -63,6 +63,7 @@ pub(super) async fn creating_twice_does_not_double_anything(db: &Ommi) -> DBResu
 
 #[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(table = "indexed", index(title, rank), index(rank, title))]
+#[allow(clippy::duplicated_attributes)] // One column may be in several indexes.
 struct Indexed {
     id: i64,
     #[ommi(unique)]
@@ -80,7 +81,7 @@ struct Other {
     rank: i64,
 }
 
-pub(super) async fn at_once_from_many_tasks(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn at_once_from_many_tasks(db: &Ommi) -> DBResult<()> {
     let tasks: Vec<_> = (0..8)
         .map(|_| {
             let db = db.clone();
@@ -109,7 +110,7 @@ struct ArticleWithMore {
     seen: Option<bool>,
 }
 
-pub(super) async fn optional_columns_are_added(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn optional_columns_are_added(db: &Ommi) -> DBResult<()> {
     let before = articles(db).await?;
     db.create_tables::<ArticleWithMore>().await?;
     let stored = db.get::<ArticleWithMore>(before[0].id).await?;
@@ -129,7 +130,7 @@ pub(super) async fn optional_columns_are_added(db: &Ommi) -> DBResult<()> {
 }
 
 /// A program of yesterday on the table of today.
-pub(super) async fn an_older_model_works_on_a_table_with_more(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_older_model_works_on_a_table_with_more(db: &Ommi) -> DBResult<()> {
     db.create_tables::<ArticleWithMore>().await?;
     db.create_tables::<Article>().await?;
     let added = db.add(new!(Article { title: "old" })).await?;
@@ -147,7 +148,7 @@ struct UniqueArticle {
     title: String,
 }
 
-pub(super) async fn a_unique_index_is_added(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_unique_index_is_added(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     db.create_tables::<UniqueArticle>().await?;
     let again = new!(UniqueArticle { title: "one" });
@@ -156,7 +157,7 @@ pub(super) async fn a_unique_index_is_added(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_unique_index_that_the_rows_violate_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_unique_index_that_the_rows_violate_is_an_error(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     db.add(new!(Article { title: "one" })).await?;
     let error = error(db.create_tables::<(Unrelated, UniqueArticle)>().await);
@@ -178,7 +179,7 @@ struct ArticleWithRequired {
     note: Option<String>,
 }
 
-pub(super) async fn a_missing_required_column_is_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_missing_required_column_is_a_misfit(db: &Ommi) -> DBResult<()> {
     let before = articles(db).await?;
     misfit::<ArticleWithRequired>(db, &["articles", "author"]).await?;
     assert_eq!(db.find_all::<Article>().sort(Article::id).all().await?, before);
@@ -194,7 +195,7 @@ struct ArticleWithNumber {
     title: i64,
 }
 
-pub(super) async fn a_column_of_another_type_is_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_column_of_another_type_is_a_misfit(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     misfit::<ArticleWithNumber>(db, &["articles", "title"]).await
 }
@@ -207,7 +208,7 @@ struct ArticleByTitle {
     title: String,
 }
 
-pub(super) async fn another_key_is_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn another_key_is_a_misfit(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     misfit::<ArticleByTitle>(db, &["articles"]).await
 }
@@ -221,18 +222,18 @@ struct ArticleWithOptionalTitle {
 }
 
 /// It would refuse what the model allows.
-pub(super) async fn a_required_column_for_an_optional_field_is_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_required_column_for_an_optional_field_is_a_misfit(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     misfit::<ArticleWithOptionalTitle>(db, &["articles", "title"]).await
 }
 
 /// It may hold NULL, which the field cannot.
-pub(super) async fn an_optional_column_for_a_required_field_is_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_optional_column_for_a_required_field_is_a_misfit(db: &Ommi) -> DBResult<()> {
     db.create_tables::<ArticleWithOptionalTitle>().await?;
     misfit::<Article>(db, &["articles", "title"]).await
 }
 
-pub(super) async fn every_misfit_is_named(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn every_misfit_is_named(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     db.create_tables::<Indexed>().await?;
     let result = db.create_tables::<(ArticleWithManyMisfits, IndexedOtherwise)>().await;
@@ -261,7 +262,7 @@ struct IndexedOtherwise {
     rank: String,
 }
 
-pub(super) async fn two_models_with_one_table_at_once_are_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn two_models_with_one_table_at_once_are_a_misfit(db: &Ommi) -> DBResult<()> {
     let result = db.create_tables::<(Article, Unrelated, ArticleWithMore)>().await;
     let text = assert_kind!(result, ErrorKind::Schema { .. }).to_string();
     for name in ["Article", "ArticleWithMore", "articles"] {
@@ -271,7 +272,7 @@ pub(super) async fn two_models_with_one_table_at_once_are_a_misfit(db: &Ommi) ->
     Ok(())
 }
 
-pub(super) async fn dropped_tables_are_gone_with_their_rows(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn dropped_tables_are_gone_with_their_rows(db: &Ommi) -> DBResult<()> {
     articles(db).await?;
     db.create_tables::<Unrelated>().await?;
     db.drop_tables::<Article>().await?;
@@ -284,7 +285,7 @@ pub(super) async fn dropped_tables_are_gone_with_their_rows(db: &Ommi) -> DBResu
     Ok(())
 }
 
-pub(super) async fn tables_that_refer_to_each_other_are_dropped_in_any_order(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn tables_that_refer_to_each_other_are_dropped_in_any_order(db: &Ommi) -> DBResult<()> {
     db.create_tables::<(Article, Comment)>().await?;
     let article = db.add(new!(Article { title: "x" })).await?;
     db.add(new!(Comment { article_id: article.id })).await?;
@@ -297,7 +298,7 @@ pub(super) async fn tables_that_refer_to_each_other_are_dropped_in_any_order(db:
 }
 
 /// A statement that was kept for the old table must not be run on the new one as it is.
-pub(super) async fn a_table_that_is_made_anew_is_read_as_it_is_now(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_table_that_is_made_anew_is_read_as_it_is_now(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Article>().await?;
     for title in ["first", "second"] {
         let added = db.add(new!(Article { title })).await?;
@@ -309,8 +310,7 @@ pub(super) async fn a_table_that_is_made_anew_is_read_as_it_is_now(db: &Ommi) ->
     Ok(())
 }
 
-
-pub(super) async fn a_table_that_grew_is_read_by_statements_kept_before(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_table_that_grew_is_read_by_statements_kept_before(db: &Ommi) -> DBResult<()> {
     let before = articles(db).await?;
     let all = || db.find_all::<Article>().sort(Article::id);
     assert_eq!(all().all().await?, before);
@@ -328,7 +328,7 @@ struct Pointing {
     title: String,
 }
 
-pub(super) async fn a_reference_to_what_is_not_unique_is_a_misfit(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_reference_to_what_is_not_unique_is_a_misfit(db: &Ommi) -> DBResult<()> {
     let text = assert_kind!(db.create_tables::<(Article, Pointing)>().await, ErrorKind::Schema { .. }).to_string();
     assert!(text.contains("pointings") && text.contains("articles"), "{text}");
     assert!(db.find_all::<Article>().count().await.is_err());

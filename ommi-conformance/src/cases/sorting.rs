@@ -23,12 +23,17 @@ async fn sorted(db: &Ommi, sorts: impl IntoSorts<Item>) -> DBResult<Vec<i64>> {
 
 async fn nulls(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
-    db.add_all([item(1, Some(2), None, ""), item(2, None, None, ""), item(3, Some(-1), None, ""), item(4, Some(7), None, "")])
-        .await?;
+    db.add_all([
+        item(1, Some(2), None, ""),
+        item(2, None, None, ""),
+        item(3, Some(-1), None, ""),
+        item(4, Some(7), None, ""),
+    ])
+    .await?;
     Ok(())
 }
 
-pub(super) async fn null_comes_first_upwards_and_last_downwards(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_comes_first_upwards_and_last_downwards(db: &Ommi) -> DBResult<()> {
     nulls(db).await?;
     assert_eq!(sorted(db, Item::a.asc()).await?, [2, 3, 1, 4]);
     assert_eq!(sorted(db, Item::a.desc()).await?, [4, 1, 3, 2]);
@@ -36,7 +41,7 @@ pub(super) async fn null_comes_first_upwards_and_last_downwards(db: &Ommi) -> DB
     Ok(())
 }
 
-pub(super) async fn null_goes_where_it_is_asked_to(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_goes_where_it_is_asked_to(db: &Ommi) -> DBResult<()> {
     nulls(db).await?;
     assert_eq!(sorted(db, Item::a.asc().nulls_last()).await?, [3, 1, 4, 2]);
     assert_eq!(sorted(db, Item::a.asc().nulls_first()).await?, [2, 3, 1, 4]);
@@ -45,14 +50,14 @@ pub(super) async fn null_goes_where_it_is_asked_to(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn null_order_on_a_required_column_changes_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_order_on_a_required_column_changes_nothing(db: &Ommi) -> DBResult<()> {
     nulls(db).await?;
     assert_eq!(sorted(db, Item::id.asc().nulls_last()).await?, [1, 2, 3, 4]);
     assert_eq!(sorted(db, Item::id.desc().nulls_first()).await?, [4, 3, 2, 1]);
     Ok(())
 }
 
-pub(super) async fn several_columns(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn several_columns(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     db.add_all([
         item(1, Some(1), Some(1), "b"),
@@ -70,7 +75,7 @@ pub(super) async fn several_columns(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_second_sort_decides_between_equals(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_second_sort_decides_between_equals(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     db.add_all([item(1, Some(1), Some(1), ""), item(2, Some(1), Some(2), ""), item(3, Some(0), Some(3), "")]).await?;
     let rows = db.find_all::<Item>().sort(Item::a.asc()).sort(Item::b.desc()).all().await?;
@@ -78,10 +83,9 @@ pub(super) async fn a_second_sort_decides_between_equals(db: &Ommi) -> DBResult<
     Ok(())
 }
 
-pub(super) async fn an_order_is_put_together_at_run_time(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_order_is_put_together_at_run_time(db: &Ommi) -> DBResult<()> {
     nulls(db).await?;
-    let mut sorts = Vec::new();
-    sorts.push(Item::text.asc());
+    let mut sorts = vec![Item::text.asc()];
     sorts.push(Item::a.desc());
     assert_eq!(sorted(db, sorts).await?, [4, 1, 3, 2]);
     assert_eq!(sorted(db, [Item::text.desc(), Item::a.asc()]).await?, [2, 3, 1, 4]);
@@ -89,9 +93,10 @@ pub(super) async fn an_order_is_put_together_at_run_time(db: &Ommi) -> DBResult<
 }
 
 /// By the bytes of UTF-8, not by any language.
-pub(super) async fn text_by_its_bytes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn text_by_its_bytes(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
-    let mut texts = ["b", "a", "B", "A", "", "é", "e\u{301}", "z", "Z", "10", "9", "_", " ", "😀", "\u{ffff}", "ß", "aa", "a "];
+    let mut texts =
+        ["b", "a", "B", "A", "", "é", "e\u{301}", "z", "Z", "10", "9", "_", " ", "😀", "\u{ffff}", "ß", "aa", "a "];
     db.add_all((1..).zip(texts).map(|(id, text)| item(id, None, None, text))).await?;
     texts.sort_unstable();
     let rows = db.find_all::<Item>().sort(Item::text).all().await?;
@@ -127,7 +132,7 @@ async fn things_sorted(db: &Ommi, sorts: impl IntoSorts<Thing>) -> DBResult<Vec<
     Ok(db.find_all::<Thing>().sort(sorts).all().await?.iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn numbers(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn numbers(db: &Ommi) -> DBResult<()> {
     let ratios = [f64::INFINITY, -1.5, 1e300, f64::NEG_INFINITY, 0.0, f64::from_bits(1)];
     let rows = (1..).zip(ratios).map(|(id, ratio)| Thing { ratio: Some(ratio), single: ratio as f32, ..thing(id) });
     things(db, rows).await?;
@@ -142,7 +147,7 @@ pub(super) async fn numbers(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn bools_dates_and_uuids(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bools_dates_and_uuids(db: &Ommi) -> DBResult<()> {
     let day = |year| NaiveDate::from_ymd_opt(year, 1, 1);
     let row = |id, flag, day, uuid: u128| Thing { flag, day, uuid: Some(Uuid::from_u128(uuid)), ..thing(id) };
     let rows = [
@@ -158,7 +163,7 @@ pub(super) async fn bools_dates_and_uuids(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn bytes_one_by_one(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn bytes_one_by_one(db: &Ommi) -> DBResult<()> {
     let data: [&[u8]; 5] = [&[2], &[1, 255], &[], &[255], &[1]];
     things(db, (1..).zip(data).map(|(id, data)| Thing { data: Some(data.to_vec()), ..thing(id) })).await?;
     db.add(thing(6)).await?;
@@ -166,7 +171,7 @@ pub(super) async fn bytes_one_by_one(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn sorted_and_filtered(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn sorted_and_filtered(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     db.add_all((1..=50).map(|id| item(id, Some(-id), Some(id % 5), ""))).await?;
     let rows = db.find(Item::b.eq(2)).sort(Item::a).limit(3).all().await?;

@@ -18,7 +18,7 @@ async fn items(db: &Ommi, count: i64) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn every_row_in_order(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn every_row_in_order(db: &Ommi) -> DBResult<()> {
     items(db, 2_000).await?;
     let mut rows = db.find_all::<Item>().sort(Item::index).stream();
     let mut expected = 2_000;
@@ -31,7 +31,7 @@ pub(super) async fn every_row_in_order(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn pieces_of_any_size(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn pieces_of_any_size(db: &Ommi) -> DBResult<()> {
     items(db, 1_000).await?;
     for batch in [0, 1, 2, 7, 256, 999, 1_000, 1_001, usize::MAX] {
         let rows: Vec<Item> = db.find_all::<Item>().sort(Item::id).batch(batch).stream().try_collect().await?;
@@ -40,7 +40,7 @@ pub(super) async fn pieces_of_any_size(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn of_no_rows(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn of_no_rows(db: &Ommi) -> DBResult<()> {
     items(db, 3).await?;
     let mut rows = db.find(Item::id.gt(5)).stream();
     assert_eq!(rows.try_next().await?, None);
@@ -49,7 +49,7 @@ pub(super) async fn of_no_rows(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn with_a_condition_and_a_page(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn with_a_condition_and_a_page(db: &Ommi) -> DBResult<()> {
     items(db, 100).await?;
     let rows: Vec<Item> =
         db.find(Item::id.ge(50)).sort(Item::id.desc()).offset(10).limit(20).batch(3).stream().try_collect().await?;
@@ -58,7 +58,7 @@ pub(super) async fn with_a_condition_and_a_page(db: &Ommi) -> DBResult<()> {
 }
 
 /// More of them than any pool has connections.
-pub(super) async fn dropped_early_the_pool_is_usable(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn dropped_early_the_pool_is_usable(db: &Ommi) -> DBResult<()> {
     items(db, 3_000).await?;
     for n in 0..40 {
         let mut rows = db.find_all::<Item>().sort(Item::id).batch(10).stream();
@@ -73,7 +73,7 @@ pub(super) async fn dropped_early_the_pool_is_usable(db: &Ommi) -> DBResult<()> 
     Ok(())
 }
 
-pub(super) async fn never_read_it_sends_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn never_read_it_sends_nothing(db: &Ommi) -> DBResult<()> {
     // There is no table.
     for _ in 0..40 {
         drop(db.find_all::<Item>().stream());
@@ -81,7 +81,7 @@ pub(super) async fn never_read_it_sends_nothing(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_missing_table_is_the_first_item(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_missing_table_is_the_first_item(db: &Ommi) -> DBResult<()> {
     let mut rows = db.find_all::<Item>().stream();
     assert_kind!(rows.try_next().await, ErrorKind::Database);
     assert_eq!(rows.try_next().await?, None, "it has ended");
@@ -97,7 +97,7 @@ struct NarrowItem {
 }
 
 /// The rows before the one that cannot be read still come.
-pub(super) async fn an_error_in_the_middle_ends_it(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_error_in_the_middle_ends_it(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     db.add_all((0..600).map(|id| Item { id, index: if id == 500 { 1_000 } else { 1 }, text: String::new() })).await?;
     let mut rows = db.find_all::<NarrowItem>().sort(NarrowItem::id).batch(100).stream();
@@ -121,7 +121,7 @@ pub(super) async fn an_error_in_the_middle_ends_it(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn two_at_once(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn two_at_once(db: &Ommi) -> DBResult<()> {
     items(db, 500).await?;
     let upwards = db.find_all::<Item>().sort(Item::id).batch(10).stream();
     let downwards = db.find_all::<Item>().sort(Item::id.desc()).batch(7).stream();
@@ -134,7 +134,7 @@ pub(super) async fn two_at_once(db: &Ommi) -> DBResult<()> {
 }
 
 /// Reading one query while others run, as a loop over a stream does.
-pub(super) async fn other_statements_run_meanwhile(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn other_statements_run_meanwhile(db: &Ommi) -> DBResult<()> {
     items(db, 300).await?;
     let mut rows = db.find_all::<Item>().sort(Item::id).batch(20).stream();
     let mut read = 0;

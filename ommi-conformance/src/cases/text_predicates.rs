@@ -25,7 +25,7 @@ async fn ids(db: &Ommi, predicate: Predicate<Title>) -> DBResult<Vec<i64>> {
     Ok(rows.iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn contains_minds_the_case(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn contains_minds_the_case(db: &Ommi) -> DBResult<()> {
     titles(db, &["Rust", "rust", "trust", "RUST", "ru st"]).await?;
     assert_eq!(ids(db, Title::text.contains("rust")).await?, [2, 3]);
     assert_eq!(ids(db, Title::text.contains("RUST")).await?, [4]);
@@ -34,7 +34,7 @@ pub(super) async fn contains_minds_the_case(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn starts_with_minds_the_case(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn starts_with_minds_the_case(db: &Ommi) -> DBResult<()> {
     titles(db, &["abc", "Abc", "ab", "a", "xabc", "abd", "ac"]).await?;
     assert_eq!(ids(db, Title::text.starts_with("ab")).await?, [1, 3, 6]);
     assert_eq!(ids(db, Title::text.starts_with("A")).await?, [2]);
@@ -43,7 +43,7 @@ pub(super) async fn starts_with_minds_the_case(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn ends_with_minds_the_case(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn ends_with_minds_the_case(db: &Ommi) -> DBResult<()> {
     titles(db, &["a.txt", "b.TXT", "txt", "c.txt ", "d.txt.old", ""]).await?;
     assert_eq!(ids(db, Title::text.ends_with("txt")).await?, [1, 3]);
     assert_eq!(ids(db, Title::text.ends_with(".TXT")).await?, [2]);
@@ -51,7 +51,7 @@ pub(super) async fn ends_with_minds_the_case(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn an_empty_needle_is_in_every_text(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_empty_needle_is_in_every_text(db: &Ommi) -> DBResult<()> {
     titles(db, &["", "a"]).await?;
     for predicate in [
         Title::text.contains(""),
@@ -70,7 +70,7 @@ pub(super) async fn an_empty_needle_is_in_every_text(db: &Ommi) -> DBResult<()> 
     Ok(())
 }
 
-pub(super) async fn a_null_text_meets_neither_a_predicate_nor_its_contrary(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_null_text_meets_neither_a_predicate_nor_its_contrary(db: &Ommi) -> DBResult<()> {
     titles(db, &["a", "b", "c"]).await?;
     db.find(Title::id.eq(1)).update(Title::other.set("xyz")).await?;
     db.find(Title::id.eq(2)).update(Title::other.set("abc")).await?;
@@ -90,7 +90,7 @@ pub(super) async fn a_null_text_meets_neither_a_predicate_nor_its_contrary(db: &
 }
 
 /// Nothing in a needle has a special meaning: it is found in the texts in which the letters are.
-pub(super) async fn wildcards_mean_themselves(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn wildcards_mean_themselves(db: &Ommi) -> DBResult<()> {
     titles(db, HOSTILE).await?;
     let found = |holds: &dyn Fn(&str) -> bool| -> Vec<i64> {
         (1..).zip(HOSTILE).filter(|(_, text)| holds(text)).map(|(id, _)| id).collect()
@@ -100,12 +100,16 @@ pub(super) async fn wildcards_mean_themselves(db: &Ommi) -> DBResult<()> {
         assert_eq!(ids(db, Title::text.contains(needle)).await?, found(&|t| t.contains(needle)), "contains {needle:?}");
         let expected = found(&|t| t.starts_with(needle));
         assert_eq!(ids(db, Title::text.starts_with(needle)).await?, expected, "starts_with {needle:?}");
-        assert_eq!(ids(db, Title::text.ends_with(needle)).await?, found(&|t| t.ends_with(needle)), "ends_with {needle:?}");
+        assert_eq!(
+            ids(db, Title::text.ends_with(needle)).await?,
+            found(&|t| t.ends_with(needle)),
+            "ends_with {needle:?}"
+        );
     }
     Ok(())
 }
 
-pub(super) async fn wildcards_mean_themselves_whatever_the_case(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn wildcards_mean_themselves_whatever_the_case(db: &Ommi) -> DBResult<()> {
     titles(db, HOSTILE).await?;
     let found = |holds: &dyn Fn(&str) -> bool| -> Vec<i64> {
         let texts = (1..).zip(HOSTILE).map(|(id, text)| (id, text.to_ascii_lowercase()));
@@ -124,7 +128,7 @@ pub(super) async fn wildcards_mean_themselves_whatever_the_case(db: &Ommi) -> DB
     Ok(())
 }
 
-pub(super) async fn ignoring_case_folds_ascii(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn ignoring_case_folds_ascii(db: &Ommi) -> DBResult<()> {
     titles(db, &["Hello World", "HELLO", "hello", "help", "World, hello"]).await?;
     assert_eq!(ids(db, Title::text.icontains("hELLo")).await?, [1, 2, 3, 5]);
     assert_eq!(ids(db, Title::text.istarts_with("hel")).await?, [1, 2, 3, 4]);
@@ -135,7 +139,7 @@ pub(super) async fn ignoring_case_folds_ascii(db: &Ommi) -> DBResult<()> {
 }
 
 /// `é` and `É`, `ß` and `SS`, `k` and KELVIN SIGN stay different; so do `[` and `{`, which lie beside the letters.
-pub(super) async fn ignoring_case_folds_nothing_but_ascii(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn ignoring_case_folds_nothing_but_ascii(db: &Ommi) -> DBResult<()> {
     titles(db, &["É", "é", "\u{212a}", "k", "K", "ß", "SS", "İ", "i", "I", "ı", "[", "{", "@", "`", "ſ", "s"]).await?;
     for (needle, expected) in [
         ("é", vec![2]),
@@ -163,7 +167,7 @@ pub(super) async fn ignoring_case_folds_nothing_but_ascii(db: &Ommi) -> DBResult
 }
 
 /// In a pattern, `.` does not match a line break and `$` matches before the last one.
-pub(super) async fn line_breaks_are_letters_like_any_other(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn line_breaks_are_letters_like_any_other(db: &Ommi) -> DBResult<()> {
     titles(db, &["end", "end\n", "end\n\n", "a\nend", "\nend", "a\r\nb"]).await?;
     assert_eq!(ids(db, Title::text.ends_with("end")).await?, [1, 4, 5]);
     assert_eq!(ids(db, Title::text.iends_with("END")).await?, [1, 4, 5]);
@@ -176,9 +180,22 @@ pub(super) async fn line_breaks_are_letters_like_any_other(db: &Ommi) -> DBResul
 }
 
 /// Prefixes that have no next text, or whose next one is not the next code point.
-pub(super) async fn prefixes_at_the_edges_of_unicode(db: &Ommi) -> DBResult<()> {
-    titles(db, &["\u{10ffff}", "\u{10ffff}x", "a\u{10ffff}", "a\u{10ffff}b", "b", "\u{d7ff}1", "\u{e000}", "\u{7f}a", "\u{80}"])
-        .await?;
+pub(crate) async fn prefixes_at_the_edges_of_unicode(db: &Ommi) -> DBResult<()> {
+    titles(
+        db,
+        &[
+            "\u{10ffff}",
+            "\u{10ffff}x",
+            "a\u{10ffff}",
+            "a\u{10ffff}b",
+            "b",
+            "\u{d7ff}1",
+            "\u{e000}",
+            "\u{7f}a",
+            "\u{80}",
+        ],
+    )
+    .await?;
     assert_eq!(ids(db, Title::text.starts_with("\u{10ffff}")).await?, [1, 2]);
     assert_eq!(ids(db, !Title::text.starts_with("\u{10ffff}")).await?, [3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(ids(db, Title::text.starts_with("a\u{10ffff}")).await?, [3, 4]);
@@ -189,7 +206,7 @@ pub(super) async fn prefixes_at_the_edges_of_unicode(db: &Ommi) -> DBResult<()> 
 }
 
 /// Part of a character is no character.
-pub(super) async fn characters_of_several_bytes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn characters_of_several_bytes(db: &Ommi) -> DBResult<()> {
     titles(db, &["😀", "😁", "é", "e\u{301}", "日本語", "本"]).await?;
     assert_eq!(ids(db, Title::text.contains("😀")).await?, [1]);
     assert_eq!(ids(db, Title::text.contains("本")).await?, [5, 6]);
@@ -200,7 +217,7 @@ pub(super) async fn characters_of_several_bytes(db: &Ommi) -> DBResult<()> {
 }
 
 /// Longer than the patterns that stores take.
-pub(super) async fn a_very_long_needle(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_very_long_needle(db: &Ommi) -> DBResult<()> {
     let long = "%_aB[".repeat(20_000);
     let text = format!("<{long}>");
     titles(db, &[&text, &long, "short"]).await?;
@@ -215,7 +232,7 @@ pub(super) async fn a_very_long_needle(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_column_as_the_needle(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_column_as_the_needle(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Title>().await?;
     let rows = [
         (1, "snake_case", Some("_")),

@@ -30,7 +30,7 @@ async fn all(db: &Ommi) -> DBResult<Vec<Item>> {
     db.find_all::<Item>().sort(Item::id).all().await
 }
 
-pub(super) async fn sets_exactly_the_rows_that_meet_the_condition(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn sets_exactly_the_rows_that_meet_the_condition(db: &Ommi) -> DBResult<()> {
     let before = items(db).await?;
     let changed = db.find(Item::n.gt(10) & Item::a.is_not_null()).update(Item::text.set("new")).await?;
     assert_eq!(changed, 2);
@@ -41,7 +41,7 @@ pub(super) async fn sets_exactly_the_rows_that_meet_the_condition(db: &Ommi) -> 
     Ok(())
 }
 
-pub(super) async fn or_in_the_condition_stays_within_it(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn or_in_the_condition_stays_within_it(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let condition = (Item::id.eq(1) | Item::id.eq(2) | Item::id.eq(3)) & Item::a.is_not_null();
     assert_eq!(db.find(condition).update(Item::n.set(0)).await?, 2);
@@ -49,17 +49,16 @@ pub(super) async fn or_in_the_condition_stays_within_it(db: &Ommi) -> DBResult<(
     Ok(())
 }
 
-pub(super) async fn several_columns_at_once(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn several_columns_at_once(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let changes = (Item::n.set(-1), Item::text.set("t"), Item::note.set("noted"), Item::b.set(7));
     assert_eq!(db.find(Item::id.eq(2)).update(changes).await?, 1);
-    let expected =
-        Item { id: 2, n: -1, a: None, b: Some(7), text: "t".to_owned(), note: Some("noted".to_owned()) };
+    let expected = Item { id: 2, n: -1, a: None, b: Some(7), text: "t".to_owned(), note: Some("noted".to_owned()) };
     assert_eq!(db.get::<Item>(2).await?, expected);
     Ok(())
 }
 
-pub(super) async fn set_none_makes_it_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn set_none_makes_it_null(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::id.le(2)).update((Item::a.set(None), Item::note.set(None))).await?, 2);
     assert_eq!(db.find(Item::a.is_null()).count().await?, 2);
@@ -68,7 +67,7 @@ pub(super) async fn set_none_makes_it_null(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn increment_and_decrement(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn increment_and_decrement(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::id.ge(3)).update((Item::n.increment(5), Item::a.decrement(10))).await?, 2);
     let after = all(db).await?;
@@ -79,7 +78,7 @@ pub(super) async fn increment_and_decrement(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn null_incremented_stays_null(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_incremented_stays_null(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::id.le(2)).update(Item::a.increment(1)).await?, 2);
     let after = all(db).await?;
@@ -87,7 +86,7 @@ pub(super) async fn null_incremented_stays_null(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_column_takes_what_another_holds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_column_takes_what_another_holds(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::id.ge(1)).update(Item::b.set(Item::a)).await?, 4);
     assert_eq!(all(db).await?.iter().map(|row| row.b).collect::<Vec<_>>(), [Some(1), None, Some(3), Some(4)]);
@@ -98,7 +97,7 @@ pub(super) async fn a_column_takes_what_another_holds(db: &Ommi) -> DBResult<()>
 }
 
 /// Each change sees the row as it was before all of them.
-pub(super) async fn two_columns_are_exchanged(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn two_columns_are_exchanged(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     db.find(Item::id.eq(1)).update(Item::b.set(100)).await?;
     db.find(Item::id.le(3)).update((Item::a.set(Item::b), Item::b.set(Item::a))).await?;
@@ -112,14 +111,14 @@ pub(super) async fn two_columns_are_exchanged(db: &Ommi) -> DBResult<()> {
 }
 
 /// The condition, too, sees the rows as they were.
-pub(super) async fn a_change_to_the_column_of_the_condition(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_change_to_the_column_of_the_condition(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::n.lt(35)).update(Item::n.increment(10)).await?, 3);
     assert_eq!(all(db).await?.iter().map(|row| row.n).collect::<Vec<_>>(), [20, 30, 40, 40]);
     Ok(())
 }
 
-pub(super) async fn counts_the_rows_that_met_the_condition_changed_or_not(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn counts_the_rows_that_met_the_condition_changed_or_not(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::id.eq(1)).update(Item::n.set(10)).await?, 1, "to what it was");
     assert_eq!(db.find(Item::id.le(3)).update(Item::n.increment(0)).await?, 3);
@@ -129,14 +128,14 @@ pub(super) async fn counts_the_rows_that_met_the_condition_changed_or_not(db: &O
     Ok(())
 }
 
-pub(super) async fn an_update_of_nothing_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_update_of_nothing_is_an_error(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_kind!(db.find(Item::id.eq(1)).update(Vec::<ommi::Assign<Item>>::new()).await, ErrorKind::Query);
     assert_kind!(db.find(Item::id.eq(1)).update(None::<ommi::Assign<Item>>).await, ErrorKind::Query);
     Ok(())
 }
 
-pub(super) async fn the_whole_table_must_be_said(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn the_whole_table_must_be_said(db: &Ommi) -> DBResult<()> {
     let before = items(db).await?;
     let nothing: [Predicate<Item>; 0] = [];
     let error = assert_kind!(db.find(all_of(nothing.clone())).update(Item::n.set(0)).await, ErrorKind::Query);
@@ -150,7 +149,7 @@ pub(super) async fn the_whole_table_must_be_said(db: &Ommi) -> DBResult<()> {
 }
 
 /// They would say which rows are read, not which are changed.
-pub(super) async fn takes_no_sort_limit_or_offset(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn takes_no_sort_limit_or_offset(db: &Ommi) -> DBResult<()> {
     let before = items(db).await?;
     let find = || db.find(Item::id.ge(1));
     assert_kind!(find().limit(1).update(Item::n.set(0)).await, ErrorKind::Query);
@@ -160,7 +159,7 @@ pub(super) async fn takes_no_sort_limit_or_offset(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_column_set_twice_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_column_set_twice_is_an_error(db: &Ommi) -> DBResult<()> {
     let before = items(db).await?;
     let changes = (Item::n.set(1), Item::n.increment(1));
     assert_kind!(db.find(Item::id.eq(1)).update(changes).await, ErrorKind::Query);
@@ -168,7 +167,7 @@ pub(super) async fn a_column_set_twice_is_an_error(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn changes_that_are_put_together_at_run_time(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn changes_that_are_put_together_at_run_time(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     let mut changes = vec![Item::text.set("t")];
     changes.push(Item::n.increment(1));
@@ -180,7 +179,7 @@ pub(super) async fn changes_that_are_put_together_at_run_time(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn hostile_text(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn hostile_text(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     for text in HOSTILE {
         let changed = db.find(Item::id.eq(1)).update((Item::text.set(*text), Item::note.set(*text))).await?;
@@ -210,18 +209,8 @@ struct Narrow {
 
 async fn narrow(db: &Ommi) -> DBResult<Vec<Narrow>> {
     db.create_tables::<Narrow>().await?;
-    let least = Narrow {
-        id: 1,
-        a: i8::MIN,
-        b: i16::MIN,
-        c: i32::MIN,
-        d: i64::MIN,
-        e: 0,
-        f: 0,
-        g: 0,
-        h: 0,
-        maybe: Some(0),
-    };
+    let least =
+        Narrow { id: 1, a: i8::MIN, b: i16::MIN, c: i32::MIN, d: i64::MIN, e: 0, f: 0, g: 0, h: 0, maybe: Some(0) };
     let greatest = Narrow {
         id: 2,
         a: i8::MAX,
@@ -237,7 +226,7 @@ async fn narrow(db: &Ommi) -> DBResult<Vec<Narrow>> {
     db.add_all([least, greatest]).await
 }
 
-pub(super) async fn an_increment_beyond_the_range_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_increment_beyond_the_range_is_an_error(db: &Ommi) -> DBResult<()> {
     let before = narrow(db).await?;
     for change in [
         Narrow::a.increment(1i8),
@@ -261,7 +250,7 @@ pub(super) async fn an_increment_beyond_the_range_is_an_error(db: &Ommi) -> DBRe
     Ok(())
 }
 
-pub(super) async fn a_decrement_beyond_the_range_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_decrement_beyond_the_range_is_an_error(db: &Ommi) -> DBResult<()> {
     let before = narrow(db).await?;
     for change in [
         Narrow::a.decrement(1i8),
@@ -282,7 +271,7 @@ pub(super) async fn a_decrement_beyond_the_range_is_an_error(db: &Ommi) -> DBRes
     Ok(())
 }
 
-pub(super) async fn increments_up_to_the_ends_of_the_range(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn increments_up_to_the_ends_of_the_range(db: &Ommi) -> DBResult<()> {
     narrow(db).await?;
     let to_the_end = (
         Narrow::a.increment(i8::MAX),
@@ -310,7 +299,7 @@ struct Ratio {
     maybe: Option<f64>,
 }
 
-pub(super) async fn floats_are_incremented(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn floats_are_incremented(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Ratio>().await?;
     db.add(Ratio { id: 1, single: 1.5, double: 2.5, maybe: None }).await?;
     let changes = (Ratio::single.increment(0.25f32), Ratio::double.decrement(10.0), Ratio::maybe.increment(1.0));
@@ -320,7 +309,7 @@ pub(super) async fn floats_are_incremented(db: &Ommi) -> DBResult<()> {
 }
 
 /// Neither infinity nor NaN comes of numbers that are neither.
-pub(super) async fn a_float_incremented_beyond_its_range_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_float_incremented_beyond_its_range_is_an_error(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Ratio>().await?;
     let before = db.add(Ratio { id: 1, single: f32::MAX, double: f64::MAX, maybe: Some(f64::MIN) }).await?;
     let find = || db.find(Ratio::id.eq(1));
@@ -332,7 +321,7 @@ pub(super) async fn a_float_incremented_beyond_its_range_is_an_error(db: &Ommi) 
 }
 
 /// Infinity less infinity is no number.
-pub(super) async fn an_increment_to_nan_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn an_increment_to_nan_is_an_error(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Ratio>().await?;
     let infinite = Ratio { id: 1, single: 0.0, double: f64::INFINITY, maybe: Some(f64::NEG_INFINITY) };
     let before = db.add(infinite).await?;
@@ -352,7 +341,7 @@ struct Thing {
     data: Vec<u8>,
 }
 
-pub(super) async fn sets_values_of_every_kind(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn sets_values_of_every_kind(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Thing>().await?;
     db.add(Thing { id: 1, flag: false, day: None, uuid: Uuid::nil(), data: vec![] }).await?;
     let day = NaiveDate::from_ymd_opt(2024, 2, 29);
@@ -372,7 +361,7 @@ struct Account {
 }
 
 /// The first row could have been changed.
-pub(super) async fn a_violation_changes_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_changes_nothing(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Account>().await?;
     let before = [1, 2, 3].map(|id| Account { id, email: format!("{id}@x.org") });
     db.add_all(before.clone()).await?;
@@ -382,7 +371,7 @@ pub(super) async fn a_violation_changes_nothing(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_key_can_be_changed(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_key_can_be_changed(db: &Ommi) -> DBResult<()> {
     items(db).await?;
     assert_eq!(db.find(Item::id.eq(1)).update(Item::id.set(100)).await?, 1);
     assert_eq!(db.get::<Item>(100).await?.text, "item 1");
@@ -392,7 +381,7 @@ pub(super) async fn a_key_can_be_changed(db: &Ommi) -> DBResult<()> {
 }
 
 /// Where it cannot, that is said before anything is sent.
-pub(super) async fn changing_a_key_works_or_is_unsupported(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn changing_a_key_works_or_is_unsupported(db: &Ommi) -> DBResult<()> {
     let before = items(db).await?;
     let result = db.find(Item::id.eq(1)).update(Item::id.set(100)).await;
     if db.driver().capabilities().key_update {

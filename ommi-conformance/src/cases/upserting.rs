@@ -24,7 +24,7 @@ async fn ann(db: &Ommi) -> DBResult<User> {
     db.add(new!(User { email: "ann@x.org", phone: "1", name: "Ann" })).await
 }
 
-pub(super) async fn adds_a_row_that_is_not_there(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn adds_a_row_that_is_not_there(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let row = new!(User { email: "bob@x.org", name: "Bob" });
     let bob = db.upsert(row).on(User::email).update(User::visits.increment(1)).await?;
@@ -35,7 +35,7 @@ pub(super) async fn adds_a_row_that_is_not_there(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn changes_the_row_that_is_there(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn changes_the_row_that_is_there(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let row = new!(User { email: "ann@x.org", name: "Other", visits: 50 });
     let changed = db.upsert(row).on(User::email).update(User::visits.increment(1)).await?;
@@ -44,7 +44,7 @@ pub(super) async fn changes_the_row_that_is_there(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn several_changes(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn several_changes(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let changes = (User::visits.set(9), User::name.set("New"), User::phone.set(None));
     let changed = db.upsert(new!(User { email: "ann@x.org" })).on(User::email).update(changes).await?;
@@ -55,7 +55,7 @@ pub(super) async fn several_changes(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn ignores_the_row_that_is_there(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn ignores_the_row_that_is_there(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let again = db.upsert(new!(User { email: "ann@x.org", name: "Other" })).on(User::email).ignore().await?;
     assert_eq!(again, None);
@@ -66,7 +66,7 @@ pub(super) async fn ignores_the_row_that_is_there(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn on_the_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_the_key(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let row = new!(User { id: ann.id, email: "ann@y.org" });
     let changed = db.upsert(row).on(User::id).update(User::email.set("ann@z.org")).await?;
@@ -78,7 +78,7 @@ pub(super) async fn on_the_key(db: &Ommi) -> DBResult<()> {
 }
 
 /// The key is to be generated: no row can have it already.
-pub(super) async fn on_a_generated_key_it_always_adds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_a_generated_key_it_always_adds(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let row = new!(User { email: "bob@x.org" });
     let bob = db.upsert(row).on(User::id).update(User::visits.increment(1)).await?;
@@ -88,7 +88,7 @@ pub(super) async fn on_a_generated_key_it_always_adds(db: &Ommi) -> DBResult<()>
 }
 
 /// NULL is the same as nothing, not even as NULL.
-pub(super) async fn null_in_the_target_always_adds(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn null_in_the_target_always_adds(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     for (n, email) in ["a@x.org", "b@x.org"].into_iter().enumerate() {
         let row = new!(User { email, phone: None });
@@ -103,7 +103,7 @@ pub(super) async fn null_in_the_target_always_adds(db: &Ommi) -> DBResult<()> {
 }
 
 /// Only the row with the same value in the target is meant.
-pub(super) async fn a_violation_of_another_constraint_stays_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_of_another_constraint_stays_an_error(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let row = || new!(User { email: "new@x.org", phone: "1" });
     let result = db.upsert(row()).on(User::email).update(User::visits.increment(1)).await;
@@ -113,7 +113,7 @@ pub(super) async fn a_violation_of_another_constraint_stays_an_error(db: &Ommi) 
     Ok(())
 }
 
-pub(super) async fn a_change_that_violates_a_constraint_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_change_that_violates_a_constraint_is_an_error(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let bob = db.add(new!(User { email: "bob@x.org", phone: "2", visits: i64::MAX })).await?;
     let row = || new!(User { email: "bob@x.org" });
@@ -134,7 +134,7 @@ struct Sales {
     amount: i64,
 }
 
-pub(super) async fn on_a_composite_unique_set(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_a_composite_unique_set(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Sales>().await?;
     let put = async |year: i32, week: Option<i32>, amount: i64| {
         let row = new!(Sales { year, week, amount });
@@ -162,7 +162,7 @@ struct Setting {
     value: String,
 }
 
-pub(super) async fn on_a_composite_key(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn on_a_composite_key(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Setting>().await?;
     let put = async |scope: &str, name: &str, value: &str| {
         let row = new!(Setting { scope, name, value });
@@ -178,7 +178,7 @@ pub(super) async fn on_a_composite_key(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn a_target_that_is_not_unique_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_target_that_is_not_unique_is_an_error(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let row = || new!(User { email: "a" });
     assert_kind!(db.upsert(row()).on(User::name).ignore().await, ErrorKind::Query);
@@ -186,7 +186,7 @@ pub(super) async fn a_target_that_is_not_unique_is_an_error(db: &Ommi) -> DBResu
     Ok(())
 }
 
-pub(super) async fn a_change_of_nothing_is_an_error(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_change_of_nothing_is_an_error(db: &Ommi) -> DBResult<()> {
     ann(db).await?;
     let nothing = Vec::<ommi::Assign<User>>::new();
     assert_kind!(db.upsert(new!(User { email: "a" })).on(User::email).update(nothing).await, ErrorKind::Query);
@@ -194,13 +194,12 @@ pub(super) async fn a_change_of_nothing_is_an_error(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-pub(super) async fn hostile_text(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn hostile_text(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Setting>().await?;
     for round in 0..2 {
         for text in HOSTILE {
             let row = new!(Setting { scope: *text, name: *text, value: *text });
-            let changed =
-                db.upsert(row).on((Setting::scope, Setting::name)).update(Setting::value.set(*text)).await?;
+            let changed = db.upsert(row).on((Setting::scope, Setting::name)).update(Setting::value.set(*text)).await?;
             assert_eq!((changed.scope.as_str(), changed.value.as_str()), (*text, *text), "round {round}");
         }
     }
@@ -209,7 +208,7 @@ pub(super) async fn hostile_text(db: &Ommi) -> DBResult<()> {
 }
 
 /// A whole model, with its key, is a row like any other.
-pub(super) async fn a_whole_model(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_whole_model(db: &Ommi) -> DBResult<()> {
     let ann = ann(db).await?;
     let stale = User { visits: 77, ..ann.clone() };
     let changed = db.upsert(stale).on(User::id).update(User::visits.increment(1)).await?;
@@ -219,7 +218,7 @@ pub(super) async fn a_whole_model(db: &Ommi) -> DBResult<()> {
 }
 
 /// Both may find no row; one of them adds it, and the other changes it.
-pub(super) async fn many_at_once_lose_nothing(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn many_at_once_lose_nothing(db: &Ommi) -> DBResult<()> {
     db.create_tables::<User>().await?;
     let tasks: Vec<_> = (0..32)
         .map(|_| {

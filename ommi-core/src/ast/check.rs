@@ -4,7 +4,7 @@
 //! Statements from schemas known at run time can be wrong in every way.
 
 use super::condition::{CompareOp, Condition, Expr, TextOp};
-use super::statement::{Assignment, Change, Statement};
+use super::statement::{Assignment, Change, StatementRef};
 use crate::driver::Capabilities;
 use crate::error::{DBError, DBResult};
 use crate::schema::{ColumnSchema, SchemaRef};
@@ -16,17 +16,18 @@ use crate::value::{ColumnType, Value};
 /// # Errors
 /// [`ErrorKind::Query`](crate::ErrorKind::Query) for columns that do not exist or do not compare,
 /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for what the capabilities exclude.
-pub fn check(statement: &Statement, capabilities: &Capabilities) -> DBResult<()> {
+pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabilities) -> DBResult<()> {
+    let statement = statement.into();
     let model = statement.model();
     let checker = Checker { model, capabilities };
     match statement {
-        Statement::Select(select) => {
+        StatementRef::Select(select) => {
             for sort in &select.sort {
                 checker.ordered(&sort.expr, "sorting by bytes")?;
             }
             checker.condition(&select.filter)
         }
-        Statement::Insert(insert) => {
+        StatementRef::Insert(insert) => {
             for &column in insert.columns.iter().chain(insert.returning.iter()) {
                 checker.column(column)?;
             }
@@ -44,14 +45,14 @@ pub fn check(statement: &Statement, capabilities: &Capabilities) -> DBResult<()>
             }
             Ok(())
         }
-        Statement::Update(update) => {
+        StatementRef::Update(update) => {
             if update.assignments.is_empty() {
                 return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
             }
             checker.assignments(&update.assignments)?;
             checker.condition(&update.filter)
         }
-        Statement::Delete(delete) => checker.condition(&delete.filter),
+        StatementRef::Delete(delete) => checker.condition(&delete.filter),
     }
 }
 

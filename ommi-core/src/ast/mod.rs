@@ -25,5 +25,6 @@ pub use check::check;
 pub use condition::{CompareOp, Condition, Expr, List, TextOp};
 pub use shape::{ListClass, Shape};
 pub use statement::{
-    Assignment, Change, Delete, Direction, Insert, Nulls, OnConflict, Output, Select, Sort, Statement, Update,
+    Assignment, Change, Delete, Direction, Insert, Nulls, OnConflict, Output, Select, Sort, Statement, StatementRef,
+    Update,
 };

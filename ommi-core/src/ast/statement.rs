@@ -173,6 +173,62 @@ pub enum Change {
     Subtract(Value<'static>),
 }
 
+/// Any statement, borrowed.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum StatementRef<'a> {
+    /// Reads rows.
+    Select(&'a Select),
+    /// Adds rows.
+    Insert(&'a Insert),
+    /// Changes rows.
+    Update(&'a Update),
+    /// Deletes rows.
+    Delete(&'a Delete),
+}
+
+macro_rules! borrow {
+    ($($name:ident)*) => {$(
+        impl<'a> From<&'a $name> for StatementRef<'a> {
+            fn from(statement: &'a $name) -> StatementRef<'a> {
+                StatementRef::$name(statement)
+            }
+        }
+    )*};
+}
+
+borrow!(Select Insert Update Delete);
+
+impl<'a> From<&'a Statement> for StatementRef<'a> {
+    fn from(statement: &'a Statement) -> StatementRef<'a> {
+        match statement {
+            Statement::Select(select) => StatementRef::Select(select),
+            Statement::Insert(insert) => StatementRef::Insert(insert),
+            Statement::Update(update) => StatementRef::Update(update),
+            Statement::Delete(delete) => StatementRef::Delete(delete),
+        }
+    }
+}
+
+impl Statement {
+    /// The model.
+    pub fn model(&self) -> &SchemaRef {
+        StatementRef::from(self).model()
+    }
+}
+
+impl<'a> StatementRef<'a> {
+    /// The model.
+    pub fn model(self) -> &'a SchemaRef {
+        match self {
+            StatementRef::Select(select) => &select.model,
+            StatementRef::Insert(insert) => &insert.model,
+            StatementRef::Update(update) => &update.model,
+            StatementRef::Delete(delete) => &delete.model,
+        }
+    }
+}
+
 impl Select {
     /// All rows of a model, in any order.
     pub fn new(model: SchemaRef) -> Select {
@@ -227,18 +283,6 @@ impl Assignment {
     /// A change to a column.
     pub fn new(column: u16, change: Change) -> Assignment {
         Assignment { column, change }
-    }
-}
-
-impl Statement {
-    /// The model.
-    pub fn model(&self) -> &SchemaRef {
-        match self {
-            Statement::Select(select) => &select.model,
-            Statement::Insert(insert) => &insert.model,
-            Statement::Update(update) => &update.model,
-            Statement::Delete(delete) => &delete.model,
-        }
     }
 }
 

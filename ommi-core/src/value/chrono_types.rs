@@ -17,10 +17,12 @@ fn leap_second() -> InvalidValue {
 impl FieldType for NaiveDate {
     const TYPE: ColumnType = ColumnType::Date;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         Ok(Value::Date(Date { days: self.num_days_from_ce() - EPOCH_FROM_CE }))
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Date(date) => date
@@ -36,6 +38,7 @@ impl FieldType for NaiveDate {
 impl FieldType for NaiveTime {
     const TYPE: ColumnType = ColumnType::Time;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         let nanos = u64::from(self.nanosecond());
         if nanos >= NANOS_PER_SECOND {
@@ -45,6 +48,7 @@ impl FieldType for NaiveTime {
         TimeOfDay::from_nanos(nanos).map(Value::Time).ok_or_else(leap_second)
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Time(time) => {
@@ -69,10 +73,12 @@ fn utc(moment: Moment) -> Result<DateTime<Utc>, DecodeFailure> {
 impl FieldType for NaiveDateTime {
     const TYPE: ColumnType = ColumnType::DateTime;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         moment(&self.and_utc()).map(Value::DateTime)
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::DateTime(moment) => utc(moment).map(|at| at.naive_utc()),
@@ -84,10 +90,12 @@ impl FieldType for NaiveDateTime {
 impl FieldType for DateTime<Utc> {
     const TYPE: ColumnType = ColumnType::Timestamp;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         moment(self).map(Value::Timestamp)
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Timestamp(moment) => utc(moment),

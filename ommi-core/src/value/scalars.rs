@@ -10,6 +10,7 @@ macro_rules! integers {
         impl FieldType for $ty {
             const TYPE: ColumnType = ColumnType::$column;
 
+            #[inline]
             fn encode(&self) -> Result<Value<'_>, InvalidValue> {
                 match i64::try_from(*self) {
                     Ok(number) => Ok(Value::Int(number)),
@@ -17,6 +18,7 @@ macro_rules! integers {
                 }
             }
 
+            #[inline]
             fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
                 match value {
                     Value::Int(number) => $ty::try_from(number)
@@ -37,10 +39,12 @@ integers!(i8 => I8, i16 => I16, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u3
 impl FieldType for bool {
     const TYPE: ColumnType = ColumnType::Bool;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         Ok(Value::Bool(*self))
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Bool(v) => Ok(v),
@@ -52,10 +56,12 @@ impl FieldType for bool {
 impl FieldType for f64 {
     const TYPE: ColumnType = ColumnType::F64;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         Ok(Value::Float(*self))
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Float(v) => Ok(v),
@@ -71,11 +77,13 @@ impl NumericField for f64 {
 impl FieldType for f32 {
     const TYPE: ColumnType = ColumnType::F32;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         Ok(Value::Float(f64::from(*self)))
     }
 
     /// Rounds to the nearest `f32`; a finite number beyond its range is a failure.
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Float(wide) => {
@@ -97,10 +105,12 @@ impl NumericField for f32 {
 impl FieldType for String {
     const TYPE: ColumnType = ColumnType::Text;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         Ok(Value::Text(Cow::Borrowed(self)))
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Text(text) => Ok(text.into_owned()),
@@ -108,6 +118,7 @@ impl FieldType for String {
         }
     }
 
+    #[inline]
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         Ok(Value::Text(Cow::Owned(self)))
     }
@@ -118,10 +129,12 @@ impl TextField for String {}
 impl FieldType for Vec<u8> {
     const TYPE: ColumnType = ColumnType::Bytes;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         Ok(Value::Bytes(Cow::Borrowed(self)))
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Bytes(bytes) => Ok(bytes.into_owned()),
@@ -129,6 +142,7 @@ impl FieldType for Vec<u8> {
         }
     }
 
+    #[inline]
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         Ok(Value::Bytes(Cow::Owned(self)))
     }
@@ -142,10 +156,12 @@ impl<T: FieldType> FieldType for Option<T> {
     };
     const NULLABLE: bool = true;
 
+    #[inline]
     fn encode(&self) -> Result<Value<'_>, InvalidValue> {
         self.as_ref().map_or(Ok(Value::Null), T::encode)
     }
 
+    #[inline]
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Null => Ok(None),
@@ -153,6 +169,7 @@ impl<T: FieldType> FieldType for Option<T> {
         }
     }
 
+    #[inline]
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         self.map_or(Ok(Value::Null), T::into_value)
     }

@@ -54,8 +54,9 @@ impl Table {
     /// The table of a model; none where nothing has its name.
     pub(super) fn read(sqlite: &Connection, schema: &ModelSchema) -> Result<Option<Table>> {
         let name = &*schema.table;
-        let mut statement = sqlite
-            .prepare_cached("SELECT type, strict, wr FROM pragma_table_list(?1) WHERE schema = 'main' COLLATE NOCASE")?;
+        let mut statement = sqlite.prepare_cached(
+            "SELECT type, strict, wr FROM pragma_table_list(?1) WHERE schema = 'main' COLLATE NOCASE",
+        )?;
         let mut rows = statement.query(params![name])?;
         let Some(row) = rows.next()? else {
             return Ok(None);
@@ -121,7 +122,8 @@ fn indexes(sqlite: &Connection, table: &str) -> Result<Vec<Index>> {
 }
 
 fn references(sqlite: &Connection, table: &str) -> Result<Vec<Reference>> {
-    let sql = r#"SELECT id, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq"#;
+    let sql =
+        r#"SELECT id, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq"#;
     let mut statement = sqlite.prepare_cached(sql)?;
     let mut rows = statement.query(params![table])?;
     let (mut references, mut last): (Vec<Reference>, Option<i64>) = (Vec::new(), None);

@@ -97,19 +97,27 @@ fn apply(
 
 fn create(sqlite: &rusqlite::Connection, schemas: &[SchemaRef]) -> Result<Vec<String>, rusqlite::Error> {
     let mut misfits = missing_targets(schemas);
+    let mut indexes: Vec<(String, &SchemaRef, ddl::WantedIndex)> = Vec::new();
     for schema in schemas {
-        // Read anew for each: two models may share a table.
+        // Read anew for each: two models may share a table, and its indexes.
         let table = Table::read(sqlite, schema)?;
         let plan = plan::plan(schema, table.as_ref());
         if plan.misfits.is_empty() {
             for statement in &plan.statements {
                 refused(sqlite.execute_batch(statement), schema, &mut misfits)?;
             }
-            for index in &plan.indexes {
-                create_index(sqlite, schema, index, &mut misfits)?;
+            for index in plan.indexes {
+                let wanted = ddl::create_index(schema, "", &index, &Sqlite);
+                if !indexes.iter().any(|(other, ..)| *other == wanted) {
+                    indexes.push((wanted, schema, index));
+                }
             }
         }
         misfits.extend(plan.misfits);
+    }
+    // After all tables: those cannot choose another name.
+    for (_, schema, index) in &indexes {
+        create_index(sqlite, schema, index, &mut misfits)?;
     }
     for schema in schemas {
         for reference in schema.references.iter().filter(|reference| reference.enforced) {
@@ -172,7 +180,10 @@ fn drop_tables(sqlite: &rusqlite::Connection, schemas: &[SchemaRef]) -> Result<V
         // SQLite would delete or change the rows that refer to what is dropped, if their references say so.
         for other in introspect::referring(sqlite, &schema.table)? {
             if !schemas.iter().any(|schema| same(&schema.table, &other)) {
-                misfits.push(format!("table `{other}` refers to table `{}` and would have to be dropped with it", schema.table));
+                misfits.push(format!(
+                    "table `{other}` refers to table `{}` and would have to be dropped with it",
+                    schema.table
+                ));
             }
         }
     }
@@ -180,7 +191,7 @@ fn drop_tables(sqlite: &rusqlite::Connection, schemas: &[SchemaRef]) -> Result<V
         // Tables that refer to each other in circles contradict their references until all are gone.
         sqlite.pragma_update(None, "defer_foreign_keys", true)?;
         for schema in schemas.iter().rev() {
-            sqlite.execute_batch(&ddl::drop_table(&**schema, &Sqlite))?;
+            sqlite.execute_batch(&ddl::drop_table(schema, &Sqlite))?;
         }
     }
     Ok(misfits)

@@ -174,15 +174,13 @@ impl Plan {
         for wanted in ddl::indexes(schema) {
             let names: Vec<&str> = schema.names(&wanted.columns).collect();
             let among = |columns: &[&str]| {
-                columns.len() == names.len()
-                    && names.iter().all(|name| columns.iter().any(|column| same(column, name)))
+                columns.len() == names.len() && names.iter().all(|name| columns.iter().any(|column| same(column, name)))
             };
             let begins = |columns: &[&str]| {
                 columns.len() >= names.len() && names.iter().zip(columns).all(|(name, column)| same(name, column))
             };
             let served = if wanted.unique {
-                among(&key)
-                    || table.indexes.iter().any(|index| index.unique && among(&as_strs(&index.columns)))
+                among(&key) || table.indexes.iter().any(|index| index.unique && among(&as_strs(&index.columns)))
             } else {
                 begins(&key) || table.indexes.iter().any(|index| begins(&as_strs(&index.columns)))
             };

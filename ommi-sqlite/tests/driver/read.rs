@@ -29,7 +29,9 @@ async fn filled(words_and_needles: &[(Option<&str>, Option<&str>)]) -> (SqliteDr
         let optional = |value: &Option<&str>| value.map_or(Value::Null, text);
         values.extend([Value::Int(i as i64), optional(word), optional(other), Value::Int(i as i64 * 10)]);
     }
-    insert(&driver, &mut Insert::new(model.clone(), Arc::new([0, 1, 2, 3]), values, words_and_needles.len())).await.unwrap();
+    insert(&driver, &mut Insert::new(model.clone(), Arc::new([0, 1, 2, 3]), values, words_and_needles.len()))
+        .await
+        .unwrap();
     (driver, model)
 }
 
@@ -61,8 +63,31 @@ fn expected(op: TextOp, ignore_case: bool, word: &str, needle: &str) -> bool {
 #[tokio::test]
 async fn predicates_on_text_mean_what_they_say_for_values_and_columns() {
     let texts = [
-        "", "a", "A", "an", "An", "ann", "banana", "%", "_", "a%b", "é", "É", "aé", "\u{D7FF}", "\u{E000}", "\u{10FFFF}",
-        "a\u{10FFFF}", "a\u{10FFFF}b", "\u{10FFFF}\u{10FFFF}x", "\u{212A}", "k", "line\nbreak", "NULL", "'; --", "ß",
+        "",
+        "a",
+        "A",
+        "an",
+        "An",
+        "ann",
+        "banana",
+        "%",
+        "_",
+        "a%b",
+        "é",
+        "É",
+        "aé",
+        "\u{D7FF}",
+        "\u{E000}",
+        "\u{10FFFF}",
+        "a\u{10FFFF}",
+        "a\u{10FFFF}b",
+        "\u{10FFFF}\u{10FFFF}x",
+        "\u{212A}",
+        "k",
+        "line\nbreak",
+        "NULL",
+        "'; --",
+        "ß",
     ];
     let mut rows: Vec<(Option<&str>, Option<&str>)> = vec![(None, Some("a")), (None, None), (Some("a"), None)];
     rows.extend(texts.iter().flat_map(|word| texts.iter().map(move |needle| (Some(*word), Some(*needle)))));
@@ -81,13 +106,24 @@ async fn predicates_on_text_mean_what_they_say_for_values_and_columns() {
             };
             for needle in texts {
                 let condition = predicate(op, ignore_case, Expr::Value(text(needle)));
-                assert_eq!(ids(&driver, &model, condition.clone()).await, of(true, Some(needle)), "{op:?} {ignore_case} {needle:?}");
-                assert_eq!(ids(&driver, &model, !condition).await, of(false, Some(needle)), "not {op:?} {ignore_case} {needle:?}");
+                assert_eq!(
+                    ids(&driver, &model, condition.clone()).await,
+                    of(true, Some(needle)),
+                    "{op:?} {ignore_case} {needle:?}"
+                );
+                assert_eq!(
+                    ids(&driver, &model, !condition).await,
+                    of(false, Some(needle)),
+                    "not {op:?} {ignore_case} {needle:?}"
+                );
             }
             let condition = predicate(op, ignore_case, col(2));
             assert_eq!(ids(&driver, &model, condition.clone()).await, of(true, None), "{op:?} {ignore_case}");
             assert_eq!(ids(&driver, &model, !condition).await, of(false, None), "not {op:?} {ignore_case}");
-            for condition in [predicate(op, ignore_case, Expr::Value(Value::Null)), !predicate(op, ignore_case, Expr::Value(Value::Null))] {
+            for condition in [
+                predicate(op, ignore_case, Expr::Value(Value::Null)),
+                !predicate(op, ignore_case, Expr::Value(Value::Null)),
+            ] {
                 assert!(ids(&driver, &model, condition).await.is_empty());
             }
         }
@@ -97,7 +133,8 @@ async fn predicates_on_text_mean_what_they_say_for_values_and_columns() {
 #[tokio::test]
 async fn lists_of_every_length_with_and_without_null() {
     let (driver, model) = filled(&[(Some("a"), None), (Some("b"), None), (None, None)]).await;
-    let membership = |values: Vec<Value<'static>>| Condition::In { expr: col(1), list: List::new(values), negated: false };
+    let membership =
+        |values: Vec<Value<'static>>| Condition::In { expr: col(1), list: List::new(values), negated: false };
     let filler = |count: usize| (0..count).map(|i| text(format!("filler {i}")));
     for length in [1, 2, 3, 5, 31, 32, 33, 500, 100_000] {
         let with = |first: &'static str, null: bool| {
@@ -129,14 +166,19 @@ async fn long_lists_of_every_type() {
         let list = List::new(values);
         for negated in [false, true] {
             let filter = Condition::In { expr: col(i as u16), list: list.clone(), negated };
-            assert_eq!(fetch(&driver, &select(&model, filter)).await.unwrap().len(), usize::from(!negated), "column {i}");
+            assert_eq!(
+                fetch(&driver, &select(&model, filter)).await.unwrap().len(),
+                usize::from(!negated),
+                "column {i}"
+            );
         }
     }
 }
 
 #[tokio::test]
 async fn conditions_nest_as_they_are_meant() {
-    let (driver, model) = filled(&[(Some("a"), Some("x")), (Some("b"), Some("x")), (Some("a"), None), (None, Some("y"))]).await;
+    let (driver, model) =
+        filled(&[(Some("a"), Some("x")), (Some("b"), Some("x")), (Some("a"), None), (None, Some("y"))]).await;
     let (a, x) = (|| eq(1, text("a")), || eq(2, text("x")));
     let id = |op, id| Condition::compare(op, col(0), int(id));
     for (condition, expected) in [
@@ -144,7 +186,7 @@ async fn conditions_nest_as_they_are_meant() {
         (a().and(x()).or(id(CompareOp::Eq, 3)), vec![0, 3]),
         (!(a().and(x())), vec![1, 3]),
         (!(a().or(x())), vec![]),
-        (a().and(!x().or(id(CompareOp::Ge, 2))), vec![2]),
+        (a().and((!x()).or(id(CompareOp::Ge, 2))), vec![2]),
         (Condition::And(vec![]), vec![0, 1, 2, 3]),
         (Condition::Or(vec![]), vec![]),
         (Condition::Not(Box::new(Condition::And(vec![]))), vec![]),
@@ -174,7 +216,8 @@ async fn a_chain_of_thousands_of_conditions() {
 
 #[tokio::test]
 async fn order_pages_counts_and_existence() {
-    let (driver, model) = filled(&[(Some("b"), None), (None, None), (Some("a"), None), (Some("A"), None), (Some("é"), None)]).await;
+    let (driver, model) =
+        filled(&[(Some("b"), None), (None, None), (Some("a"), None), (Some("A"), None), (Some("é"), None)]).await;
     for (direction, nulls, expected) in [
         (Direction::Ascending, Nulls::First, [1, 3, 2, 0, 4]),
         (Direction::Ascending, Nulls::Last, [3, 2, 0, 4, 1]),
@@ -189,7 +232,13 @@ async fn order_pages_counts_and_existence() {
             rows.iter().map(|row| if let Value::Int(id) = row[0] { id } else { -1 }).collect()
         };
         assert_eq!(key(fetch(&driver, &select).await.unwrap()), expected);
-        for (limit, offset, range) in [(Some(2), None, 0..2), (None, Some(3), 3..5), (Some(2), Some(4), 4..5), (Some(u64::MAX), Some(0), 0..5), (Some(0), None, 0..0)] {
+        for (limit, offset, range) in [
+            (Some(2), None, 0..2),
+            (None, Some(3), 3..5),
+            (Some(2), Some(4), 4..5),
+            (Some(u64::MAX), Some(0), 0..5),
+            (Some(0), None, 0..0),
+        ] {
             select.limit = limit;
             select.offset = offset;
             assert_eq!(key(fetch(&driver, &select).await.unwrap()), expected[range.clone()]);
@@ -266,7 +315,11 @@ async fn what_does_not_fit_its_field_is_named() {
         )
         .unwrap();
     // As an INTEGER in a column that has no affinity would be.
-    other.execute_batch("CREATE TABLE bare (id INTEGER PRIMARY KEY, n BLOB); INSERT INTO bare VALUES (1, 3), (2, 9007199254740993)").unwrap();
+    other
+        .execute_batch(
+            "CREATE TABLE bare (id INTEGER PRIMARY KEY, n BLOB); INSERT INTO bare VALUES (1, 3), (2, 9007199254740993)",
+        )
+        .unwrap();
     let driver = ommi_sqlite::SqliteOptions::file(&path).connect().await.unwrap();
     let failure = async |table: &'static str, name: &'static str, ty, id| {
         let model = build(

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ommi_core::DBResult;
 use ommi_core::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, Output, Select, Update};
 use ommi_core::driver::{Context, Driver, Executor, Row, RowSink};
 use ommi_core::schema::{ColumnBuilder, ModelBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Value};
-use ommi_core::{DBError, DBResult};
 use ommi_sqlite::{Mode, SqliteDriver, SqliteOptions};
 
 /// A sink that keeps the first columns of each row as owned values.
 #[derive(Default)]
-pub struct Keep {
-    pub width: usize,
-    pub rows: Vec<Vec<Value<'static>>>,
+pub(crate) struct Keep {
+    pub(crate) width: usize,
+    pub(crate) rows: Vec<Vec<Value<'static>>>,
 }
 
 impl Keep {
-    pub fn new(width: usize) -> Keep {
+    pub(crate) fn new(width: usize) -> Keep {
         Keep { width, rows: Vec::new() }
     }
 }
@@ -54,16 +54,16 @@ impl RowSink for Keep {
     }
 }
 
-pub fn build(builder: ModelBuilder) -> SchemaRef {
+pub(crate) fn build(builder: ModelBuilder) -> SchemaRef {
     SchemaRef::from(Arc::new(builder.build().unwrap()))
 }
 
-pub fn column(name: &'static str, ty: ColumnType) -> ColumnBuilder {
+pub(crate) fn column(name: &'static str, ty: ColumnType) -> ColumnBuilder {
     ColumnBuilder::new(name, ty)
 }
 
 /// `users(id, name, visits, note null)`, with counted keys.
-pub fn users() -> SchemaRef {
+pub(crate) fn users() -> SchemaRef {
     build(
         ModelSchema::builder("User", "users")
             .column(column("id", ColumnType::I64).key().auto_increment())
@@ -73,69 +73,69 @@ pub fn users() -> SchemaRef {
     )
 }
 
-pub fn text(text: impl Into<String>) -> Value<'static> {
+pub(crate) fn text(text: impl Into<String>) -> Value<'static> {
     Value::Text(text.into().into())
 }
 
-pub fn user(i: i64) -> [Value<'static>; 3] {
+pub(crate) fn user(i: i64) -> [Value<'static>; 3] {
     [text(format!("user {i:06}")), Value::Int(i % 1_000), if i % 2 == 0 { Value::Null } else { text("odd") }]
 }
 
-pub fn new_users(model: &SchemaRef, range: std::ops::Range<i64>) -> Insert {
+pub(crate) fn new_users(model: &SchemaRef, range: std::ops::Range<i64>) -> Insert {
     let rows = range.clone().count();
     let mut insert = Insert::new(model.clone(), Arc::new([1, 2, 3]), range.flat_map(user).collect(), rows);
     insert.returning = Arc::new([0]);
     insert
 }
 
-pub fn col(column: u16) -> Expr {
+pub(crate) fn col(column: u16) -> Expr {
     Expr::Column(column)
 }
 
-pub fn val(value: impl Into<Value<'static>>) -> Expr {
+pub(crate) fn val(value: impl Into<Value<'static>>) -> Expr {
     Expr::Value(value.into())
 }
 
-pub fn int(value: i64) -> Expr {
+pub(crate) fn int(value: i64) -> Expr {
     Expr::Value(Value::Int(value))
 }
 
-pub fn eq(column: u16, value: Value<'static>) -> Condition {
+pub(crate) fn eq(column: u16, value: Value<'static>) -> Condition {
     Condition::compare(CompareOp::Eq, col(column), Expr::Value(value))
 }
 
-pub fn select(model: &SchemaRef, filter: Condition) -> Select {
+pub(crate) fn select(model: &SchemaRef, filter: Condition) -> Select {
     let mut select = Select::new(model.clone());
     select.filter = filter;
     select
 }
 
-pub fn set(column: u16, value: Value<'static>) -> Assignment {
+pub(crate) fn set(column: u16, value: Value<'static>) -> Assignment {
     Assignment::new(column, Change::Set(Expr::Value(value)))
 }
 
 /// A database in memory with the tables of these models.
-pub async fn memory(models: &[&SchemaRef]) -> SqliteDriver {
+pub(crate) async fn memory(models: &[&SchemaRef]) -> SqliteDriver {
     with_tables(SqliteOptions::memory(), models).await
 }
 
 /// A database in a file.
-pub async fn file(dir: &TempDir, models: &[&SchemaRef]) -> SqliteDriver {
+pub(crate) async fn file(dir: &TempDir, models: &[&SchemaRef]) -> SqliteDriver {
     with_tables(SqliteOptions::file(dir.path("db")).mode(Mode::ReadWriteCreate), models).await
 }
 
-pub async fn with_tables(options: SqliteOptions, models: &[&SchemaRef]) -> SqliteDriver {
+pub(crate) async fn with_tables(options: SqliteOptions, models: &[&SchemaRef]) -> SqliteDriver {
     let driver = options.connect().await.unwrap();
     create(&driver, models).await.unwrap();
     driver
 }
 
-pub async fn create(driver: &SqliteDriver, models: &[&SchemaRef]) -> DBResult<()> {
+pub(crate) async fn create(driver: &SqliteDriver, models: &[&SchemaRef]) -> DBResult<()> {
     let models: Vec<SchemaRef> = models.iter().map(|&model| model.clone()).collect();
     driver.schema().create(&models, &Context::new()).await
 }
 
-pub async fn fetch(on: &dyn Executor, select: &Select) -> DBResult<Vec<Vec<Value<'static>>>> {
+pub(crate) async fn fetch(on: &dyn Executor, select: &Select) -> DBResult<Vec<Vec<Value<'static>>>> {
     let mut sink = Keep::new(match select.output {
         Output::Model => select.model.columns.len(),
         _ => 1,
@@ -144,7 +144,7 @@ pub async fn fetch(on: &dyn Executor, select: &Select) -> DBResult<Vec<Vec<Value
     Ok(sink.rows)
 }
 
-pub async fn count(on: &dyn Executor, model: &SchemaRef) -> i64 {
+pub(crate) async fn count(on: &dyn Executor, model: &SchemaRef) -> i64 {
     let mut select = Select::new(model.clone());
     select.output = Output::Count;
     match fetch(on, &select).await.unwrap()[0][0] {
@@ -153,38 +153,34 @@ pub async fn count(on: &dyn Executor, model: &SchemaRef) -> i64 {
     }
 }
 
-pub async fn insert(on: &dyn Executor, insert: &mut Insert) -> DBResult<(u64, Vec<Vec<Value<'static>>>)> {
+pub(crate) async fn insert(on: &dyn Executor, insert: &mut Insert) -> DBResult<(u64, Vec<Vec<Value<'static>>>)> {
     let mut sink = Keep::new(insert.returning.len());
     let rows = on.insert(insert, &mut sink, &Context::new()).await?;
     Ok((rows, sink.rows))
 }
 
-pub async fn update(on: &dyn Executor, update: &Update) -> DBResult<u64> {
+pub(crate) async fn update(on: &dyn Executor, update: &Update) -> DBResult<u64> {
     on.update(update, &Context::new()).await
 }
 
-pub async fn delete(on: &dyn Executor, model: &SchemaRef, filter: Condition) -> DBResult<u64> {
+pub(crate) async fn delete(on: &dyn Executor, model: &SchemaRef, filter: Condition) -> DBResult<u64> {
     on.delete(&Delete::new(model.clone(), filter), &Context::new()).await
 }
 
-pub fn soon() -> Context {
+pub(crate) fn soon() -> Context {
     Context::new().with_timeout(Some(Duration::from_millis(100)))
 }
 
 /// The driver's own connection is not reachable: a second one, of the raw client, stands for another process.
-pub fn other_process(path: &Path) -> rusqlite::Connection {
+pub(crate) fn other_process(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
 }
 
-pub fn kind(error: &DBError) -> &ommi_core::ErrorKind {
-    error.kind()
-}
-
 /// A directory that goes away with the test.
-pub struct TempDir(PathBuf);
+pub(crate) struct TempDir(PathBuf);
 
 impl TempDir {
-    pub fn new() -> TempDir {
+    pub(crate) fn new() -> TempDir {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("ommi-sqlite-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -192,7 +188,7 @@ impl TempDir {
         TempDir(path)
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -1,1 +1,183 @@
-//! To come.
+//! Transactions: commit, rollback, drop, waiting, and what an interrupt leaves.
+
+use std::time::{Duration, Instant};
+
+use ommi_core::ErrorKind;
+use ommi_core::ast::{Condition, Select, Update};
+use ommi_core::driver::{Context, Driver};
+use ommi_sqlite::{Mode, SqliteOptions, Synchronous};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn what_is_committed_stays_and_what_is_not_goes() {
+    let model = users();
+    let dir = TempDir::new();
+    for driver in [memory(&[&model]).await, file(&dir, &[&model]).await] {
+        let tx = driver.begin(&Context::new()).await.unwrap();
+        tx.commit().await.unwrap();
+        let tx = driver.begin(&Context::new()).await.unwrap();
+        insert(&*tx, &mut new_users(&model, 0..2)).await.unwrap();
+        assert_eq!(count(&*tx, &model).await, 2);
+        tx.commit().await.unwrap();
+        let tx = driver.begin(&Context::new()).await.unwrap();
+        insert(&*tx, &mut new_users(&model, 2..4)).await.unwrap();
+        tx.rollback().await.unwrap();
+        let tx = driver.begin(&Context::new()).await.unwrap();
+        insert(&*tx, &mut new_users(&model, 4..400)).await.unwrap();
+        drop(tx);
+        assert_eq!(count(&driver, &model).await, 2);
+        // A statement that failed leaves the rest.
+        let tx = driver.begin(&Context::new()).await.unwrap();
+        insert(&*tx, &mut new_users(&model, 10..11)).await.unwrap();
+        assert!(insert(&*tx, &mut new_users(&model, 0..1)).await.is_err());
+        tx.commit().await.unwrap();
+        assert_eq!(count(&driver, &model).await, 3);
+    }
+}
+
+#[tokio::test]
+async fn in_a_file_readers_see_what_was_committed_and_wait_for_nobody() {
+    let model = users();
+    let dir = TempDir::new();
+    let driver = file(&dir, &[&model]).await;
+    let tx = driver.begin(&Context::new()).await.unwrap();
+    insert(&*tx, &mut new_users(&model, 0..1)).await.unwrap();
+    assert_eq!(count(&driver, &model).await, 0);
+    tx.commit().await.unwrap();
+    assert_eq!(count(&driver, &model).await, 1);
+}
+
+#[tokio::test]
+async fn who_waits_for_the_writer_waits_in_line_and_not_for_ever() {
+    let model = users();
+    let dir = TempDir::new();
+    let options =
+        SqliteOptions::file(dir.path("db")).mode(Mode::ReadWriteCreate).acquire_timeout(Duration::from_millis(100));
+    for options in [options, SqliteOptions::memory().acquire_timeout(Duration::from_millis(100))] {
+        let driver = with_tables(options, &[&model]).await;
+        let tx = driver.begin(&Context::new()).await.unwrap();
+        let started = Instant::now();
+        let error = insert(&driver, &mut new_users(&model, 0..1)).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == Duration::from_millis(100)),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("was in use all the time"), "{error}");
+        assert!(started.elapsed() >= Duration::from_millis(100));
+        let error =
+            driver.begin(&Context::new().with_timeout(Some(Duration::from_millis(10)))).await.map(drop).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == Duration::from_millis(10)),
+            "{error:?}"
+        );
+        // Those who gave up are in nobody's way.
+        let (mut one, mut other) = (new_users(&model, 0..1), new_users(&model, 1..2));
+        let (one, other, ()) = tokio::join!(insert(&driver, &mut one), insert(&driver, &mut other), async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(tx);
+        });
+        assert_eq!((one.unwrap().1[0][0].clone(), other.unwrap().1[0][0].clone()), (1.into_value(), 2.into_value()));
+    }
+}
+
+trait IntoValue {
+    fn into_value(self) -> ommi_core::value::Value<'static>;
+}
+
+impl IntoValue for i64 {
+    fn into_value(self) -> ommi_core::value::Value<'static> {
+        ommi_core::value::Value::Int(self)
+    }
+}
+
+#[tokio::test]
+async fn two_statements_of_a_transaction_take_turns() {
+    let model = users();
+    let driver = memory(&[&model]).await;
+    let tx = driver.begin(&Context::new()).await.unwrap();
+    let (mut one, mut other) = (new_users(&model, 0..1_000), new_users(&model, 1_000..2_000));
+    let (one, other) = tokio::join!(insert(&*tx, &mut one), insert(&*tx, &mut other));
+    assert_eq!((one.unwrap().0, other.unwrap().0), (1_000, 1_000));
+    tx.commit().await.unwrap();
+    assert_eq!(count(&driver, &model).await, 2_000);
+}
+
+#[tokio::test]
+async fn an_interrupted_write_ends_its_transaction_and_nothing_runs_outside_of_it() {
+    let model = users();
+    let driver = memory(&[&model]).await;
+    insert(&driver, &mut new_users(&model, 0..10_000)).await.unwrap();
+    let tx = driver.begin(&Context::new()).await.unwrap();
+    delete(&*tx, &model, eq(0, 1.into_value())).await.unwrap();
+    // Takes as long as it is let: every row is compared with a list that no index serves.
+    let long = Update::new(model.clone(), vec![set(2, 1.into_value())], slow());
+    let error = tx.update(&long, &soon()).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error:?}");
+    let error = insert(&*tx, &mut new_users(&model, 20_000..20_001)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TransactionAborted), "{error:?}");
+    assert!(matches!(tx.commit().await.unwrap_err().kind(), ErrorKind::TransactionAborted));
+    assert_eq!(count(&driver, &model).await, 10_000);
+}
+
+/// A condition that no database is quick with.
+pub(crate) fn slow() -> Condition {
+    let contains = |i: i64| Condition::Text {
+        op: ommi_core::ast::TextOp::Contains,
+        ignore_case: true,
+        expr: col(1),
+        needle: ommi_core::ast::Expr::Value(text(format!("{i}, which is not there"))),
+    };
+    Condition::Or((0..2_000).map(contains).collect())
+}
+
+#[tokio::test]
+async fn a_dropped_statement_in_a_transaction_leaves_the_pool_clean() {
+    let model = users();
+    let driver = memory(&[&model]).await;
+    insert(&driver, &mut new_users(&model, 0..10_000)).await.unwrap();
+    let tx = driver.begin(&Context::new()).await.unwrap();
+    delete(&*tx, &model, eq(0, 1.into_value())).await.unwrap();
+    let context = Context::new();
+    let long = select(&model, slow());
+    let mut sink = Keep::new(1);
+    let read = tx.fetch(&long, &mut sink, &context);
+    assert!(tokio::time::timeout(Duration::from_millis(50), read).await.is_err());
+    drop(tx);
+    let started = Instant::now();
+    assert_eq!(count(&driver, &model).await, 10_000);
+    assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn commits_that_wait_for_the_disk_do_so_elsewhere() {
+    let model = users();
+    let dir = TempDir::new();
+    let options = SqliteOptions::file(dir.path("db")).mode(Mode::ReadWriteCreate).synchronous(Synchronous::Full);
+    let driver = with_tables(options, &[&model]).await;
+    insert(&driver, &mut new_users(&model, 0..1)).await.unwrap();
+    let tx = driver.begin(&Context::new()).await.unwrap();
+    insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(fetch(&driver, &Select::new(model.clone())).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_transaction_that_cannot_be_committed_has_not_happened() {
+    let model = users();
+    let dir = TempDir::new();
+    let path = dir.path("db");
+    other_process(&path)
+        .execute_batch(
+            "CREATE TABLE parents (id INTEGER PRIMARY KEY);
+             CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, visits INTEGER NOT NULL REFERENCES parents
+                DEFERRABLE INITIALLY DEFERRED, note TEXT);",
+        )
+        .unwrap();
+    let driver = SqliteOptions::file(&path).connect().await.unwrap();
+    let tx = driver.begin(&Context::new()).await.unwrap();
+    insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
+    let error = tx.commit().await.unwrap_err();
+    assert_eq!(error.constraint().unwrap().kind(), ommi_core::ConstraintKind::ForeignKey);
+    assert_eq!(count(&driver, &model).await, 0);
+}

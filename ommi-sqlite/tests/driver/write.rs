@@ -72,7 +72,8 @@ async fn other_columns_come_back_too() {
 
 #[tokio::test]
 async fn rows_without_any_column() {
-    let model = build(ModelSchema::builder("Empty", "empty").column(column("id", ColumnType::I32).key().auto_increment()));
+    let model =
+        build(ModelSchema::builder("Empty", "empty").column(column("id", ColumnType::I32).key().auto_increment()));
     let driver = memory(&[&model]).await;
     for rows in [1, 3, 100] {
         let mut new = Insert::new(model.clone(), Arc::new([]), Vec::new(), rows);
@@ -153,18 +154,33 @@ async fn a_number_that_leaves_its_range_is_an_error_and_null_stays_null() {
     );
     let driver = memory(&[&model]).await;
     let values = vec![
-        Value::Int(1), Value::Int(127), Value::Int(i64::MAX), Value::Int(i64::MAX), Value::Float(0.5),
-        Value::Int(2), Value::Int(-128), Value::Int(0), Value::Int(i64::MIN), Value::Null,
-        Value::Int(3), Value::Null, Value::Null, Value::Null, Value::Null,
+        Value::Int(1),
+        Value::Int(127),
+        Value::Int(i64::MAX),
+        Value::Int(i64::MAX),
+        Value::Float(0.5),
+        Value::Int(2),
+        Value::Int(-128),
+        Value::Int(0),
+        Value::Int(i64::MIN),
+        Value::Null,
+        Value::Int(3),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::Null,
     ];
     insert(&driver, &mut Insert::new(model.clone(), model.all_columns().clone(), values.clone(), 3)).await.unwrap();
-    let change = |id, column, change| Update::new(model.clone(), vec![Assignment::new(column, change)], eq(0, Value::Int(id)));
+    let change =
+        |id, column, change| Update::new(model.clone(), vec![Assignment::new(column, change)], eq(0, Value::Int(id)));
     for column in 1..4 {
         let name = &*model.columns[usize::from(column)].name;
         for (id, change_by) in [(1, Change::Add(Value::Int(1))), (2, Change::Subtract(Value::Int(1)))] {
             let error = update(&driver, &change(id, column, change_by)).await.unwrap_err();
             match error.kind() {
-                ErrorKind::OutOfRange { table, column, .. } => assert_eq!((table.as_str(), column.as_deref()), ("numbers", Some(name))),
+                ErrorKind::OutOfRange { table, column, .. } => {
+                    assert_eq!((table.as_str(), column.as_deref()), ("numbers", Some(name)))
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -1,6 +1,6 @@
-//! By how much streaming makes the process grow.
+//! What the process uses: its memory while it streams, and its time on the processors.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ommi::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::report::Report;
 const LOOK_EVERY: u64 = 1024;
 
 /// Streams every flight and prints how much memory that took.
-pub(crate) async fn report(db: &Ommi) -> Result<()> {
+pub(crate) async fn stream(db: &Ommi) -> Result<()> {
     let before = resident();
     let started = Instant::now();
     let (mut rows, mut most) = (0u64, before);
@@ -42,4 +42,15 @@ fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse().ok()
+}
+
+/// The time that all threads of the process have spent on processors, where the system tells.
+pub(crate) fn processor_time() -> Option<Duration> {
+    // The numbers begin after the program's name, which stands in parentheses and may itself hold any character.
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let (user, system) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    // Linux counts them in hundredths of a second.
+    Some(Duration::from_millis((user + system) * 10))
 }

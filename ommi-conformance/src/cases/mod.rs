@@ -1,0 +1,30 @@
+//! The behaviours, a file per topic. The list that makes tests of them is in [`crate::behaviours`].
+
+pub(crate) mod adding;
+pub(crate) mod cancellation;
+pub(crate) mod comparisons;
+pub(crate) mod concurrency;
+pub(crate) mod constraints;
+pub(crate) mod deleting;
+pub(crate) mod drafts;
+pub(crate) mod errors;
+pub(crate) mod invalid_values;
+pub(crate) mod lists;
+pub(crate) mod logic;
+pub(crate) mod names;
+pub(crate) mod paging;
+pub(crate) mod privacy;
+pub(crate) mod reading;
+pub(crate) mod references;
+pub(crate) mod results;
+pub(crate) mod round_trips;
+pub(crate) mod run_time_schemas;
+pub(crate) mod saving;
+pub(crate) mod schema;
+pub(crate) mod sorting;
+pub(crate) mod streams;
+pub(crate) mod text_predicates;
+pub(crate) mod timeouts;
+pub(crate) mod transactions;
+pub(crate) mod updating;
+pub(crate) mod upserting;

@@ -1,0 +1,153 @@
+//! A limit of time reaches the database, and leaves it usable.
+
+use std::time::{Duration, Instant};
+
+use ommi::prelude::*;
+
+use crate::expect::assert_kind;
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Page {
+    #[ommi(auto)]
+    id: i64,
+    text: String,
+    #[ommi(default = 0)]
+    seen: i64,
+}
+
+async fn pages(db: &Ommi, count: usize) -> DBResult<()> {
+    db.create_tables::<Page>().await?;
+    let text = "a long text in which a needle is looked for, ".repeat(40);
+    db.add_all((0..count).map(|_| new!(Page { text: &text }))).await?;
+    Ok(())
+}
+
+/// A condition that takes seconds on a few thousand pages.
+fn slow() -> Predicate<Page> {
+    any_of((0..900).map(|n| Page::text.icontains(format!("needle {n}"))))
+}
+
+pub(crate) async fn a_time_that_has_passed_is_a_timeout(db: &Ommi) -> DBResult<()> {
+    pages(db, 10).await?;
+    let zero = Duration::ZERO;
+    let find = || db.find(Page::id.ge(0));
+    assert_kind!(find().all().timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(find().one().timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(find().first().timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(find().count().timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(find().exists().timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(find().stream().timeout(zero).try_next().await, ErrorKind::Timeout { .. });
+    assert_kind!(db.get::<Page>(1).timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_eq!(find().count().await?, 10, "the pool is usable");
+    Ok(())
+}
+
+pub(crate) async fn a_write_whose_time_has_passed_does_nothing(db: &Ommi) -> DBResult<()> {
+    pages(db, 10).await?;
+    let zero = Duration::ZERO;
+    let before = db.find_all::<Page>().sort(Page::id).all().await?;
+    let row = || new!(Page { text: "late" });
+    assert_kind!(db.add(row()).timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(db.add_all([row(), row()]).timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(db.find(Page::id.gt(0)).update(Page::seen.set(1)).timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(db.find_all::<Page>().delete().timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(db.upsert(row()).on(Page::id).ignore().timeout(zero).await, ErrorKind::Timeout { .. });
+    let mut first = before[0].clone();
+    first.seen = 9;
+    assert_kind!(db.save(&mut first).timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_kind!(db.delete(&first).timeout(zero).await, ErrorKind::Timeout { .. });
+    assert_eq!(db.find_all::<Page>().sort(Page::id).all().await?, before);
+    Ok(())
+}
+
+pub(crate) async fn the_error_says_how_long_it_was(db: &Ommi) -> DBResult<()> {
+    pages(db, 1).await?;
+    let error = assert_kind!(
+        db.find_all::<Page>().all().timeout(Duration::ZERO).await,
+        ErrorKind::Timeout { after, .. } if *after == Duration::ZERO
+    );
+    assert!(!error.to_string().is_empty());
+    Ok(())
+}
+
+pub(crate) async fn enough_time_changes_nothing(db: &Ommi) -> DBResult<()> {
+    pages(db, 10).await?;
+    for time in [Duration::from_secs(60), Duration::from_secs(1 << 40), Duration::MAX] {
+        assert_eq!(db.find_all::<Page>().all().timeout(time).await?.len(), 10, "{time:?}");
+        assert_eq!(db.get::<Page>(-1).timeout(time).optional().await?, None);
+        let mut rows = db.find_all::<Page>().stream().timeout(time);
+        assert!(rows.try_next().await?.is_some());
+    }
+    Ok(())
+}
+
+/// The database's work ends, not just the wait for it.
+pub(crate) async fn a_long_read_is_stopped(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    let started = Instant::now();
+    let error = db.find(slow()).count().timeout(Duration::from_millis(50)).await;
+    assert_kind!(error, ErrorKind::Timeout { .. });
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    for _ in 0..10 {
+        assert_kind!(db.find(slow()).all().timeout(Duration::from_millis(20)).await, ErrorKind::Timeout { .. });
+    }
+    assert_eq!(db.find(Page::id.le(0)).count().await?, 0, "the pool is usable");
+    db.add(new!(Page { text: "after" })).await?;
+    Ok(())
+}
+
+pub(crate) async fn a_long_write_is_stopped_and_changes_nothing(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    let update = db.find(!slow()).update(Page::seen.set(1)).timeout(Duration::from_millis(50));
+    assert_kind!(update.await, ErrorKind::Timeout { .. });
+    let delete = db.find(!slow()).delete().timeout(Duration::from_millis(50));
+    assert_kind!(delete.await, ErrorKind::Timeout { .. });
+    assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3_000);
+    Ok(())
+}
+
+pub(crate) async fn a_long_stream_is_stopped(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    let mut rows = db.find(slow()).stream().timeout(Duration::from_millis(50));
+    assert_kind!(rows.try_next().await, ErrorKind::Timeout { .. });
+    assert_eq!(rows.try_next().await?, None);
+    drop(rows);
+    assert_eq!(db.find_all::<Page>().count().await?, 3_000);
+    Ok(())
+}
+
+/// The limit is set before the verbs of the result, or after them.
+pub(crate) async fn with_the_verbs_of_a_result(db: &Ommi) -> DBResult<()> {
+    pages(db, 3).await?;
+    let count = || db.find_all::<Page>().count();
+    assert_eq!(count().timeout(Duration::ZERO).or_use(99).await, 99);
+    assert_eq!(count().or_use(99).timeout(Duration::ZERO).await, 99);
+    let optional = db.find_all::<Page>().one().optional().timeout(Duration::ZERO);
+    assert_kind!(optional.await, ErrorKind::Timeout { .. });
+    Ok(())
+}
+
+/// As after any other failed statement.
+pub(crate) async fn in_a_transaction_leaves_only_a_rollback(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    let tx = db.begin().await?;
+    tx.find(Page::id.gt(0)).update(Page::seen.set(1)).await?;
+    assert_kind!(tx.find(slow()).count().timeout(Duration::from_millis(30)).await, ErrorKind::Timeout { .. });
+    assert_kind!(tx.find_all::<Page>().count().await, ErrorKind::TransactionAborted);
+    tx.rollback().await?;
+    assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3_000);
+    Ok(())
+}
+
+/// Waiting for a connection or a lock is part of the time.
+pub(crate) async fn waiting_for_a_transaction_to_end(db: &Ommi) -> DBResult<()> {
+    pages(db, 3).await?;
+    let tx = db.begin().await?;
+    tx.find(Page::id.gt(0)).update(Page::seen.set(1)).await?;
+    let waiting = db.find(Page::id.gt(0)).update(Page::seen.set(2)).timeout(Duration::from_millis(50));
+    assert_kind!(waiting.await, ErrorKind::Timeout { .. });
+    tx.commit().await?;
+    assert_eq!(db.find(Page::seen.eq(1)).count().await?, 3);
+    assert_eq!(db.find(Page::id.gt(0)).update(Page::seen.set(3)).await?, 3);
+    Ok(())
+}

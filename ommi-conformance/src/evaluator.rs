@@ -1,0 +1,221 @@
+//! What a query means, in the fewest words: the naive reference that drivers are compared with.
+//!
+//! It walks the tree ([`ommi::ast`]) over rows of values, one value per column of the model. It knows no index, no
+//! cache and no trick; where a driver and this file disagree, one of them is wrong.
+
+use std::cmp::Ordering;
+
+use ommi::ast::{CompareOp, Condition, Direction, Expr, List, Nulls, Select, Sort, TextOp};
+use ommi::value::Value;
+use ommi::{DBError, DBResult};
+
+/// A row: the values of the model's columns, in their order.
+pub type Row = Vec<Value<'static>>;
+
+/// Whether a condition is true of a row, false, or unknown.
+///
+/// # Errors
+/// `Unsupported` for a form that this file does not know, `Query` for columns that do not exist and values that do not
+/// compare.
+pub fn truth(condition: &Condition, row: &Row) -> DBResult<Option<bool>> {
+    Ok(match condition {
+        Condition::True => Some(true),
+        Condition::False => Some(false),
+        Condition::And(parts) => all(parts.iter().map(|part| truth(part, row)))?,
+        Condition::Or(parts) => any(parts.iter().map(|part| truth(part, row)))?,
+        Condition::Not(inner) => truth(inner, row)?.map(|truth| !truth),
+        Condition::Compare { op, left, right } => compared(*op, value(left, row)?, value(right, row)?)?,
+        Condition::IsNull { expr, negated } => Some(value(expr, row)?.is_null() != *negated),
+        Condition::Between { expr, low, high } => {
+            let (value, low, high) = (value(expr, row)?, value(low, row)?, value(high, row)?);
+            all([compared(CompareOp::Ge, value, low), compared(CompareOp::Le, value, high)])?
+        }
+        Condition::In { expr, list, negated } => within(value(expr, row)?, list)?.map(|found| found != *negated),
+        Condition::Text { op, ignore_case, expr, needle } => {
+            text(*op, *ignore_case, value(expr, row)?, value(needle, row)?)?
+        }
+        _ => return Err(DBError::unsupported("evaluator", "this condition")),
+    })
+}
+
+/// The rows that a select gives, in its order; rows that its sort leaves equal stay in the order in which they came.
+///
+/// # Errors
+/// As [`truth`].
+pub fn select(select: &Select, rows: &[Row]) -> DBResult<Vec<Row>> {
+    let mut found = Vec::new();
+    for row in rows {
+        if truth(&select.filter, row)? == Some(true) {
+            found.push(row.clone());
+        }
+    }
+    // A sort cannot fail, so what could is tried before.
+    for pair in found.windows(2) {
+        if let [left, right] = pair {
+            order(&select.sort, left, right)?;
+        }
+    }
+    found.sort_by(|left, right| order(&select.sort, left, right).unwrap_or(Ordering::Equal));
+    let offset = usize::try_from(select.offset.unwrap_or(0)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(select.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    Ok(found.into_iter().skip(offset).take(limit).collect())
+}
+
+/// Which of two rows comes first.
+///
+/// # Errors
+/// As [`truth`].
+pub fn order(sorts: &[Sort], left: &Row, right: &Row) -> DBResult<Ordering> {
+    for Sort { expr, direction, nulls, .. } in sorts {
+        let (left, right) = (value(expr, left)?, value(expr, right)?);
+        let null = if *nulls == Nulls::First { Ordering::Less } else { Ordering::Greater };
+        let order = match (left.is_null(), right.is_null()) {
+            (true, true) => Ordering::Equal,
+            (true, false) => null,
+            (false, true) => null.reverse(),
+            (false, false) => {
+                let order = compare(left, right)?.unwrap_or(Ordering::Equal);
+                if *direction == Direction::Ascending { order } else { order.reverse() }
+            }
+        };
+        if order != Ordering::Equal {
+            return Ok(order);
+        }
+    }
+    Ok(Ordering::Equal)
+}
+
+/// False wins over unknown, unknown over true.
+fn all(parts: impl IntoIterator<Item = DBResult<Option<bool>>>) -> DBResult<Option<bool>> {
+    parts.into_iter().try_fold(Some(true), |all, part| {
+        Ok(match (all, part?) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (None, _) | (_, None) => None,
+            (Some(true), Some(true)) => Some(true),
+        })
+    })
+}
+
+/// True wins over unknown, unknown over false.
+fn any(parts: impl IntoIterator<Item = DBResult<Option<bool>>>) -> DBResult<Option<bool>> {
+    let contrary = all(parts.into_iter().map(|part| Ok(part?.map(|truth| !truth))))?;
+    Ok(contrary.map(|truth| !truth))
+}
+
+fn value<'a>(expr: &'a Expr, row: &'a Row) -> DBResult<&'a Value<'static>> {
+    match expr {
+        Expr::Column(index) => row.get(usize::from(*index)).ok_or_else(|| DBError::query("there is no such column")),
+        Expr::Value(value) => Ok(value),
+        _ => Err(DBError::unsupported("evaluator", "this expression")),
+    }
+}
+
+fn compared(op: CompareOp, left: &Value<'_>, right: &Value<'_>) -> DBResult<Option<bool>> {
+    let Some(order) = compare(left, right)? else { return Ok(None) };
+    Ok(Some(match op {
+        CompareOp::Eq => order.is_eq(),
+        CompareOp::Ne => order.is_ne(),
+        CompareOp::Lt => order.is_lt(),
+        CompareOp::Le => order.is_le(),
+        CompareOp::Gt => order.is_gt(),
+        CompareOp::Ge => order.is_ge(),
+        _ => return Err(DBError::unsupported("evaluator", "this comparison")),
+    }))
+}
+
+/// Nothing where either is NULL.
+fn compare(left: &Value<'_>, right: &Value<'_>) -> DBResult<Option<Ordering>> {
+    Ok(match (left, right) {
+        (Value::Null, _) | (_, Value::Null) => None,
+        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (Value::Text(a), Value::Text(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+        (Value::Bytes(a), Value::Bytes(b)) => Some(a.cmp(b)),
+        (Value::Uuid(a), Value::Uuid(b)) => Some(a.cmp(b)),
+        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+        (Value::Time(a), Value::Time(b)) => Some(a.cmp(b)),
+        (Value::DateTime(a), Value::DateTime(b)) | (Value::Timestamp(a), Value::Timestamp(b)) => Some(a.cmp(b)),
+        _ => return Err(DBError::query("values of different types are compared")),
+    })
+}
+
+fn within(value: &Value<'_>, list: &List) -> DBResult<Option<bool>> {
+    let unknown = list.has_null().then_some(Ok(None));
+    any(list.values().iter().map(|one| compared(CompareOp::Eq, value, one)).chain(unknown))
+}
+
+fn text(op: TextOp, ignore_case: bool, text: &Value<'_>, needle: &Value<'_>) -> DBResult<Option<bool>> {
+    let (text, needle) = match (text, needle) {
+        (Value::Text(text), Value::Text(needle)) => (text, needle),
+        (Value::Null, Value::Null | Value::Text(_)) | (Value::Text(_), Value::Null) => return Ok(None),
+        _ => return Err(DBError::query("a text predicate on what is no text")),
+    };
+    let fold = |text: &str| if ignore_case { text.to_ascii_lowercase() } else { text.to_owned() };
+    let (text, needle) = (fold(text), fold(needle));
+    Ok(Some(match op {
+        TextOp::Contains => text.contains(&needle),
+        TextOp::StartsWith => text.starts_with(&needle),
+        TextOp::EndsWith => text.ends_with(&needle),
+        TextOp::Equals => text == needle,
+        _ => return Err(DBError::unsupported("evaluator", "this text predicate")),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NULL: Expr = Expr::Value(Value::Null);
+
+    fn int(n: i64) -> Expr {
+        Expr::Value(Value::Int(n))
+    }
+
+    fn of(condition: Condition) -> Option<bool> {
+        truth(&condition, &vec![Value::Int(1), Value::Null]).unwrap()
+    }
+
+    #[test]
+    fn three_values() {
+        let unknown = || Condition::compare(CompareOp::Eq, Expr::Column(1), int(1));
+        assert_eq!(of(unknown()), None);
+        assert_eq!(of(Condition::Not(Box::new(unknown()))), None);
+        assert_eq!(of(Condition::And(vec![unknown(), Condition::True])), None);
+        assert_eq!(of(Condition::And(vec![unknown(), Condition::False])), Some(false));
+        assert_eq!(of(Condition::Or(vec![unknown(), Condition::True])), Some(true));
+        assert_eq!(of(Condition::Or(vec![unknown(), Condition::False])), None);
+        assert_eq!(of(Condition::And(vec![])), Some(true));
+        assert_eq!(of(Condition::Or(vec![])), Some(false));
+    }
+
+    #[test]
+    fn lists() {
+        let within = |expr: &Expr, values: Vec<Value<'static>>, negated| {
+            of(Condition::In { expr: expr.clone(), list: List::new(values), negated })
+        };
+        let one = Expr::Column(0);
+        assert_eq!(within(&one, vec![Value::Int(1), Value::Null], false), Some(true));
+        assert_eq!(within(&one, vec![Value::Int(2), Value::Null], false), None);
+        assert_eq!(within(&one, vec![Value::Int(2), Value::Null], true), None);
+        assert_eq!(within(&one, vec![Value::Int(2)], true), Some(true));
+        assert_eq!(within(&NULL, vec![Value::Int(2)], true), None);
+        assert_eq!(within(&NULL, vec![], false), Some(false));
+        assert_eq!(within(&NULL, vec![], true), Some(true));
+    }
+
+    #[test]
+    fn an_unknown_end_leaves_the_other() {
+        let between = |low, high| of(Condition::Between { expr: Expr::Column(0), low, high });
+        assert_eq!(between(NULL, int(0)), Some(false));
+        assert_eq!(between(NULL, int(1)), None);
+        assert_eq!(between(int(0), int(1)), Some(true));
+    }
+
+    #[test]
+    fn what_does_not_compare_is_an_error() {
+        let condition = Condition::compare(CompareOp::Eq, int(1), Expr::Value(Value::Bool(true)));
+        assert!(truth(&condition, &vec![]).is_err());
+        assert!(truth(&Condition::compare(CompareOp::Eq, int(1), Expr::Column(5)), &vec![]).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! Cases in full, for whoever has to find out why one failed. Elsewhere conditions do not show their values.
+
+use ommi::ast::{Condition, Expr, Sort, TextOp};
+use ommi::schema::SchemaRef;
+
+fn expr(expr: &Expr, schema: &SchemaRef) -> String {
+    match expr {
+        Expr::Column(index) => {
+            schema.column(*index).map_or_else(|| format!("#{index}"), |column| column.field.to_string())
+        }
+        Expr::Value(value) => value.reveal().to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// A condition as it would be written.
+pub(super) fn condition(of: &Condition, schema: &SchemaRef) -> String {
+    let joined = |parts: &[Condition], word: &str, none: &str| {
+        let parts: Vec<String> = parts.iter().map(|part| condition(part, schema)).collect();
+        if parts.is_empty() { none.to_owned() } else { format!("({})", parts.join(word)) }
+    };
+    let not = |negated: bool| if negated { "not " } else { "" };
+    match of {
+        Condition::And(parts) => joined(parts, " and ", "all of nothing"),
+        Condition::Or(parts) => joined(parts, " or ", "any of nothing"),
+        Condition::Not(inner) => format!("not {}", condition(inner, schema)),
+        Condition::Compare { op, left, right } => format!("{} {op:?} {}", expr(left, schema), expr(right, schema)),
+        Condition::IsNull { expr: of, negated } => format!("{} is {}null", expr(of, schema), not(*negated)),
+        Condition::Between { expr: of, low, high } => {
+            format!("{} between {} and {}", expr(of, schema), expr(low, schema), expr(high, schema))
+        }
+        Condition::In { expr: of, list, negated } => {
+            let values: Vec<String> = list.values().iter().map(|value| value.reveal().to_string()).collect();
+            let null = if list.has_null() { " and NULL" } else { "" };
+            format!("{} {}in [{}]{null}", expr(of, schema), not(*negated), values.join(", "))
+        }
+        Condition::Text { op, ignore_case, expr: of, needle } => {
+            let case = if *ignore_case && *op != TextOp::Equals { " (any case)" } else { "" };
+            format!("{} {op:?}{case} {}", expr(of, schema), expr(needle, schema))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// An order as it would be written.
+pub(super) fn sorts(of: &[Sort], schema: &SchemaRef) -> String {
+    let terms =
+        of.iter().map(|sort| format!("{} {:?}, nulls {:?}", expr(&sort.expr, schema), sort.direction, sort.nulls));
+    terms.collect::<Vec<_>>().join("; ")
+}

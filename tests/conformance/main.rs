@@ -1,0 +1,29 @@
+//! The conformance suite on every driver of this workspace, in each way that a database is opened.
+
+/// One connection, and no disk.
+mod sqlite_memory {
+    use ommi::prelude::*;
+    use ommi_conformance::Database;
+
+    async fn empty() -> DBResult<Database> {
+        Ok(Database::new(Ommi::connect("sqlite::memory:").await?).one_connection())
+    }
+
+    ommi_conformance::suite!(empty);
+}
+
+/// One connection that writes, several that read.
+mod sqlite_file {
+    use ommi::prelude::*;
+    use ommi::sqlite::{Mode, SqliteOptions};
+    use ommi_conformance::Database;
+
+    async fn empty() -> DBResult<Database> {
+        let folder = tempfile::tempdir().map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?;
+        let options = SqliteOptions::file(folder.path().join("test.db")).mode(Mode::ReadWriteCreate);
+        let driver = options.connect().await?;
+        Ok(Database::new(Ommi::new(driver)).afterwards(async move { drop(folder) }))
+    }
+
+    ommi_conformance::suite!(empty);
+}
