@@ -4,14 +4,13 @@
 //! transaction. What is timed is that transaction. Afterwards both files must hold the same.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ommi::prelude::*;
 use ommi::sqlite::{Mode, SqliteOptions};
 use ommi::{NewRow, Transaction};
-use tempfile::TempDir;
 
 use crate::data::{FromLine, Source};
 use crate::error::{Error, Result};
@@ -51,9 +50,9 @@ fn all_lines<M: FromLine>(source: &Source) -> Result<Vec<M::Draft>> {
 
 /// Runs the comparison and prints it.
 pub(crate) async fn run(source: &Source) -> Result<()> {
-    let folder = TempDir::new().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
-    let by_ommi = folder.path().join("ommi.db");
-    let by_hand = folder.path().join("by_hand.db");
+    let folder = Folder::new()?;
+    let by_ommi = folder.0.join("ommi.db");
+    let by_hand = folder.0.join("by_hand.db");
 
     let mut table = Table::new([">round", ">by hand", ">Ommi", ">ratio", ">CPU by hand", ">CPU Ommi", ">ratio"]);
     let mut rounds = Vec::new();
@@ -84,6 +83,26 @@ pub(crate) async fn run(source: &Source) -> Result<()> {
     report.question("By how much does streaming every flight make a fresh process grow?")?;
     report.line(stream_elsewhere(&by_ommi)?)?;
     report.finish()
+}
+
+/// A folder for the two files, which goes with what is in it when it is dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Folder> {
+        let path = std::env::temp_dir().join(format!("ommi-flights-{}", std::process::id()));
+        match std::fs::create_dir(&path) {
+            Ok(()) => Ok(Folder(path)),
+            Err(source) => Err(Error::Folder { path, source }),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system, which clears this place now and then.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 async fn open(path: &Path) -> Result<Ommi> {

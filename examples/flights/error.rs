@@ -15,6 +15,8 @@ pub(crate) enum Error {
     Usage(String),
     /// A file or folder of the data is missing or cannot be read.
     File { path: PathBuf, source: io::Error },
+    /// A folder for temporary files cannot be made.
+    Folder { path: PathBuf, source: io::Error },
     /// The data is not what the models expect.
     Data { file: &'static str, line: u64, problem: String, source: Option<Box<dyn StdError + Send + Sync>> },
     /// What the database reported. It speaks for itself.
@@ -50,6 +52,7 @@ impl fmt::Display for Error {
         match self {
             Error::Usage(problem) | Error::Stopped(problem) => f.write_str(problem),
             Error::File { path, .. } => write!(f, "{} cannot be read", path.display()),
+            Error::Folder { path, .. } => write!(f, "the folder {} cannot be created", path.display()),
             Error::Data { file, line, problem, .. } => write!(f, "{file}, line {line}: {problem}"),
             Error::Database(error) => error.fmt(f),
             Error::Raw(_) => f.write_str("the hand-written loader failed"),
@@ -62,7 +65,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Error::Usage(_) | Error::Stopped(_) => None,
-            Error::File { source, .. } | Error::Output(source) => Some(source),
+            Error::File { source, .. } | Error::Folder { source, .. } | Error::Output(source) => Some(source),
             Error::Data { source, .. } => source.as_deref().map(|source| source as _),
             Error::Database(error) => error.source(),
             Error::Raw(source) => Some(source),

@@ -169,6 +169,7 @@ macro_rules! __behaviours {
                 in_an_empty_list_is_false,
                 not_in_an_empty_list_is_true,
                 a_list_with_none,
+                a_long_list_with_none,
                 lists_of_every_length,
                 a_hundred_thousand_values,
                 two_long_lists_in_one_query,

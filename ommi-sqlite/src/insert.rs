@@ -20,7 +20,7 @@ use crate::run::{Halt, Task, bind, check, halt, learn, start, stays_here, trace}
 pub(crate) const MAX_BINDS: usize = 32_766;
 
 /// The rows of one statement. More gain nothing, and each number of rows is a text of its own to prepare.
-const ROWS: usize = 64;
+const ROWS: usize = 128;
 
 /// How the columns to give back are found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

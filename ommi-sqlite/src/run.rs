@@ -196,7 +196,8 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
                 }
             }
             Ok(None) => {
-                learn(compiled, watch, task);
+                // Here it was short enough, however long the thread was kept from running.
+                if task.here { compiled.set_pace(Pace::Short) } else { learn(compiled, watch, task) }
                 return Ok(());
             }
             Err(error) => {

@@ -85,6 +85,19 @@ pub(crate) async fn a_list_with_none(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+pub(crate) async fn a_long_list_with_none(db: &Ommi) -> DBResult<()> {
+    items(db).await?;
+    for length in [20, 40, 2_000] {
+        let list = || (2..2 + length).map(Some).chain([None]);
+        assert_eq!(ids(db, Item::a.in_(list())).await?, [2, 3], "in_ of {length}");
+        assert_eq!(ids(db, !Item::a.in_(list())).await?, NONE, "not in_ of {length}");
+        assert_eq!(ids(db, Item::a.not_in(list())).await?, NONE, "not_in of {length}");
+        assert_eq!(ids(db, !Item::a.not_in(list())).await?, [2, 3], "not not_in of {length}");
+        assert_eq!(ids(db, Item::id.eq(1) & (Item::a.in_(list()) | Item::id.eq(1))).await?, [1], "beside others");
+    }
+    Ok(())
+}
+
 /// Lists are written one way when they are short and another when they are long.
 pub(crate) async fn lists_of_every_length(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;

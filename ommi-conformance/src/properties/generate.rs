@@ -77,13 +77,13 @@ pub(super) fn any_value(ty: ColumnType, precision: u32) -> Values {
     }
 }
 
-/// Letters of which few make many texts that contain each other, and all that is special in patterns.
-const LETTERS: &[char] = &[
-    'a',
-    'A',
-    'b',
-    'B',
+/// Few letters, so that many texts contain each other, in either case.
+const LETTERS: &[char] = &['a', 'A', 'b', 'B'];
+
+/// What is special in patterns, in quotes, or in Unicode.
+const SPECIAL: &[char] = &[
     'k',
+    'K',
     '\u{212a}',
     'é',
     'É',
@@ -104,6 +104,12 @@ const LETTERS: &[char] = &[
     '\u{10ffff}',
 ];
 
+fn common_text(length: std::ops::Range<usize>) -> Values {
+    vec(prop_oneof![3 => select(LETTERS), 1 => select(SPECIAL)], length)
+        .prop_map(|letters| Value::Text(String::from_iter(letters).into()))
+        .boxed()
+}
+
 /// One of a few values of a type, so that equal ones meet.
 pub(super) fn common_value(ty: ColumnType) -> Values {
     let day = |days| Value::Date(Date { days });
@@ -117,9 +123,7 @@ pub(super) fn common_value(ty: ColumnType) -> Values {
                 .prop_map(Value::Float)
                 .boxed()
         }
-        ColumnType::Text => {
-            vec(select(LETTERS), 0..4).prop_map(|text| Value::Text(String::from_iter(text).into())).boxed()
-        }
+        ColumnType::Text => common_text(0..6),
         ColumnType::Bytes => vec(select(vec![0, 1, 255]), 0..3).prop_map(|bytes| Value::Bytes(bytes.into())).boxed(),
         ColumnType::Uuid => select(vec![0, 1, 127, 128, 255]).prop_map(|byte| Value::Uuid([byte; 16])).boxed(),
         ColumnType::Date => select(vec![*DAYS.start(), -1, 0, 1, *DAYS.end()]).prop_map(day).boxed(),
@@ -177,7 +181,7 @@ impl Group {
 
     /// A value to compare with, NULL now and then.
     fn bind(&self) -> BoxedStrategy<Expr> {
-        prop_oneof![1 => Just(Value::Null), 9 => common_value(self.ty)].prop_map(Expr::Value).boxed()
+        prop_oneof![1 => Just(Value::Null), 14 => common_value(self.ty)].prop_map(Expr::Value).boxed()
     }
 
     fn any(&self) -> BoxedStrategy<Expr> {
@@ -222,14 +226,16 @@ impl Group {
             leaves.push(between.boxed());
         }
         if self.ty == ColumnType::Text {
-            leaves.extend([self.text(), self.text()]);
+            leaves.extend([self.text(), self.text(), self.text(), self.text()]);
         }
         proptest::strategy::Union::new(leaves).boxed()
     }
 
     fn text(&self) -> BoxedStrategy<Condition> {
         let op = select(vec![TextOp::Contains, TextOp::StartsWith, TextOp::EndsWith, TextOp::Equals]);
-        (op, any::<bool>(), self.pair())
+        let needle = common_text(1..3).prop_map(Expr::Value);
+        let operands = prop_oneof![3 => (self.column(), needle), 1 => self.pair()];
+        (op, any::<bool>(), operands)
             .prop_map(|(op, ignore_case, (expr, needle))| {
                 // Equality that minds the case is a comparison.
                 let ignore_case = ignore_case || op == TextOp::Equals;
@@ -242,20 +248,24 @@ impl Group {
 /// A condition on a schema's columns, of every form, four levels deep.
 pub(super) fn condition(schema: &SchemaRef, bytes_order: bool) -> BoxedStrategy<Condition> {
     let leaves = groups(schema).into_iter().map(|group| {
-        let weight = if group.ty == ColumnType::Text { 4 } else { 1 + u32::from(group.columns.len() > 1) };
+        let weight = if group.ty == ColumnType::Text { 8 } else { 1 + u32::from(group.columns.len() > 1) };
         (weight, group.leaf(bytes_order))
     });
     let leaf = proptest::strategy::Union::new_weighted(leaves.collect());
-    let constant = select(vec![Condition::True, Condition::False]);
-    prop_oneof![20 => leaf, 1 => constant]
-        .prop_recursive(4, 24, 3, |inner| {
-            prop_oneof![
-                vec(inner.clone(), 0..4).prop_map(Condition::And),
-                vec(inner.clone(), 0..4).prop_map(Condition::Or),
-                inner.prop_map(|inner| Condition::Not(Box::new(inner))),
-            ]
-        })
-        .boxed()
+    let leaf = leaf.boxed();
+    let constant =
+        select(vec![Condition::True, Condition::False, Condition::And(Vec::new()), Condition::Or(Vec::new())]);
+    let tree = prop_oneof![40 => leaf.clone(), 1 => constant].prop_recursive(4, 16, 3, |inner| {
+        let several = || vec(inner.clone(), 1..4);
+        prop_oneof![
+            several().prop_map(Condition::And),
+            several().prop_map(Condition::Or),
+            inner.clone().prop_map(|inner| Condition::Not(Box::new(inner))),
+        ]
+    });
+    // What a leaf gets wrong shows best when it stands alone.
+    let contrary = leaf.clone().prop_map(|leaf| Condition::Not(Box::new(leaf)));
+    prop_oneof![1 => leaf, 1 => contrary, 2 => tree].boxed()
 }
 
 /// An order by up to three columns.

@@ -83,6 +83,23 @@ impl IntoSorts<Sample> for Sorts {
     }
 }
 
+fn strategy(bytes_order: bool) -> impl Strategy<Value = Case> {
+    let schema = Sample::schema();
+    let row = || row(&schema, common_value);
+    let rows = prop_oneof![1 => vec(row(), 0..3), 9 => vec(row(), 6..14)];
+    let page = || option::weighted(0.3, 0..8u64);
+    let query = (condition(&schema, bytes_order), sorts(&schema, bytes_order), page(), page());
+    (rows, query).prop_map(|(rows, (condition, sorts, limit, offset))| {
+        let numbered = (0..).zip(rows).map(|(id, mut row)| {
+            if let Some(key) = row.first_mut() {
+                *key = Value::Int(id);
+            }
+            row
+        });
+        Case { rows: numbered.collect(), condition, sorts, limit, offset }
+    })
+}
+
 /// Runs the property with so many cases, on one database.
 ///
 /// # Panics
@@ -91,22 +108,7 @@ pub fn queries(setup: impl AsyncFn() -> DBResult<Database>, cases: u32) {
     super::check(
         setup,
         cases,
-        |capabilities| {
-            let schema = Sample::schema();
-            let bytes_order = capabilities.bytes_order;
-            let rows = vec(row(&schema, common_value), 0..12);
-            let page = || option::weighted(0.3, 0..8u64);
-            let query = (condition(&schema, bytes_order), sorts(&schema, bytes_order), page(), page());
-            (rows, query).prop_map(|(rows, (condition, sorts, limit, offset))| {
-                let numbered = (0..).zip(rows).map(|(id, mut row)| {
-                    if let Some(key) = row.first_mut() {
-                        *key = Value::Int(id);
-                    }
-                    row
-                });
-                Case { rows: numbered.collect(), condition, sorts, limit, offset }
-            })
-        },
+        |capabilities| strategy(capabilities.bytes_order),
         async |db| db.create_tables::<Sample>().await,
         async |db, case| holds(db, &case).await,
     );
@@ -190,4 +192,44 @@ async fn page(db: &Ommi, case: &Case, predicate: &impl Fn() -> Predicate<Sample>
 
 fn evaluated(select: &Select, rows: &[Row]) -> DBResult<Vec<Sample>> {
     evaluator::select(select, rows)?.iter().map(decoded).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+
+    use super::*;
+
+    /// The same condition, minding the case.
+    fn minding_the_case(of: &Condition) -> Condition {
+        let all = |parts: &[Condition]| parts.iter().map(minding_the_case).collect();
+        match of {
+            Condition::And(parts) => Condition::And(all(parts)),
+            Condition::Or(parts) => Condition::Or(all(parts)),
+            Condition::Not(inner) => Condition::Not(Box::new(minding_the_case(inner))),
+            Condition::Text { op, expr, needle, .. } => {
+                Condition::Text { op: *op, ignore_case: false, expr: expr.clone(), needle: needle.clone() }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Conditions that every row meets, or none, would find little.
+    #[test]
+    fn random_conditions_tell_rows_apart() {
+        let mut runner = TestRunner::deterministic();
+        let strategy = strategy(true);
+        let (mut apart, mut by_case) = (0, 0);
+        for _ in 0..500 {
+            let case = strategy.new_tree(&mut runner).unwrap().current();
+            let found = |condition: &Condition| -> Vec<Option<bool>> {
+                case.rows.iter().map(|row| evaluator::truth(condition, row).unwrap()).collect()
+            };
+            let truths = found(&case.condition);
+            apart += u32::from(truths.contains(&Some(true)) && truths.iter().any(|truth| *truth != Some(true)));
+            by_case += u32::from(truths != found(&minding_the_case(&case.condition)));
+        }
+        assert!(apart > 200 && by_case > 10, "{apart} of 500 tell rows apart, {by_case} by the case of letters");
+    }
 }
