@@ -69,13 +69,15 @@ macro_rules! __behaviours {
                 bytes_of_every_value,
                 a_megabyte_of_bytes,
                 uuids,
+                types_of_the_application,
+            }
+            times {
                 dates_of_the_first_and_the_last_year,
                 a_date_beyond_year_9999_comes_back_or_is_refused,
                 times_in_seconds,
                 times_in_milliseconds,
                 times_in_microseconds needs microseconds,
                 nanoseconds_come_back_or_are_refused,
-                types_of_the_application,
             }
             invalid_values {
                 nan_in_a_new_row,

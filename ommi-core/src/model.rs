@@ -2,7 +2,7 @@
 
 use crate::driver::Row;
 use crate::error::{DBError, DBResult};
-use crate::new_row::RowWriter;
+use crate::new_row::{NewRow, RowWriter};
 use crate::schema::SchemaRef;
 use crate::value::{DecodeFailure, FieldType};
 
@@ -14,7 +14,7 @@ use crate::value::{DecodeFailure, FieldType};
 )]
 pub trait Model: Sized + Send + Sync + 'static {
     /// A new row of this model, whose columns may be left out: what `new!` builds.
-    type Draft: Default + Send;
+    type Draft: NewRow<Model = Self> + Default + Clone;
 
     /// The type of the key's field, or a tuple of those of a composite key, in the order of the fields.
     type Key;

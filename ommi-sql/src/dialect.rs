@@ -29,10 +29,14 @@ pub trait Dialect {
     fn list(&self) -> ListForm;
 
     /// The form of a predicate on text. `Contains`, `StartsWith` and `EndsWith` may be asked for; the operands are in place of
-    /// [`Piece::Text`] and [`Piece::Needle`], both folded already where case does not matter.
+    /// [`Piece::Left`] and [`Piece::Right`], both folded already where case does not matter.
     ///
     /// It must be unknown when either operand is NULL, true for the empty needle, and may name each operand any number of times.
     fn text_predicate(&self, op: TextOp) -> &'static [Piece];
+
+    /// The sum (or difference) of a float column and a step, for which neither NaN nor, from finite numbers, infinity may come
+    /// out, but a failure; where a plain `+` or `-` does that already, none. NULL stays NULL.
+    fn float_sum(&self, ty: ColumnType, subtract: bool) -> Option<&'static [Piece]>;
 
     /// What to write before and after an expression to have its A-Z as a-z and nothing else changed.
     fn fold(&self) -> (&'static str, &'static str);
@@ -85,13 +89,13 @@ pub struct ListForm {
     pub after: &'static str,
 }
 
-/// A piece of a predicate's text.
+/// A piece of a form with two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece {
     /// This, as it is.
     Sql(&'static str),
-    /// The text that is searched.
-    Text,
-    /// What is looked for in it.
-    Needle,
+    /// The left operand: the text that is searched, the column that is changed.
+    Left,
+    /// The right operand: what is looked for, the step.
+    Right,
 }

@@ -83,8 +83,8 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
                 for piece in *pieces {
                     match piece {
                         Piece::Sql(text) => self.text(text),
-                        Piece::Text => self.operand(expr, ignore_case)?,
-                        Piece::Needle => self.operand(needle, ignore_case)?,
+                        Piece::Left => self.operand(expr, ignore_case)?,
+                        Piece::Right => self.operand(needle, ignore_case)?,
                     }
                 }
                 Ok(())

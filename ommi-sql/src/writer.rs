@@ -5,7 +5,7 @@ use ommi_core::schema::ModelSchema;
 use ommi_core::value::{ColumnType, Value};
 use ommi_core::{DBError, DBResult};
 
-use crate::{Bind, Dialect, Out};
+use crate::{Bind, Dialect, Out, Piece};
 
 /// One traversal.
 pub(crate) struct Sql<'s, D, O> {
@@ -102,7 +102,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
             self.column(*column)?;
             self.text(" = ");
             let ty = self.column_ty(*column);
-            let (operator, step) = match change {
+            let (subtract, step) = match change {
                 Change::Set(expr) => {
                     if qualified && matches!(expr, Expr::Column(_)) {
                         self.table();
@@ -111,17 +111,28 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
                     self.expr(expr, ty)?;
                     continue;
                 }
-                Change::Add(step) => (" + ", step),
-                Change::Subtract(step) => (" - ", step),
+                Change::Add(step) => (false, step),
+                Change::Subtract(step) => (true, step),
                 _ => return Err(self.unsupported("this change of a column")),
             };
-            if qualified {
-                self.table();
-                self.text(".");
+            let pieces = match ty {
+                Some(ty @ (ColumnType::F32 | ColumnType::F64)) => self.dialect.float_sum(ty, subtract),
+                _ => None,
+            };
+            let operator = Piece::Sql(if subtract { " - " } else { " + " });
+            for piece in pieces.unwrap_or(&[Piece::Left, operator, Piece::Right]) {
+                match piece {
+                    Piece::Sql(text) => self.text(text),
+                    Piece::Left => {
+                        if qualified {
+                            self.table();
+                            self.text(".");
+                        }
+                        self.column(*column)?;
+                    }
+                    Piece::Right => self.value(step, ty)?,
+                }
             }
-            self.column(*column)?;
-            self.text(operator);
-            self.value(step, ty)?;
         }
         Ok(())
     }

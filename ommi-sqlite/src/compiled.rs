@@ -11,6 +11,8 @@ use ommi_core::value::ColumnType;
 pub(crate) struct Compiled {
     pub(crate) text: Box<str>,
     pub(crate) columns: Columns,
+    /// Whether the result has one row at most, so that SQLite need not be asked for a second one.
+    pub(crate) single: bool,
     pace: AtomicU8,
 }
 
@@ -34,7 +36,11 @@ pub(crate) enum Pace {
 
 impl Compiled {
     pub(crate) fn new(text: String, columns: Columns) -> Compiled {
-        Compiled { text: text.into_boxed_str(), columns, pace: AtomicU8::new(0) }
+        Compiled { text: text.into_boxed_str(), columns, single: false, pace: AtomicU8::new(0) }
+    }
+
+    pub(crate) fn with_single(self, single: bool) -> Compiled {
+        Compiled { single, ..self }
     }
 
     pub(crate) fn pace(&self) -> Pace {

@@ -11,6 +11,36 @@ pub(crate) struct Sqlite;
 
 pub(crate) const NAME: &str = "sqlite";
 
+/// A sum within the greatest finite number; one of infinity and a finite number; NULL of NULL; else a failure.
+macro_rules! float_sum {
+    ($operator:literal, $greatest:literal) => {
+        &[
+            Piece::Sql("CASE WHEN "),
+            Piece::Left,
+            Piece::Sql(" IS NULL OR abs("),
+            Piece::Left,
+            Piece::Sql($operator),
+            Piece::Right,
+            Piece::Sql(concat!(") <= ", $greatest, " OR (")),
+            Piece::Left,
+            Piece::Sql($operator),
+            Piece::Right,
+            Piece::Sql(" IS NOT NULL AND (abs("),
+            Piece::Left,
+            Piece::Sql(concat!(") > ", $greatest, " OR abs(")),
+            Piece::Right,
+            Piece::Sql(concat!(") > ", $greatest, ")) THEN ")),
+            Piece::Left,
+            Piece::Sql($operator),
+            Piece::Right,
+            Piece::Sql(" ELSE abs(("),
+            Piece::Left,
+            Piece::Sql(" IS NULL) - 9223372036854775807 - 1) END"),
+        ]
+    };
+}
+
+
 impl Dialect for Sqlite {
     fn name(&self) -> &'static str {
         NAME
@@ -38,24 +68,35 @@ impl Dialect for Sqlite {
         match op {
             TextOp::StartsWith => &[
                 Piece::Sql("substr("),
-                Piece::Text,
+                Piece::Left,
                 Piece::Sql(", 1, length("),
-                Piece::Needle,
+                Piece::Right,
                 Piece::Sql(")) = "),
-                Piece::Needle,
+                Piece::Right,
             ],
             TextOp::EndsWith => &[
                 Piece::Sql("substr("),
-                Piece::Text,
+                Piece::Left,
                 Piece::Sql(", length("),
-                Piece::Text,
+                Piece::Left,
                 Piece::Sql(") - length("),
-                Piece::Needle,
+                Piece::Right,
                 Piece::Sql(") + 1) = "),
-                Piece::Needle,
+                Piece::Right,
             ],
-            _ => &[Piece::Sql("instr("), Piece::Text, Piece::Sql(", "), Piece::Needle, Piece::Sql(") > 0")],
+            _ => &[Piece::Sql("instr("), Piece::Left, Piece::Sql(", "), Piece::Right, Piece::Sql(") > 0")],
         }
+    }
+
+    // SQLite computes on: infinity is a value to it, and NaN is NULL. `abs` of the least integer is the one function that fails
+    // for certain ("integer overflow"); the zero that is added keeps it from being computed in advance.
+    fn float_sum(&self, ty: ColumnType, subtract: bool) -> Option<&'static [Piece]> {
+        Some(match (ty, subtract) {
+            (ColumnType::F32, false) => float_sum!(" + ", "3.4028234663852886e38"),
+            (ColumnType::F32, true) => float_sum!(" - ", "3.4028234663852886e38"),
+            (_, false) => float_sum!(" + ", "1.7976931348623157e308"),
+            (_, true) => float_sum!(" - ", "1.7976931348623157e308"),
+        })
     }
 
     // SQLite's own `lower` knows ASCII only.

@@ -172,13 +172,16 @@ impl Driver for SqliteDriver {
         let explanation = explained.finish();
         for value in explanation.binds() {
             Stored::of(value).map_err(|invalid| {
-                DBError::invalid_value(Some(&StatementRef::from(statement).model().name), None).with_detail(invalid.to_string())
+                DBError::invalid_value(Some(&StatementRef::from(statement).model().name), None)
+                    .with_detail(invalid.to_string())
             })?;
         }
         Ok(explanation)
     }
 
     async fn close(&self) {
+        self.readers.shut();
+        self.writer.shut();
         let mut connections = self.readers.close().await;
         connections.extend(self.writer.close().await);
         let checkpointer = self.checkpointer.clone();

@@ -62,7 +62,10 @@ fn constraint(report: &Report<'_>, model: &ModelSchema, inserts: bool) -> Option
             on_columns(Constraint::new(ConstraintKind::Unique), subject, model)
         }
         ffi::SQLITE_CONSTRAINT_NOTNULL => on_columns(Constraint::new(ConstraintKind::NotNull), subject, model),
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
+        // RESTRICT is a trigger within SQLite, and reported as one.
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY | ffi::SQLITE_CONSTRAINT_TRIGGER
+            if report.message.ends_with("FOREIGN KEY constraint failed") =>
+        {
             let constraint = Constraint::new(ConstraintKind::ForeignKey);
             let mut references = model.references.iter().filter(|reference| reference.enforced);
             match (inserts, references.next(), references.next()) {
@@ -96,6 +99,10 @@ fn constraint(report: &Report<'_>, model: &ModelSchema, inserts: bool) -> Option
                 }
                 None => Constraint::new(ConstraintKind::Check).on_table(&*model.table),
             }
+        }
+        // What the dialect has a float do that leaves its range.
+        ffi::SQLITE_ERROR if report.message.ends_with("integer overflow") => {
+            return Some(DBError::out_of_range(&*model.table, None).kind().clone());
         }
         code if code & 0xFF == ffi::SQLITE_CONSTRAINT => Constraint::new(ConstraintKind::Other).on_table(&*model.table),
         _ => return None,

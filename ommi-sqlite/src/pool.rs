@@ -141,9 +141,13 @@ impl Pool {
                 let mut state = self.lock();
                 match state.waiting.pop_front() {
                     Some(next) => next,
+                    // Nobody waits while a connection is idle: who comes then takes it.
                     None => {
                         state.idle.push(connection);
-                        break;
+                        if state.closed {
+                            self.returned.notify_one();
+                        }
+                        return;
                     }
                 }
             };
@@ -156,13 +160,16 @@ impl Pool {
                 },
             }
         }
-        self.returned.notify_one();
     }
 
-    /// Lets nobody in any more, and gives the connections when all have come back.
+    /// Lets nobody in any more.
+    pub(crate) fn shut(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Gives the connections of a pool that is shut, when all have come back.
     #[allow(clippy::vec_box)]
     pub(crate) async fn close(&self) -> Vec<Box<Connection>> {
-        self.lock().closed = true;
         loop {
             let returned = self.returned.notified();
             {

@@ -3,7 +3,6 @@
 //! Everything in this file blocks and knows nothing of tasks. What cannot or should not go on where it runs ends with a [`Halt`];
 //! [`crate::work`] decides what then.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ommi_core::ast::{Delete, Output, Select, Shape, StatementRef, Update};
@@ -134,7 +133,8 @@ pub(crate) fn compile_select(select: &Select) -> DBResult<Compiled> {
         Output::Exists => Columns::single(&select.model, ColumnType::Bool),
         _ => Columns::of(&select.model, select.model.all_columns()),
     };
-    Ok(Compiled::new(text.into_string(), columns))
+    let single = select.is_point() || select.output != Output::Model;
+    Ok(Compiled::new(text.into_string(), columns).with_single(single))
 }
 
 /// Refuses what the model or the driver does not have.
@@ -194,10 +194,13 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
                 if !rows.row(&mut SqliteRow { row, columns: &compiled.columns })? {
                     return Ok(());
                 }
+                if compiled.single {
+                    finish(compiled, watch, task);
+                    return Ok(());
+                }
             }
             Ok(None) => {
-                // Here it was short enough, however long the thread was kept from running.
-                if task.here { compiled.set_pace(Pace::Short) } else { learn(compiled, watch, task) }
+                finish(compiled, watch, task);
                 return Ok(());
             }
             Err(error) => {
@@ -212,10 +215,18 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
     }
 }
 
+/// Notes how long a read took. Here it was short enough, however long the thread was kept from running.
+fn finish(compiled: &Compiled, watch: &Watch, task: Task) {
+    match task.here {
+        true => compiled.set_pace(Pace::Short),
+        false => learn(compiled, watch, task),
+    }
+}
+
 /// Notes how long a statement took.
 ///
 /// It is long above [`BUDGET`], and short again below half of that. Shorter ones than the progress handler's interval took no time.
-pub(crate) fn learn(compiled: &Arc<Compiled>, watch: &Watch, task: Task) {
+pub(crate) fn learn(compiled: &Compiled, watch: &Watch, task: Task) {
     let time = watch.run_time();
     if time > BUDGET {
         compiled.set_pace(Pace::Long);

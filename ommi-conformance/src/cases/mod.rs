@@ -25,6 +25,7 @@ pub(crate) mod sorting;
 pub(crate) mod streams;
 pub(crate) mod text_predicates;
 pub(crate) mod timeouts;
+pub(crate) mod times;
 pub(crate) mod transactions;
 pub(crate) mod updating;
 pub(crate) mod upserting;

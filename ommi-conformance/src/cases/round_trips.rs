@@ -2,34 +2,32 @@
 
 use std::fmt::Debug;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use ommi::driver::DatePrecision;
 use ommi::value::{ColumnType, DecodeFailure, InvalidValue, Value};
 use ommi::{NewRow, prelude::*};
 use uuid::Uuid;
 
-use crate::expect::assert_kind;
 use crate::samples::HOSTILE;
 
 /// A model whose key is given, to tell its rows apart by.
-trait Sample: Model<Key = i64> + NewRow<Model = Self> + Clone + PartialEq + Debug {
+pub(super) trait Sample: Model<Key = i64> + NewRow<Model = Self> + Clone + PartialEq + Debug {
     fn id(&self) -> i64;
 }
 
 macro_rules! samples {
     ($($model:ident),* $(,)?) => {$(
-        impl Sample for $model {
+        impl $crate::cases::round_trips::Sample for $model {
             fn id(&self) -> i64 {
                 self.id
             }
         }
     )*};
 }
+pub(super) use samples;
 
-samples!(Integers, OptionalIntegers, Floats, Flags, Texts, Blobs, Uuids, Days, Times, Moments, Instants, Custom);
+samples!(Integers, OptionalIntegers, Floats, Flags, Texts, Blobs, Uuids, Custom);
 
 /// Writes the rows in each way there is, and reads them back each time.
-async fn come_back<M: Sample>(db: &Ommi, rows: Vec<M>) -> DBResult<()> {
+pub(super) async fn come_back<M: Sample>(db: &Ommi, rows: Vec<M>) -> DBResult<()> {
     db.create_tables::<M>().await?;
     assert_eq!(db.add_all(rows.clone()).await?, rows, "as add_all gives them back");
     for row in &rows {
@@ -317,149 +315,6 @@ pub(crate) async fn uuids(db: &Ommi) -> DBResult<()> {
     come_back(db, rows).await?;
     assert_eq!(db.find(Uuids::uuid.eq(some)).one().await?.id, 3);
     assert_eq!(db.find(Uuids::optional.eq(Uuid::nil())).one().await?.id, 2);
-    Ok(())
-}
-
-#[derive(Debug, Clone, PartialEq, Model)]
-struct Days {
-    id: i64,
-    day: NaiveDate,
-    optional: Option<NaiveDate>,
-}
-
-fn day(year: i32, month: u32, day: u32) -> NaiveDate {
-    NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default()
-}
-
-pub(crate) async fn dates_of_the_first_and_the_last_year(db: &Ommi) -> DBResult<()> {
-    let days = [
-        day(1, 1, 1),
-        day(1, 12, 31),
-        day(1582, 10, 10),
-        day(1969, 12, 31),
-        day(1970, 1, 1),
-        day(2000, 2, 29),
-        day(2038, 1, 20),
-        day(9999, 12, 31),
-    ];
-    let mut rows: Vec<Days> = (1..).zip(days).map(|(id, day)| Days { id, day, optional: Some(day) }).collect();
-    rows.push(Days { id: 100, day: day(1, 1, 1), optional: None });
-    come_back(db, rows).await?;
-    for day in &days[1..] {
-        assert_eq!(db.find(Days::day.eq(*day)).count().await?, 1, "{day}");
-    }
-    assert_eq!(db.find(Days::day.lt(day(1970, 1, 1))).count().await?, 5);
-    Ok(())
-}
-
-/// Four digits are what dates as text have; a store that keeps them so must not sort or read others wrongly.
-pub(crate) async fn a_date_beyond_year_9999_comes_back_or_is_refused(db: &Ommi) -> DBResult<()> {
-    db.create_tables::<Days>().await?;
-    db.add(new!(Days { id: 1, day: day(9999, 12, 31) })).await?;
-    for (id, far) in [(2, day(10_000, 1, 1)), (3, NaiveDate::MAX), (4, NaiveDate::MIN), (5, day(-1, 12, 31))] {
-        match db.add(new!(Days { id, day: far })).await {
-            Ok(_) => {
-                assert_eq!(db.get::<Days>(id).await?.day, far);
-                let later = db.find(Days::day.gt(day(9999, 12, 31)) & Days::id.eq(id)).exists().await?;
-                assert_eq!(later, far > day(9999, 12, 31), "{far} in order");
-            }
-            Err(error) => {
-                assert_kind!(Err::<(), _>(error), ErrorKind::InvalidValue { .. });
-                assert_eq!(db.find(Days::id.eq(id)).count().await?, 0);
-            }
-        }
-    }
-    Ok(())
-}
-
-#[derive(Debug, Clone, PartialEq, Model)]
-struct Times {
-    id: i64,
-    time: NaiveTime,
-    optional: Option<NaiveTime>,
-}
-
-#[derive(Debug, Clone, PartialEq, Model)]
-struct Moments {
-    id: i64,
-    moment: NaiveDateTime,
-    optional: Option<NaiveDateTime>,
-}
-
-#[derive(Debug, Clone, PartialEq, Model)]
-struct Instants {
-    id: i64,
-    instant: DateTime<Utc>,
-    optional: Option<DateTime<Utc>>,
-}
-
-fn time(hour: u32, minute: u32, second: u32, nanos: u32) -> NaiveTime {
-    NaiveTime::from_hms_nano_opt(hour, minute, second, nanos).unwrap_or_default()
-}
-
-/// Moments with this fraction of a second, before and after 1970 and at both ends of the four-digit years.
-fn moments(nanos: u32) -> Vec<NaiveDateTime> {
-    vec![
-        day(1, 1, 1).and_time(time(0, 0, 0, nanos)),
-        day(1969, 12, 31).and_time(time(23, 59, 59, nanos)),
-        day(1970, 1, 1).and_time(time(0, 0, 0, nanos)),
-        day(2024, 2, 29).and_time(time(12, 30, 1, nanos)),
-        day(9999, 12, 31).and_time(time(23, 59, 59, nanos)),
-    ]
-}
-
-async fn times_come_back(db: &Ommi, nanos: u32) -> DBResult<()> {
-    let moments = moments(nanos);
-    let ids = 1..;
-    let times = ids.clone().zip(&moments).map(|(id, m)| Times { id, time: m.time(), optional: Some(m.time()) });
-    come_back(db, times.chain([Times { id: 100, time: time(0, 0, 0, 0), optional: None }]).collect()).await?;
-    let rows = ids.clone().zip(&moments).map(|(id, &moment)| Moments { id, moment, optional: Some(moment) });
-    come_back(db, rows.chain([Moments { id: 100, moment: NaiveDateTime::default(), optional: None }]).collect())
-        .await?;
-    let rows = ids.zip(&moments).map(|(id, m)| Instants { id, instant: m.and_utc(), optional: Some(m.and_utc()) });
-    come_back(db, rows.chain([Instants { id: 100, instant: DateTime::default(), optional: None }]).collect()).await?;
-    for (id, moment) in (1..).zip(&moments) {
-        let found = db.find(Instants::instant.eq(moment.and_utc()) & Instants::optional.is_not_null()).one().await?;
-        assert_eq!(found.id, id, "{moment}");
-        let found = db.find(Moments::moment.between(*moment, *moment) & Moments::optional.is_not_null()).one().await?;
-        assert_eq!(found.id, id, "{moment}");
-    }
-    let before = db.find(Instants::instant.lt(DateTime::UNIX_EPOCH)).count().await?;
-    assert_eq!(before, 2, "before 1970");
-    Ok(())
-}
-
-pub(crate) async fn times_in_seconds(db: &Ommi) -> DBResult<()> {
-    times_come_back(db, 0).await
-}
-
-pub(crate) async fn times_in_milliseconds(db: &Ommi) -> DBResult<()> {
-    times_come_back(db, 1_000_000).await?;
-    db.drop_tables::<(Times, Moments, Instants)>().await?;
-    times_come_back(db, 999_000_000).await
-}
-
-pub(crate) async fn times_in_microseconds(db: &Ommi) -> DBResult<()> {
-    times_come_back(db, 123_456_000).await?;
-    db.drop_tables::<(Times, Moments, Instants)>().await?;
-    times_come_back(db, 1_000).await
-}
-
-/// A store that keeps less says so; it does not round in silence.
-pub(crate) async fn nanoseconds_come_back_or_are_refused(db: &Ommi) -> DBResult<()> {
-    if db.driver().capabilities().date_precision >= DatePrecision::Nanoseconds {
-        return times_come_back(db, 123_456_789).await;
-    }
-    db.create_tables::<(Times, Moments, Instants)>().await?;
-    for moment in moments(123_456_789) {
-        let row = new!(Times { id: 1, time: moment.time() });
-        assert_kind!(db.add(row).await, ErrorKind::InvalidValue { .. });
-        let row = new!(Moments { id: 1, moment });
-        assert_kind!(db.add(row).await, ErrorKind::InvalidValue { .. });
-        let row = new!(Instants { id: 1, instant: moment.and_utc() });
-        assert_kind!(db.add(row).await, ErrorKind::InvalidValue { .. });
-    }
-    assert_eq!(db.find_all::<Instants>().count().await?, 0);
     Ok(())
 }
 

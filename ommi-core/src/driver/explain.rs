@@ -29,6 +29,11 @@ impl Explanation {
         &self.binds
     }
 
+    /// Prints the values alone, separated by commas. They are the user's data: not for logs.
+    pub fn values(&self) -> impl fmt::Display + '_ {
+        Binds(self)
+    }
+
     /// Prints the statement with its values. They are the user's data: not for logs.
     pub fn with_values(&self) -> impl fmt::Display + '_ {
         WithValues(self)
@@ -41,14 +46,22 @@ impl fmt::Display for Explanation {
     }
 }
 
+struct Binds<'a>(&'a Explanation);
+
+impl fmt::Display for Binds<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.binds.iter().enumerate().try_for_each(|(i, value)| {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{} = {}", i + 1, value.reveal())
+        })
+    }
+}
+
 struct WithValues<'a>(&'a Explanation);
 
 impl fmt::Display for WithValues<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.statement)?;
-        for (i, value) in self.0.binds.iter().enumerate() {
-            write!(f, "{}{} = {}", if i == 0 { " -- " } else { ", " }, i + 1, value.reveal())?;
-        }
-        Ok(())
+        if self.0.binds.is_empty() { Ok(()) } else { write!(f, " -- {}", self.0.values()) }
     }
 }

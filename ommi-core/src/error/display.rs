@@ -68,7 +68,7 @@ impl fmt::Display for Constraint {
             }
             ConstraintKind::Unique => write!(f, "table `{table}` has a row with the same `{columns}` already"),
             ConstraintKind::ForeignKey if self.table().is_none() => {
-                f.write_str("a reference would lead to a row that does not exist")
+                f.write_str("a row is still referred to, or would refer to one that does not exist")
             }
             ConstraintKind::ForeignKey => {
                 write!(f, "a reference of table `{table}` would lead to a row that does not exist")

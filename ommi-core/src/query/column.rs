@@ -106,7 +106,8 @@ impl<M, T: FieldType> Column<M, T> {
         Predicate::new(Condition::IsNull { expr: self.expr(), negated: true })
     }
 
-    /// Equal to one of these, of which there may be very many. False when there are none.
+    /// Equal to one of these, of which there may be very many. False when there are none. A `None` among them finds nothing, as NULL equals
+    /// nothing: ask for it with [`is_null`](Column::is_null).
     pub fn in_(self, values: impl IntoIterator<Item = impl IntoField<T>>) -> Predicate<M> {
         self.in_list(values, false)
     }

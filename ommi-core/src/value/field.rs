@@ -15,7 +15,7 @@ use super::{ColumnType, Value};
 /// ```
 /// use ommi_core::value::{ColumnType, DecodeFailure, FieldType, InvalidValue, Value};
 ///
-/// #[derive(Debug, PartialEq)]
+/// #[derive(Debug, Clone, PartialEq)]
 /// enum Level { Low, High }
 ///
 /// impl FieldType for Level {
@@ -38,7 +38,7 @@ use super::{ColumnType, Value};
     note = "a field is a scalar, text, bytes, a date, a UUID, an `Option` of one of these, or a type that implements `FieldType`",
     note = "`#[derive(FieldType)]` does it for a newtype, `#[ommi(skip)]` leaves the field out of the table"
 )]
-pub trait FieldType: Sized + Send + Sync + 'static {
+pub trait FieldType: Sized + Clone + Send + Sync + 'static {
     /// The type of the column.
     const TYPE: ColumnType;
 
@@ -112,9 +112,15 @@ impl IntoField<Option<String>> for &str {
     }
 }
 
-impl<T: FieldType + Clone> IntoField<T> for &T {
+impl<T: FieldType> IntoField<T> for &T {
     fn into_field(self) -> T {
         self.clone()
+    }
+}
+
+impl<T: FieldType> IntoField<Option<T>> for &T {
+    fn into_field(self) -> Option<T> {
+        Some(self.clone())
     }
 }
 

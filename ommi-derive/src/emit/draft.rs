@@ -46,7 +46,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
     let doc = format!("A new row of [`{ident}`], whose columns may be left out: what `new!` builds.");
     quote! {
         #[doc = #doc]
-        #[derive(::core::fmt::Debug, ::core::default::Default)]
+        #[derive(::core::clone::Clone, ::core::fmt::Debug, ::core::default::Default)]
         #[must_use = "a new row does nothing until it is added"]
         #[allow(dead_code, unreachable_pub, non_snake_case, clippy::struct_field_names)]
         #vis struct #draft {

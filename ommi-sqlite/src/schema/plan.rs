@@ -2,7 +2,8 @@
 //!
 //! A table that Ommi did not make is accepted when it behaves as one that Ommi would have made, as far as its columns go: it need not
 //! be STRICT, if its declared types have the affinity that fits, and its narrow integers need no range checks. SQLite then stores a
-//! sum that is too large as a float, which Ommi finds out when it reads.
+//! sum that is too large as a float, which Ommi finds out when it reads. A key that counts need not be AUTOINCREMENT; without it the numbers
+//! of the last rows are given again once those are deleted.
 
 use ommi_core::schema::{Auto, ColumnSchema, ReferenceSchema, SchemaRef};
 use ommi_core::value::ColumnType;

@@ -286,6 +286,7 @@ async fn a_table_of_somebody_else_that_behaves_alike_is_accepted() {
 #[tokio::test]
 async fn a_default_that_cannot_be_stored() {
     let driver = memory(&[]).await;
+    #[derive(Clone)]
     struct Late;
     impl ommi_core::value::FieldType for Late {
         const TYPE: ColumnType = ColumnType::Date;
