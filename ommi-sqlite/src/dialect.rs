@@ -40,7 +40,6 @@ macro_rules! float_sum {
     };
 }
 
-
 impl Dialect for Sqlite {
     fn name(&self) -> &'static str {
         NAME

@@ -1,4 +1,4 @@
-//! Running an insert: in pieces that one statement holds, with the keys that SQLite counted.
+//! Running an insert, with the keys that SQLite counted.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use ommi_core::value::Value;
 use ommi_sql::SqlText;
 use rusqlite::ffi;
 
+use crate::bind::Binder;
 use crate::compiled::{Columns, Compiled};
 use crate::connection::Connection;
 use crate::dialect::Sqlite;
@@ -19,8 +20,11 @@ use crate::run::{Halt, Task, bind, check, halt, learn, start, stays_here, trace}
 /// The values that SQLite binds to one statement.
 pub(crate) const MAX_BINDS: usize = 32_766;
 
-/// The rows of one statement. More gain nothing, and each number of rows is a text of its own to prepare.
+/// The rows of one statement. Each number of rows is a text of its own to prepare.
 const ROWS: usize = 128;
+
+/// After how many rows, one by one, it is looked whether to stop: SQLite itself asks only within a statement that runs long.
+const LOOK: usize = 64;
 
 /// How the columns to give back are found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,10 @@ impl Keys {
 }
 
 /// Inserts, all rows or none.
+///
+/// Few rows are one statement. Many are one statement for each, in a transaction: SQLite keeps a journal for every statement of several
+/// rows, so that it can fail alone, and for a large one, on a table with indexes, that costs more than all else. (336 776 rows of 19
+/// columns and five indexes took 2.2 times as long as a hand-written loop in statements of 64 rows, and 1.4 times one by one.)
 pub(crate) fn insert(
     connection: &mut Connection,
     insert: &mut Insert,
@@ -51,13 +59,10 @@ pub(crate) fn insert(
     task: Task,
 ) -> Result<u64, Halt> {
     let most = MAX_BINDS.checked_div(insert.columns.len()).unwrap_or(ROWS).clamp(1, ROWS);
-    if insert.rows <= most {
-        let rows = insert.rows;
-        return piece(connection, insert, 0, rows, sink, task);
-    }
-    if task.here {
-        // Only to be looked up, for the span.
-        return piece(connection, insert, 0, most, sink, Task { here: true, ..task }).and(Err(Halt::Move));
+    let few = insert.rows <= most;
+    let rows = if few { insert.rows } else { 1 };
+    if few || task.here {
+        return one_statement(connection, insert, rows, sink, task);
     }
     let (begin, commit, undo) = if connection.sqlite.is_autocommit() {
         ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
@@ -66,7 +71,7 @@ pub(crate) fn insert(
     };
     start(&connection.watch, task, false)?;
     control(connection, begin, insert, task)?;
-    let result = pieces(connection, insert, most, sink, task).and_then(|written| {
+    let result = one_statement(connection, insert, rows, sink, task).and_then(|written| {
         control(connection, commit, insert, task)?;
         Ok(written)
     });
@@ -78,33 +83,16 @@ pub(crate) fn insert(
     result
 }
 
-fn pieces(
-    connection: &mut Connection,
-    insert: &mut Insert,
-    most: usize,
-    sink: &mut dyn RowSink,
-    task: Task,
-) -> Result<u64, Halt> {
-    let (mut first, mut written) = (0, 0);
-    while first < insert.rows {
-        let rows = (insert.rows - first).min(most);
-        written += piece(connection, insert, first, rows, sink, task)?;
-        first += rows;
-    }
-    Ok(written)
-}
-
 /// Begins or ends what the pieces are held together by.
 fn control(connection: &Connection, sql: &str, insert: &Insert, task: Task) -> Result<(), Halt> {
     let failed = |error| halt(error, &connection.watch, task, &insert.model, true);
     connection.sqlite.prepare_cached(sql).map_err(failed)?.raw_execute().map(drop).map_err(failed)
 }
 
-/// Inserts some of the rows with one statement.
-fn piece(
+/// Inserts with one statement, that takes so many rows at a time.
+fn one_statement(
     connection: &mut Connection,
     insert: &mut Insert,
-    first: usize,
     rows: usize,
     sink: &mut dyn RowSink,
     task: Task,
@@ -131,21 +119,31 @@ fn piece(
         halt(error, watch, task, &insert.model, true)
     };
     let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
-    bind(&mut statement, &insert.model, watch, task, |binder| ommi_sql::insert(insert, first, rows, &Sqlite, binder))?;
-    let written = if insert.returning.is_empty() || keys == Keys::RowId {
-        let written = statement.raw_execute().map_err(failed)?;
-        if keys == Keys::RowId && written == 1 {
-            sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
+    let mut written = 0;
+    for first in (0..all).step_by(rows.max(1)) {
+        if first % LOOK == LOOK - 1 && watch.look() {
+            return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
         }
-        written as u64
-    } else {
-        let mut result = statement.raw_query();
-        while let Some(row) = result.next().map_err(failed)? {
-            sink.row(&mut SqliteRow { row, columns: &compiled.columns })?;
+        let values = |binder: &mut Binder<'_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
+        bind(&mut statement, &insert.model, watch, task, values)?;
+        if insert.returning.is_empty() || keys == Keys::RowId {
+            let added = statement.raw_execute().map_err(failed)?;
+            if keys == Keys::RowId && added == 1 {
+                sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
+            }
+            written += added as u64;
+        } else {
+            let mut result = statement.raw_query();
+            while let Some(row) = result.next().map_err(failed)? {
+                sink.row(&mut SqliteRow { row, columns: &compiled.columns })?;
+            }
+            written += sqlite.changes();
         }
-        sqlite.changes()
-    };
-    learn(compiled, watch, task);
+    }
+    // The time of many rows says nothing of the shape, which is that of one.
+    if all == rows {
+        learn(compiled, watch, task);
+    }
     Ok(written)
 }
 

@@ -43,11 +43,16 @@ impl Dialect for Other {
     fn text_predicate(&self, op: TextOp) -> &'static [Piece] {
         match op {
             TextOp::StartsWith => {
-                &[Piece::Sql("starts("), Piece::Text, Piece::Sql(", "), Piece::Needle, Piece::Sql(")")]
+                &[Piece::Sql("starts("), Piece::Left, Piece::Sql(", "), Piece::Right, Piece::Sql(")")]
             }
-            TextOp::EndsWith => &[Piece::Sql("ends("), Piece::Needle, Piece::Sql(", "), Piece::Text, Piece::Sql(")")],
-            _ => &[Piece::Sql("has("), Piece::Text, Piece::Sql(", "), Piece::Needle, Piece::Sql(")")],
+            TextOp::EndsWith => &[Piece::Sql("ends("), Piece::Right, Piece::Sql(", "), Piece::Left, Piece::Sql(")")],
+            _ => &[Piece::Sql("has("), Piece::Left, Piece::Sql(", "), Piece::Right, Piece::Sql(")")],
         }
+    }
+
+    fn float_sum(&self, _: ColumnType, subtract: bool) -> Option<&'static [Piece]> {
+        const PLUS: &[Piece] = &[Piece::Sql("plus("), Piece::Left, Piece::Sql(", "), Piece::Right, Piece::Sql(")")];
+        if subtract { None } else { Some(PLUS) }
     }
 
     fn fold(&self) -> (&'static str, &'static str) {
