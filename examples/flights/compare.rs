@@ -68,8 +68,7 @@ pub(crate) async fn run(source: &Source) -> Result<()> {
         row(&mut table, &round, by_hand, by_ommi);
         rounds.push((by_hand, by_ommi));
     }
-    let (by_hand_times, by_ommi_times): (Vec<Spent>, Vec<Spent>) = rounds.into_iter().unzip();
-    row(&mut table, &"median", Spent::median(&by_hand_times), Spent::median(&by_ommi_times));
+    medians(&mut table, &rounds);
 
     let (left, right) = (open(&by_ommi).await?, open(&by_hand).await?);
     let flights = same_content(&left, &right).await?;
@@ -221,18 +220,33 @@ pub(crate) struct Spent {
     processor: Option<Duration>,
 }
 
-impl Spent {
-    fn median(rounds: &[Spent]) -> Spent {
-        let mut times: Vec<Duration> = rounds.iter().map(|spent| spent.time).collect();
-        let mut processor: Vec<Option<Duration>> = rounds.iter().map(|spent| spent.processor).collect();
-        times.sort();
-        processor.sort();
-        let middle = rounds.len() / 2;
-        Spent {
-            time: times.get(middle).copied().unwrap_or_default(),
-            processor: processor.get(middle).copied().flatten(),
-        }
-    }
+/// The median of each column. That of the ratios is of those within a round: what slows the machine down slows both.
+fn medians(table: &mut Table, rounds: &[(Spent, Spent)]) {
+    let seconds = |number: f64| format!("{number:.3} s");
+    let times = |pick: fn(&(Spent, Spent)) -> Duration| -> Vec<f64> {
+        rounds.iter().map(|round| pick(round).as_secs_f64()).collect()
+    };
+    let processor = |pick: fn(&(Spent, Spent)) -> Option<Duration>| -> Vec<f64> {
+        rounds.iter().filter_map(|round| Some(pick(round)?.as_secs_f64())).collect()
+    };
+    let ratios = |hand: &[f64], ommi: &[f64]| -> Vec<f64> { hand.iter().zip(ommi).map(|(h, o)| o / h).collect() };
+    let median = |mut numbers: Vec<f64>, write: &dyn Fn(f64) -> String| {
+        numbers.sort_by(f64::total_cmp);
+        numbers.get(numbers.len() / 2).map_or("?".to_owned(), |&number| write(number))
+    };
+    let ratio = |number: f64| format!("{number:.2}");
+    let (hand, ommi) = (times(|round| round.0.time), times(|round| round.1.time));
+    let (hand_cpu, ommi_cpu) = (processor(|round| round.0.processor), processor(|round| round.1.processor));
+    let (wall, cpu) = (ratios(&hand, &ommi), ratios(&hand_cpu, &ommi_cpu));
+    table.row([
+        &"median" as &dyn Display,
+        &median(hand, &seconds),
+        &median(ommi, &seconds),
+        &median(wall, &ratio),
+        &median(hand_cpu, &seconds),
+        &median(ommi_cpu, &seconds),
+        &median(cpu, &ratio),
+    ]);
 }
 
 fn row(table: &mut Table, name: &dyn Display, by_hand: Spent, by_ommi: Spent) {

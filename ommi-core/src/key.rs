@@ -35,8 +35,8 @@ impl<'s> KeyWriter<'s> {
     /// # Errors
     /// [`InvalidValue`] for what no column can hold, and for more values than the key has columns.
     pub fn push(&mut self, value: Value<'static>) -> Result<(), InvalidValue> {
-        value.check()?;
         let column = self.columns.next().ok_or_else(|| InvalidValue::new("a key with more parts than the model's"))?;
+        value.check().map_err(|invalid| invalid.at(*column))?;
         let this = Condition::compare(CompareOp::Eq, Expr::Column(*column), Expr::Value(value));
         self.condition = std::mem::replace(&mut self.condition, Condition::True).and(this);
         Ok(())

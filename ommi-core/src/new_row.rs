@@ -23,8 +23,14 @@ pub trait NewRow: Send {
 /// One column of a draft: a value, or nothing yet.
 ///
 /// `Debug` prints whether there is a value, not which.
-#[derive(Clone)]
 pub struct Slot<T>(Option<T>);
+
+/// Bound by what every column is, so that a type that is none is reported as that and nothing else.
+impl<T: FieldType> Clone for Slot<T> {
+    fn clone(&self) -> Slot<T> {
+        Slot(self.0.clone())
+    }
+}
 
 impl<T> Slot<T> {
     /// Gives the column a value.

@@ -28,7 +28,7 @@
 //! # Where statements run
 //!
 //! Short ones run on the thread of the task that asked for them: a hop to another thread takes longer than a read by key. Reads that turn out
-//! long are stopped after a millisecond and run again on a blocking thread, and their shape is remembered; writes whose length is unknown
+//! long are stopped after some milliseconds and run again on a blocking thread, and their shape is remembered; writes whose length is unknown
 //! go there at once. Waiting for connections, for locks of other processes, and blocking threads need a Tokio runtime with its
 //! timer enabled; in-place statements on a database in memory run under any executor.
 

@@ -13,6 +13,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::schema::ModelSchema;
 use crate::value::InvalidValue;
 pub use constraint::{Constraint, ConstraintKind};
 pub use result::{DBResult, DBResultExt};
@@ -213,8 +214,9 @@ impl DBError {
     }
 
     /// [`ErrorKind::InvalidValue`] for a value that somebody put into a query.
-    pub(crate) fn invalid_query(model: &str, invalid: &InvalidValue) -> DBError {
-        DBError::invalid_value(Some(model), None).with_detail(invalid.to_string())
+    pub(crate) fn invalid_query(model: &ModelSchema, invalid: &InvalidValue) -> DBError {
+        let column = invalid.column.and_then(|column| model.column(column)).map(|column| &*column.field);
+        DBError::invalid_value(Some(&model.name), column).with_detail(invalid.to_string())
     }
 
     /// [`ErrorKind::OutOfRange`].

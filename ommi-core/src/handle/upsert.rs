@@ -62,7 +62,7 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         options: Options,
     ) -> DBResult<N::Model> {
         let schema = N::Model::schema();
-        collected.map_err(|invalid| DBError::invalid_query(&schema.name, &invalid))?;
+        collected.map_err(|invalid| DBError::invalid_query(&schema, &invalid))?;
         if assignments.is_empty() {
             return Err(DBError::query(format!(
                 "an upsert of {} that changes nothing; `ignore` leaves the row as it is",

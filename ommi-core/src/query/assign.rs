@@ -15,7 +15,8 @@ pub struct Assign<M> {
 
 impl<M> Assign<M> {
     pub(crate) fn of(column: u16, change: Result<Change, InvalidValue>) -> Assign<M> {
-        Assign { assignment: change.map(|change| Assignment::new(column, change)), model: PhantomData }
+        let assignment = change.map(|change| Assignment::new(column, change)).map_err(|invalid| invalid.at(column));
+        Assign { assignment, model: PhantomData }
     }
 }
 

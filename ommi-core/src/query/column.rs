@@ -29,6 +29,10 @@ impl<M, T> Column<M, T> {
         Expr::Column(self.index)
     }
 
+    fn predicate(self, condition: Result<Condition, InvalidValue>) -> Predicate<M> {
+        Predicate::of(condition.map_err(|invalid| invalid.at(self.index)))
+    }
+
     /// Least first; NULL before all values.
     pub fn asc(self) -> SortBy<M> {
         SortBy::new(Sort::new(self.expr(), Direction::Ascending))
@@ -42,12 +46,12 @@ impl<M, T> Column<M, T> {
 
 impl<M, T: FieldType> Column<M, T> {
     fn compare(self, op: CompareOp, other: impl Operand<T, M>) -> Predicate<M> {
-        Predicate::of(other.operand().map(|right| Condition::compare(op, self.expr(), right)))
+        self.predicate(other.operand().map(|right| Condition::compare(op, self.expr(), right)))
     }
 
     /// Equal to this; IS NULL when it is `None`. A comparison with a column that is NULL is unknown.
     pub fn eq(self, other: impl Operand<T, M>) -> Predicate<M> {
-        Predicate::of(other.operand().map(|right| match right {
+        self.predicate(other.operand().map(|right| match right {
             Expr::Value(Value::Null) => Condition::IsNull { expr: self.expr(), negated: false },
             right => Condition::compare(CompareOp::Eq, self.expr(), right),
         }))
@@ -64,7 +68,7 @@ impl<M, T: FieldType> Column<M, T> {
     /// Not equal to this; IS NOT NULL when it is `None`. NULL is neither equal nor unequal to a value: rows where the
     /// column is NULL do not meet `ne(value)`.
     pub fn ne(self, other: impl Operand<T, M>) -> Predicate<M> {
-        Predicate::of(other.operand().map(|right| match right {
+        self.predicate(other.operand().map(|right| match right {
             Expr::Value(Value::Null) => Condition::IsNull { expr: self.expr(), negated: true },
             right => Condition::compare(CompareOp::Ne, self.expr(), right),
         }))
@@ -93,7 +97,7 @@ impl<M, T: FieldType> Column<M, T> {
     /// At least `low` and at most `high`.
     pub fn between(self, low: impl Operand<T, M>, high: impl Operand<T, M>) -> Predicate<M> {
         let condition = || Ok(Condition::Between { expr: self.expr(), low: low.operand()?, high: high.operand()? });
-        Predicate::of(condition())
+        self.predicate(condition())
     }
 
     /// Whether the column is NULL.
@@ -127,7 +131,7 @@ impl<M, T: FieldType> Column<M, T> {
             }
             Ok(list)
         };
-        Predicate::of(list().map(|list| Condition::In { expr: self.expr(), list, negated }))
+        self.predicate(list().map(|list| Condition::In { expr: self.expr(), list, negated }))
     }
 
     /// Sets the column to a value, or to what another column held before.
@@ -138,7 +142,7 @@ impl<M, T: FieldType> Column<M, T> {
 
 impl<M, T: TextField> Column<M, T> {
     fn text(self, op: TextOp, ignore_case: bool, needle: Result<Expr, InvalidValue>) -> Predicate<M> {
-        Predicate::of(needle.map(|needle| Condition::Text { op, ignore_case, expr: self.expr(), needle }))
+        self.predicate(needle.map(|needle| Condition::Text { op, ignore_case, expr: self.expr(), needle }))
     }
 
     /// Contains this text, letter by letter. Nothing in it has a special meaning.

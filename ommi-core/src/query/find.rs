@@ -185,7 +185,7 @@ impl<'h, M: Model> Find<'h, M> {
     fn usable(&self) -> DBResult<()> {
         self.select.model.usable()?;
         match &self.invalid {
-            Some(invalid) => Err(DBError::invalid_query(&self.select.model.name, invalid)),
+            Some(invalid) => Err(DBError::invalid_query(&self.select.model, invalid)),
             None => Ok(()),
         }
     }
@@ -268,7 +268,7 @@ impl<'h, M: Model> Find<'h, M> {
         self.writable("update")?;
         let mut assignments: Vec<Assignment> = Vec::new();
         let model = &self.select.model;
-        changes.collect(&mut assignments).map_err(|invalid| DBError::invalid_query(&model.name, &invalid))?;
+        changes.collect(&mut assignments).map_err(|invalid| DBError::invalid_query(model, &invalid))?;
         if assignments.is_empty() {
             return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
         }

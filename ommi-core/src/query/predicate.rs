@@ -23,6 +23,7 @@ impl<M> Predicate<M> {
         Predicate { condition, invalid: None, model: PhantomData }
     }
 
+    /// The condition, or what is wrong with a value in it.
     pub(crate) fn of(condition: Result<Condition, InvalidValue>) -> Predicate<M> {
         match condition {
             Ok(condition) => Predicate::new(condition),

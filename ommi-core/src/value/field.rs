@@ -134,12 +134,20 @@ impl IntoField<Vec<u8>> for &[u8] {
 #[derive(Debug, Clone)]
 pub struct InvalidValue {
     reason: Cow<'static, str>,
+    /// The column it was meant for, where that is known.
+    pub(crate) column: Option<u16>,
 }
 
 impl InvalidValue {
     /// Says why, without the value: `"NaN cannot be stored or compared"`.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> InvalidValue {
-        InvalidValue { reason: reason.into() }
+        InvalidValue { reason: reason.into(), column: None }
+    }
+
+    /// Says which column of the model it was meant for.
+    pub(crate) fn at(mut self, column: u16) -> InvalidValue {
+        self.column.get_or_insert(column);
+        self
     }
 }
 

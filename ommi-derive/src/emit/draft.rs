@@ -14,9 +14,10 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
     let slots = model.columns.iter().map(|column| {
         let crate::check::Column { ident, vis, ty, field, .. } = column;
         let doc = format!("The column `{field}`.");
+        let slot = quote_spanned!(at(ty.span())=> #private::Slot<#ty>);
         quote! {
             #[doc = #doc]
-            #vis #ident: #private::Slot<#ty>
+            #vis #ident: #slot
         }
     });
     let methods = model.columns.iter().map(|column| {
