@@ -24,7 +24,7 @@ fn own_key(schema: &SchemaRef, values: &mut [Value<'static>]) -> DBResult<Condit
     let mut writer = KeyWriter::new(schema);
     for &column in &schema.key {
         let value = values.get_mut(usize::from(column)).map(std::mem::take).unwrap_or_default();
-        writer.push(value).map_err(|invalid| DBError::invalid_query(&schema, &invalid))?;
+        writer.push(value).map_err(|invalid| DBError::invalid_query(schema, &invalid))?;
     }
     Ok(writer.finish())
 }
