@@ -144,7 +144,8 @@ impl<'h, M: Model> Find<'h, M> {
         Pending::new(move |options| async move {
             let update = update?;
             let context = at.context(options);
-            let work = at.executor.update(&update, &context);
+            // In a block, because a driver may run the statement when it is called, and that is to be in the span.
+            let work = async { at.executor.update(&update, &context).await };
             traced("update", &update.model.name, work, |rows| *rows).await
         })
     }
@@ -157,7 +158,8 @@ impl<'h, M: Model> Find<'h, M> {
         Pending::new(move |options| async move {
             let delete = delete?;
             let context = at.context(options);
-            let work = at.executor.delete(&delete, &context);
+            // In a block, because a driver may run the statement when it is called, and that is to be in the span.
+            let work = async { at.executor.delete(&delete, &context).await };
             traced("delete", &delete.model.name, work, |rows| *rows).await
         })
     }
