@@ -7,6 +7,7 @@ use ommi_core::{DBError, DBResult, Ommi};
 /// | scheme | driver | feature |
 /// |---|---|---|
 /// | `sqlite::memory:`, `sqlite://path?mode=rwc` | SQLite | `sqlite` (default) |
+/// | `postgres://user:password@host/database`, `postgresql://..` | PostgreSQL | `postgres` |
 ///
 /// The URL's parameters are the driver's options; a driver's own options type offers the same with names and types.
 pub trait Connect: Sized {
@@ -26,6 +27,10 @@ impl Connect for Ommi {
             "sqlite" => Ok(Ommi::new(ommi_sqlite::SqliteDriver::connect(url).await?)),
             #[cfg(not(feature = "sqlite"))]
             "sqlite" => Err(disabled("sqlite")),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Ok(Ommi::new(ommi_postgres::PostgresDriver::connect(url).await?)),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(disabled("postgres")),
             // Neither the URL nor a part of it: it may hold a password.
             _ => Err(DBError::configuration(
                 None,
@@ -35,7 +40,7 @@ impl Connect for Ommi {
     }
 }
 
-#[cfg(not(feature = "sqlite"))]
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
 fn disabled(feature: &str) -> DBError {
     DBError::configuration(None, format!("this build of ommi has no {feature} driver; turn on its feature `{feature}`"))
 }

@@ -4,7 +4,7 @@ use ommi_core::DBResult;
 use ommi_core::ast::{CompareOp, Condition, Expr, List, ListClass};
 
 use crate::text::Form;
-use crate::writer::Sql;
+use crate::writer::{Sql, values_type};
 use crate::{Bind, Dialect, Out};
 
 /// How tightly a condition's text holds together. One that is looser than its place asks for goes into parentheses.
@@ -47,8 +47,8 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
                 Ok(())
             }
             Condition::Between { expr, low, high } => {
-                let ty = self.ty(expr).or_else(|| self.ty(low)).or_else(|| self.ty(high));
-                self.expr(expr, ty)?;
+                let ty = self.common_ty(&[expr, low, high]);
+                self.ordered(expr, ty)?;
                 self.text(" BETWEEN ");
                 self.expr(low, ty)?;
                 self.text(" AND ");
@@ -117,8 +117,11 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
     }
 
     fn compare(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> DBResult<()> {
-        let ty = self.ty(left).or_else(|| self.ty(right));
-        self.expr(left, ty)?;
+        let ty = self.common_ty(&[left, right]);
+        match op {
+            CompareOp::Eq | CompareOp::Ne => self.expr(left, ty)?,
+            _ => self.ordered(left, ty)?,
+        }
         self.text(match op {
             CompareOp::Eq => " = ",
             CompareOp::Ne => " <> ",
@@ -133,7 +136,7 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
 
     /// A list that holds NULL cannot say no: what is not among its values is unknown.
     fn list(&mut self, expr: &Expr, list: &List, negated: bool, place: Level) -> DBResult<()> {
-        let ty = self.ty(expr);
+        let ty = self.ty(expr).or_else(|| values_type(list.values()));
         let form = self.dialect.list();
         let (is_in, values) = (if negated { " NOT IN (" } else { " IN (" }, list.values());
         match ListClass::of(values.len()) {

@@ -96,9 +96,33 @@ pub fn create_index<D: Dialect>(schema: &ModelSchema, name: &str, index: &Wanted
     text.push_str(" ON ");
     text.push_str(&quote(&schema.table, dialect.quote()));
     text.push_str(" (");
-    write_names(schema, &index.columns, dialect, &mut text);
+    for (i, column) in index.columns.iter().filter_map(|&column| schema.column(column)).enumerate() {
+        if i > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(&quote(&column.name, dialect.quote()));
+        text.push_str(dialect.index_nulls(column));
+    }
     text.push(')');
     text
+}
+
+/// ALTER TABLE .. ADD CONSTRAINT .. FOREIGN KEY, for databases that can add one to a table that exists.
+pub fn add_reference<D: Dialect>(schema: &SchemaRef, name: &str, reference: &ReferenceSchema, dialect: &D) -> String {
+    let table = quote(&schema.table, dialect.quote());
+    let mut text = format!("ALTER TABLE {table} ADD CONSTRAINT {} ", quote(name, dialect.quote()));
+    write_reference(schema, reference, dialect, &mut text);
+    text
+}
+
+/// The name of a foreign key: of its table and columns, cut as an index's. `attempt` above zero gives another one.
+pub fn reference_name<D: Dialect>(
+    schema: &ModelSchema,
+    reference: &ReferenceSchema,
+    attempt: usize,
+    dialect: &D,
+) -> String {
+    name_of(schema, &reference.columns, "_reference", attempt, dialect)
 }
 
 /// DROP TABLE, where it exists.
@@ -110,12 +134,16 @@ pub fn drop_table<D: Dialect>(schema: &ModelSchema, dialect: &D) -> String {
 ///
 /// Different indexes may get one name (`a_b` with column `c`, `a` with column `b_c`); `attempt` above zero gives another one.
 pub fn index_name<D: Dialect>(schema: &ModelSchema, index: &WantedIndex, attempt: usize, dialect: &D) -> String {
+    name_of(schema, &index.columns, if index.unique { "_unique" } else { "_index" }, attempt, dialect)
+}
+
+fn name_of<D: Dialect>(schema: &ModelSchema, columns: &[u16], kind: &str, attempt: usize, dialect: &D) -> String {
     let mut name = schema.table.to_string();
-    for column in schema.names(&index.columns) {
+    for column in schema.names(columns) {
         name.push('_');
         name.push_str(column);
     }
-    name.push_str(if index.unique { "_unique" } else { "_index" });
+    name.push_str(kind);
     let hash = (name.len() > dialect.longest_name()).then(|| fnv(name.as_bytes()));
     let mut suffix = hash.map(|hash| format!("_{hash:016x}")).unwrap_or_default();
     if attempt > 0 {
@@ -152,8 +180,11 @@ fn write_column<D: Dialect>(column: &ColumnSchema, is_key: bool, dialect: &D, te
         text.push_str(" DEFAULT ");
         dialect.literal(default, text);
     }
+    let check = quote(&format!("{RANGE_CHECK_PREFIX}{}", column.name), dialect.quote());
+    if let Some(condition) = dialect.number_check(column) {
+        text.push_str(&format!(" CONSTRAINT {check} CHECK ({name}{condition})"));
+    }
     if let Some((low, high)) = dialect.range_check(column) {
-        let check = quote(&format!("{RANGE_CHECK_PREFIX}{}", column.name), dialect.quote());
         text.push_str(&match high {
             i64::MAX => format!(" CONSTRAINT {check} CHECK ({name} >= {low})"),
             _ => format!(" CONSTRAINT {check} CHECK ({name} BETWEEN {low} AND {high})"),

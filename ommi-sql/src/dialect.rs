@@ -19,6 +19,17 @@ pub trait Dialect {
     /// Writes a placeholder. `number` counts from 1; `ty` is the type of the column that the value meets.
     fn placeholder(&self, number: usize, ty: Option<ColumnType>, text: &mut dyn FnMut(&str));
 
+    /// Writes the placeholder of a list that is bound as one array. `ty` is the type of its elements.
+    fn array_placeholder(&self, number: usize, ty: Option<ColumnType>, text: &mut dyn FnMut(&str)) {
+        self.placeholder(number, ty, text);
+    }
+
+    /// Whether an insert of several rows binds each column as one array, so that one text serves any number of rows. The array is
+    /// read with `unnest(..) WITH ORDINALITY`, and the rows are written in its order.
+    fn rows_as_arrays(&self) -> bool {
+        false
+    }
+
     /// A condition that is always true, or never.
     fn truth(&self, value: bool) -> &'static str;
 
@@ -41,6 +52,11 @@ pub trait Dialect {
     /// What to write before and after an expression to have its A-Z as a-z and nothing else changed.
     fn fold(&self) -> (&'static str, &'static str);
 
+    /// What to write after text that is ordered, to have it ordered by its bytes; nothing where that is so anyhow.
+    fn bytewise(&self) -> &'static str {
+        ""
+    }
+
     /// What to write after a sort term to have NULL where it is wanted; nothing where it goes there anyhow.
     fn nulls(&self, direction: Direction, nulls: Nulls, nullable: bool) -> &'static str;
 
@@ -60,6 +76,12 @@ pub trait Dialect {
     /// What to write after the type of a key that the database counts, instead of `NOT NULL PRIMARY KEY`.
     fn auto_increment(&self) -> &'static str;
 
+    /// What to write after a column in an index, to have the order of NULLs that sorts ask for.
+    fn index_nulls(&self, column: &ColumnSchema) -> &'static str {
+        let _ = column;
+        ""
+    }
+
     /// What to write after a table's closing parenthesis.
     fn table_options(&self) -> &'static str {
         ""
@@ -68,6 +90,12 @@ pub trait Dialect {
     /// The condition that a column holds nothing but what its type may, where the type alone does not see to it:
     /// the values between these two.
     fn range_check(&self, column: &ColumnSchema) -> Option<(i64, i64)>;
+
+    /// The condition that a column holds no number that is none, to be written after its name, where the database would store one.
+    fn number_check(&self, column: &ColumnSchema) -> Option<&'static str> {
+        let _ = column;
+        None
+    }
 
     /// Writes a value as it stands in a default.
     fn literal(&self, value: &Value<'_>, text: &mut String);

@@ -1,10 +1,11 @@
 //! INSERT.
 
 use ommi_core::ast::{Insert, OnConflict};
+use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult};
 
 use crate::writer::Sql;
-use crate::{Dialect, Out};
+use crate::{Bind, Column, Dialect, Out};
 
 /// Writes an insert of `rows` of its rows, from row number `first` on: all of them, or the piece that one statement holds.
 ///
@@ -26,8 +27,11 @@ pub fn insert<D: Dialect, O: Out>(
     } else {
         sql.text(" (");
         sql.columns(&insert.columns)?;
-        sql.text(") VALUES ");
-        sql.rows(insert, first, rows)?;
+        sql.text(")");
+        match rows > 1 && dialect.rows_as_arrays() {
+            true => sql.arrays(insert, first, rows)?,
+            false => sql.rows(insert, first, rows)?,
+        }
     }
     if let Some(conflict) = &insert.on_conflict {
         sql.on_conflict(conflict)?;
@@ -41,12 +45,9 @@ pub fn insert<D: Dialect, O: Out>(
 
 impl<D: Dialect, O: Out> Sql<'_, D, O> {
     fn rows(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
-        let width = insert.columns.len();
-        let values = insert.values.get(first.saturating_mul(width)..).unwrap_or_default();
-        if rows == 0 || values.len() / width < rows {
-            return Err(DBError::query("an insert whose values do not make up its rows"));
-        }
-        for (i, row) in values.chunks_exact(width).take(rows).enumerate() {
+        let values = values(insert, first, rows)?;
+        self.text(" VALUES ");
+        for (i, row) in values.chunks_exact(insert.columns.len()).enumerate() {
             self.text(if i == 0 { "(" } else { ", (" });
             for (j, (value, &column)) in row.iter().zip(insert.columns.iter()).enumerate() {
                 if j > 0 {
@@ -57,6 +58,37 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
             }
             self.text(")");
         }
+        Ok(())
+    }
+
+    /// Rows as arrays, one for each column. The order is said outright: generated keys then are in the order of the rows, and so
+    /// is what is returned.
+    fn arrays(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
+        let (values, width) = (values(insert, first, rows)?, insert.columns.len());
+        self.text(" SELECT ");
+        if O::TEXT {
+            for place in 0..width {
+                self.text(if place > 0 { ", r.c" } else { "r.c" });
+                self.text(&place.to_string());
+            }
+        }
+        self.text(" FROM unnest(");
+        for (place, &column) in insert.columns.iter().enumerate() {
+            if place > 0 {
+                self.text(", ");
+            }
+            let ty = self.column_ty(column);
+            self.bind(Bind::Column(Column::new(values, width, place)), ty)?;
+        }
+        self.text(") WITH ORDINALITY AS r(");
+        if O::TEXT {
+            for place in 0..width {
+                self.text("c");
+                self.text(&place.to_string());
+                self.text(", ");
+            }
+        }
+        self.text("n) ORDER BY r.n");
         Ok(())
     }
 
@@ -92,5 +124,16 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
         }
         self.text(") DO UPDATE SET ");
         self.assignments(&conflict.assignments, true)
+    }
+}
+
+/// The values of so many rows from row number `first` on.
+fn values(insert: &Insert, first: usize, rows: usize) -> DBResult<&[Value<'static>]> {
+    let width = insert.columns.len();
+    let start = first.checked_mul(width);
+    let end = first.checked_add(rows).and_then(|end| end.checked_mul(width));
+    match start.zip(end).and_then(|(start, end)| insert.values.get(start..end)) {
+        Some(values) if rows > 0 => Ok(values),
+        _ => Err(DBError::query("an insert whose values do not make up its rows")),
     }
 }

@@ -28,7 +28,7 @@ mod writer;
 pub use delete::delete;
 pub use dialect::{Dialect, ListForm, Piece};
 pub use insert::insert;
-pub use out::{Bind, Explained, Out, SqlText};
+pub use out::{Bind, Column, Explained, Out, SqlText};
 pub use select::select;
 pub use text::prefix_end;
 pub use update::update;

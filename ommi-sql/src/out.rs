@@ -26,6 +26,28 @@ pub enum Bind<'a> {
     Value(Value<'a>),
     /// A whole list of values, as an array; see [`ListForm`](crate::ListForm).
     List(&'a [Value<'static>]),
+    /// One column of several rows, as an array; see [`Dialect::rows_as_arrays`](crate::Dialect::rows_as_arrays).
+    Column(Column<'a>),
+}
+
+/// The values of one column of rows that lie one after the other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Column<'a> {
+    rows: &'a [Value<'static>],
+    width: usize,
+    place: usize,
+}
+
+impl<'a> Column<'a> {
+    /// The values at this place of rows of this width.
+    pub(crate) fn new(rows: &'a [Value<'static>], width: usize, place: usize) -> Column<'a> {
+        Column { rows, width: width.max(1), place }
+    }
+
+    /// The values, in the order of the rows.
+    pub fn values(self) -> impl Iterator<Item = &'a Value<'static>> + Clone {
+        self.rows.iter().skip(self.place).step_by(self.width)
+    }
 }
 
 /// Only the text.
@@ -86,6 +108,7 @@ impl Out for Explained {
         match bind {
             Bind::Value(value) => self.binds.push(value.into_owned()),
             Bind::List(values) => self.binds.extend_from_slice(values),
+            Bind::Column(column) => self.binds.extend(column.values().cloned()),
         }
         Ok(())
     }

@@ -64,7 +64,8 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
     fn sort(&mut self, sort: &[Sort]) -> DBResult<()> {
         for (i, Sort { expr, direction, nulls, .. }) in sort.iter().enumerate() {
             self.text(if i == 0 { " ORDER BY " } else { ", " });
-            self.expr(expr, None)?;
+            let ty = self.ty(expr);
+            self.ordered(expr, ty)?;
             if let Direction::Descending = direction {
                 self.text(" DESC");
             }

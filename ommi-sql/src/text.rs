@@ -63,12 +63,12 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
     ) -> DBResult<()> {
         match form {
             Form::Prefix(start, end) => {
-                self.expr(expr, Some(ColumnType::Text))?;
+                self.ordered(expr, Some(ColumnType::Text))?;
                 self.text(" >= ");
                 self.value(&Value::Text(Cow::Borrowed(start)), Some(ColumnType::Text))?;
                 if let Some(end) = end {
                     self.text(" AND ");
-                    self.expr(expr, Some(ColumnType::Text))?;
+                    self.ordered(expr, Some(ColumnType::Text))?;
                     self.text(" < ");
                     self.value(&Value::Text(Cow::Borrowed(end)), Some(ColumnType::Text))?;
                 }

@@ -61,9 +61,18 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     /// A placeholder and what is bound to it.
     pub(crate) fn bind(&mut self, bind: Bind<'_>, ty: Option<ColumnType>) -> DBResult<()> {
         self.placeholders += 1;
+        let (ty, is_array) = match &bind {
+            Bind::Value(value) => (ty.or_else(|| natural_type(value)), false),
+            Bind::List(values) => (ty.or_else(|| values_type(values)), true),
+            Bind::Column(_) => (ty, true),
+        };
         if O::TEXT {
             let out = &mut *self.out;
-            self.dialect.placeholder(self.placeholders, ty, &mut |piece| out.text(piece));
+            let mut text = |piece: &str| out.text(piece);
+            match is_array {
+                true => self.dialect.array_placeholder(self.placeholders, ty, &mut text),
+                false => self.dialect.placeholder(self.placeholders, ty, &mut text),
+            }
         }
         self.out.bind(bind, ty)
     }
@@ -81,12 +90,30 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
         }
     }
 
+    /// As [`expr`](Sql::expr), where it is ordered: text by its bytes.
+    pub(crate) fn ordered(&mut self, expr: &Expr, ty: Option<ColumnType>) -> DBResult<()> {
+        self.expr(expr, ty)?;
+        if ty == Some(ColumnType::Text) {
+            self.text(self.dialect.bytewise());
+        }
+        Ok(())
+    }
+
     /// The type of a column; none for a value.
     pub(crate) fn ty(&self, expr: &Expr) -> Option<ColumnType> {
         match expr {
             Expr::Column(column) => self.column_ty(*column),
             _ => None,
         }
+    }
+
+    /// The type that things have which are compared: that of a column among them, else that of a value.
+    pub(crate) fn common_ty(&self, exprs: &[&Expr]) -> Option<ColumnType> {
+        let of_value = |expr: &&Expr| match expr {
+            Expr::Value(value) => natural_type(value),
+            _ => None,
+        };
+        exprs.iter().find_map(|expr| self.ty(expr)).or_else(|| exprs.iter().find_map(of_value))
     }
 
     pub(crate) fn column_ty(&self, column: u16) -> Option<ColumnType> {
@@ -140,6 +167,28 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     pub(crate) fn unsupported(&self, feature: &'static str) -> DBError {
         DBError::unsupported(self.dialect.name(), feature)
     }
+}
+
+/// The type of a list that meets no column.
+pub(crate) fn values_type(values: &[Value<'_>]) -> Option<ColumnType> {
+    values.first().and_then(natural_type)
+}
+
+/// The type of a value that meets no column; none of NULL, which has every type.
+fn natural_type(value: &Value<'_>) -> Option<ColumnType> {
+    Some(match value {
+        Value::Bool(_) => ColumnType::Bool,
+        Value::Int(_) => ColumnType::I64,
+        Value::Float(_) => ColumnType::F64,
+        Value::Text(_) => ColumnType::Text,
+        Value::Bytes(_) => ColumnType::Bytes,
+        Value::Uuid(_) => ColumnType::Uuid,
+        Value::Date(_) => ColumnType::Date,
+        Value::Time(_) => ColumnType::Time,
+        Value::DateTime(_) => ColumnType::DateTime,
+        Value::Timestamp(_) => ColumnType::Timestamp,
+        _ => return None,
+    })
 }
 
 /// A column that the model lacks: [`ommi_core::ast::check`] finds it before any traversal.

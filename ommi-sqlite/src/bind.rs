@@ -122,6 +122,7 @@ impl Out for Binder<'_, '_> {
         match bind {
             Bind::Value(value) => self.value(&value),
             Bind::List(values) => self.list(values),
+            Bind::Column(_) => Err(DBError::unsupported(crate::dialect::NAME, "rows as arrays")),
         }
     }
 }

@@ -25,7 +25,7 @@ fn columns_filter_order_and_page() {
     ];
     assert_eq!(
         written_select(&select),
-        "SELECT `id`, `name`, `n` FROM `t` WHERE `id` = $1:i64 ORDER BY `n` DESC NULLS LAST, `n` NULLS LAST, $2 NULLS FIRST, `name` \
+        "SELECT `id`, `name`, `n` FROM `t` WHERE `id` = $1:i64 ORDER BY `n` DESC NULLS LAST, `n` NULLS LAST, $2:i64 NULLS FIRST, `name` \
          LIMIT $3:i64 OFFSET $4:i64 -- 1 = 7, 2 = 5, 3 = 20, 4 = 40"
     );
     select.limit = None;

@@ -101,6 +101,7 @@ impl Out for Binds {
         match bind {
             Bind::Value(value) => self.0.push(value.into_owned()),
             Bind::List(values) => self.0.extend_from_slice(values),
+            Bind::Column(column) => self.0.extend(column.values().cloned()),
         }
         Ok(())
     }

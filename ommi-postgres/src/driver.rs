@@ -1,0 +1,211 @@
+//! The driver: its pool, and the traits that the core calls.
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ommi_core::ast::{Delete, Insert, Select, Statement, Update};
+use ommi_core::driver::{
+    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
+    SchemaDriver,
+};
+use ommi_core::{DBError, DBResult};
+use ommi_sql::Explained;
+use sqlx::PgPool;
+
+use crate::compiled::Cache;
+use crate::dialect::NAME;
+use crate::insert;
+use crate::lease::{Lease, Work};
+use crate::options::PostgresOptions;
+use crate::run::{self, Job, Run};
+use crate::stream;
+use crate::transaction::PostgresTransaction;
+use crate::wire;
+
+/// What PostgreSQL, driven by this crate, can do.
+pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
+    let mut capabilities = Capabilities::none(NAME);
+    capabilities.transactions = true;
+    capabilities.savepoints = true;
+    capabilities.atomic_statements = true;
+    capabilities.foreign_keys = true;
+    capabilities.checks = true;
+    capabilities.key_update = true;
+    capabilities.bytes_order = true;
+    capabilities.date_precision = DatePrecision::Microseconds;
+    // One array for each column, whatever the number of rows; this many keep a message at some megabytes.
+    capabilities.max_insert_rows = 16_384;
+    capabilities
+});
+
+/// A PostgreSQL database, through a pool of connections.
+pub struct PostgresDriver {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What everything that runs shares.
+pub(crate) struct Inner {
+    pub(crate) pool: PgPool,
+    pub(crate) cache: Cache,
+    /// Whether statements are prepared once and kept.
+    pub(crate) prepared: bool,
+    /// The server's own limit for a statement, where the options set it.
+    pub(crate) statement_timeout: Option<Duration>,
+}
+
+impl Inner {
+    /// The limit that ended what ran out of time: the operation's, else the server's.
+    pub(crate) fn limit(&self, context: &Context) -> Option<Duration> {
+        context.limit.map(|(_, given)| given).or(self.statement_timeout)
+    }
+}
+
+impl fmt::Debug for PostgresDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresDriver").field("connections", &self.inner.pool.size()).finish_non_exhaustive()
+    }
+}
+
+impl PostgresDriver {
+    /// Connects to the database that a URL names; see [`PostgresOptions::parse`] for what it may say.
+    ///
+    /// # Errors
+    /// As [`PostgresOptions::parse`] and [`PostgresOptions::connect`].
+    pub async fn connect(url: &str) -> DBResult<PostgresDriver> {
+        PostgresOptions::parse(url)?.connect().await
+    }
+
+    /// Uses a pool that is there already. Its own options hold; statements are prepared and kept.
+    pub fn from_pool(pool: PgPool) -> PostgresDriver {
+        PostgresDriver::new(pool, true, None)
+    }
+
+    pub(crate) fn new(pool: PgPool, prepared: bool, statement_timeout: Option<Duration>) -> PostgresDriver {
+        PostgresDriver { inner: Arc::new(Inner { pool, cache: Cache::default(), prepared, statement_timeout }) }
+    }
+
+    /// The pool of the client library: the way down to what Ommi lacks.
+    pub fn pool(&self) -> &PgPool {
+        &self.inner.pool
+    }
+
+    /// Runs something on a connection of the pool.
+    async fn run<T>(&self, context: &Context, work: impl Work<T>) -> DBResult<T> {
+        let mut lease = Lease::acquire(&self.inner, context).await?;
+        lease.within(context, work).await
+    }
+}
+
+/// Takes no rows: what a write gives to it is not asked for.
+pub(crate) struct Nothing;
+
+impl RowSink for Nothing {
+    fn row(&mut self, _: &mut dyn ommi_core::driver::Row) -> DBResult<()> {
+        Ok(())
+    }
+
+    fn clear(&mut self) {}
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn fork(&self) -> Box<dyn RowSink> {
+        Box::new(Nothing)
+    }
+
+    fn absorb(&mut self, _: Box<dyn RowSink>) {}
+
+    fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+        self
+    }
+}
+
+impl Executor for PostgresDriver {
+    fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
+        match run::prepare(&self.inner, Job::Select(select)) {
+            Ok(ready) => Answer::later(async move { self.run(context, Run { ready, sink, context }).await.map(drop) }),
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+
+    fn stream<'a>(
+        &'a self,
+        select: Select,
+        sink: Box<dyn RowSink>,
+        context: Context,
+    ) -> Answer<'a, Box<dyn RowStream + 'a>> {
+        Answer::ready(stream::on_driver(self, select, sink, context))
+    }
+
+    fn insert<'a>(
+        &'a self,
+        insert: &'a mut Insert,
+        sink: &'a mut dyn RowSink,
+        context: &'a Context,
+    ) -> Answer<'a, u64> {
+        match insert::ready(&self.inner, insert, sink, context) {
+            Ok(add) => Answer::later(async move { self.run(context, add.alone()).await }),
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+
+    fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
+        match run::prepare(&self.inner, Job::Update(update)) {
+            Ok(ready) => {
+                Answer::later(async move { self.run(context, Run { ready, sink: &mut Nothing, context }).await })
+            }
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+
+    fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
+        match run::prepare(&self.inner, Job::Delete(delete)) {
+            Ok(ready) => {
+                Answer::later(async move { self.run(context, Run { ready, sink: &mut Nothing, context }).await })
+            }
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for PostgresDriver {
+    fn capabilities(&self) -> &Capabilities {
+        &CAPABILITIES
+    }
+
+    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+        let lease = Lease::acquire(&self.inner, context).await?;
+        Ok(Box::new(PostgresTransaction::new(lease)))
+    }
+
+    fn schema(&self) -> &dyn SchemaDriver {
+        self
+    }
+
+    fn explain(&self, statement: &Statement) -> DBResult<Explanation> {
+        run::check(statement)?;
+        let mut explained = Explained::new();
+        match statement {
+            Statement::Select(select) => Job::Select(select).write(&mut explained)?,
+            Statement::Insert(insert) => Job::Insert(insert).write(&mut explained)?,
+            Statement::Update(update) => Job::Update(update).write(&mut explained)?,
+            Statement::Delete(delete) => Job::Delete(delete).write(&mut explained)?,
+            _ => return Err(DBError::unsupported(NAME, "this statement")),
+        }
+        let explanation = explained.finish();
+        for value in explanation.binds() {
+            wire::check(value).map_err(|invalid| {
+                DBError::invalid_value(Some(&statement.model().name), None).with_detail(invalid.to_string())
+            })?;
+        }
+        Ok(explanation)
+    }
+
+    async fn close(&self) {
+        self.inner.pool.close().await;
+    }
+}

@@ -1,0 +1,223 @@
+//! PostgreSQL's errors as Ommi's.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use ommi_core::schema::{ColumnSchema, ModelSchema};
+use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
+use ommi_sql::ddl::{self, RANGE_CHECK_PREFIX};
+use sqlx::postgres::PgDatabaseError;
+
+use crate::detail;
+use crate::dialect::{LONGEST_NAME, Postgres};
+
+/// The client library's error: the source of an Ommi error.
+///
+/// Its `Debug` shows the state and the message, and not the detail that PostgreSQL gives, which holds values. [`sqlx`](PostgresError::sqlx)
+/// gives it all.
+pub struct PostgresError(sqlx::Error);
+
+impl PostgresError {
+    /// The error as the client library gave it. It may show values.
+    pub fn sqlx(&self) -> &sqlx::Error {
+        &self.0
+    }
+
+    /// The five characters by which PostgreSQL tells its errors apart.
+    pub fn sqlstate(&self) -> Option<&str> {
+        report(&self.0).map(PgDatabaseError::code)
+    }
+}
+
+impl fmt::Display for PostgresError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match report(&self.0) {
+            Some(report) => write!(f, "{} (SQLSTATE {})", report.message(), report.code()),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for PostgresError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match report(&self.0) {
+            Some(report) => f
+                .debug_struct("PostgresError")
+                .field("sqlstate", &report.code())
+                .field("message", &report.message())
+                .finish_non_exhaustive(),
+            None => f.debug_tuple("PostgresError").field(&self.0).finish(),
+        }
+    }
+}
+
+impl Error for PostgresError {}
+
+fn report(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    error.as_database_error()?.try_downcast_ref::<PgDatabaseError>()
+}
+
+/// The state that PostgreSQL reported.
+pub(crate) fn state(error: &sqlx::Error) -> Option<&str> {
+    report(error).map(PgDatabaseError::code)
+}
+
+/// What PostgreSQL says is wrong. It names things, and holds no values where a statement itself is refused.
+pub(crate) fn message(error: &sqlx::Error) -> &str {
+    report(error).map_or("", PgDatabaseError::message)
+}
+
+/// Whether a kept statement no longer fits its table.
+pub(crate) fn is_stale_plan(error: &sqlx::Error) -> bool {
+    report(error).is_some_and(|report| {
+        report.code() == "0A000" && report.routine() == Some("RevalidateCachedQuery") || report.code() == "26000"
+    })
+}
+
+/// What a statement does to a model, as far as its errors depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doing<'a> {
+    pub(crate) model: &'a ModelSchema,
+    /// Whether the rows that are written are the model's own, so that its references are those that can dangle.
+    pub(crate) writes: bool,
+    /// The only column whose number changes, where there is one.
+    pub(crate) counted: Option<&'a str>,
+    /// The time that was given.
+    pub(crate) limit: Option<Duration>,
+}
+
+impl<'a> Doing<'a> {
+    pub(crate) fn reading(model: &'a ModelSchema, limit: Option<Duration>) -> Doing<'a> {
+        Doing { model, writes: false, counted: None, limit }
+    }
+}
+
+/// A failure to run a statement.
+pub(crate) fn on_statement(error: sqlx::Error, doing: Doing<'_>) -> DBError {
+    match report(&error).and_then(|report| of_rows(report, doing)) {
+        Some(made) => made.with_source(PostgresError(error)),
+        None => general(error, doing.limit),
+    }
+}
+
+fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
+    let model = doing.model;
+    let kind = match report.code() {
+        "23505" => ConstraintKind::Unique,
+        "23503" => ConstraintKind::ForeignKey,
+        "23502" => ConstraintKind::NotNull,
+        "23514" => ConstraintKind::Check,
+        "23P01" | "23000" | "23001" => ConstraintKind::Other,
+        "22003" => return Some(DBError::out_of_range(&*model.table, doing.counted.map(str::to_owned))),
+        _ => return None,
+    };
+    let own = report.table().is_none_or(|table| *table == *model.table);
+    let mut constraint = Constraint::new(kind);
+    if let Some(table) = report.table() {
+        constraint = constraint.on_table(table);
+    }
+    let name = report.constraint();
+    if let Some(name) = name {
+        constraint = constraint.named(name);
+    }
+    let columns: Vec<String> = match kind {
+        ConstraintKind::Check => {
+            let ranged = |column: &&ColumnSchema| name == Some(cut(&format!("{RANGE_CHECK_PREFIX}{}", column.name)));
+            if let Some(column) = model.columns.iter().find(ranged).filter(|_| own) {
+                return Some(DBError::out_of_range(&*model.table, Some(column.name.to_string())));
+            }
+            Vec::new()
+        }
+        ConstraintKind::NotNull => report.column().map(str::to_owned).into_iter().collect(),
+        ConstraintKind::Unique => report.detail().map(detail::columns).unwrap_or_default(),
+        ConstraintKind::ForeignKey => name.map(|name| referring(name, report, doing, own)).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Some(DBError::new(ErrorKind::Constraint(constraint.on_columns(columns))))
+}
+
+/// The columns of a reference, by its name; or by the report, where it was a row of the model that would have dangled.
+fn referring(name: &str, report: &PgDatabaseError, doing: Doing<'_>, own: bool) -> Vec<String> {
+    if !own {
+        return Vec::new();
+    }
+    let model = doing.model;
+    let named = model.references.iter().find(|reference| ddl::reference_name(model, reference, 0, &Postgres) == name);
+    match named {
+        Some(reference) => model.names(&reference.columns).map(str::to_owned).collect(),
+        None if doing.writes => report.detail().map(detail::columns).unwrap_or_default(),
+        None => Vec::new(),
+    }
+}
+
+/// A name as PostgreSQL keeps it.
+pub(crate) fn cut(name: &str) -> &str {
+    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    name.get(..end).unwrap_or(name)
+}
+
+/// A failure that has nothing to do with the rows of one model.
+pub(crate) fn general(error: sqlx::Error, limit: Option<Duration>) -> DBError {
+    let made = match &error {
+        sqlx::Error::Database(_) => return reported(error, limit),
+        sqlx::Error::PoolTimedOut => DBError::timeout(limit.unwrap_or_default())
+            .with_detail("no connection of the pool became free, or none could be opened"),
+        sqlx::Error::PoolClosed => DBError::new(ErrorKind::Connection).with_detail("it was closed"),
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => DBError::new(ErrorKind::Connection).retryable(),
+        sqlx::Error::Tls(_) => DBError::new(ErrorKind::Connection).with_detail("no TLS connection could be made"),
+        sqlx::Error::Configuration(_) => DBError::configuration(None, "the client library refuses it"),
+        // What is read after a connection was lost makes no sense.
+        sqlx::Error::Protocol(_) => DBError::new(ErrorKind::Connection).retryable(),
+        _ => DBError::new(ErrorKind::Database),
+    };
+    made.with_source(PostgresError(error))
+}
+
+fn reported(error: sqlx::Error, limit: Option<Duration>) -> DBError {
+    let state = state(&error).unwrap_or_default().to_owned();
+    let lost = || DBError::new(ErrorKind::Connection).retryable();
+    let made = match state.as_str() {
+        "40001" | "40P01" => DBError::new(ErrorKind::Conflict),
+        "55P03" => DBError::new(ErrorKind::Conflict).with_detail("a lock could not be had"),
+        "57014" => DBError::timeout(limit.unwrap_or_default()).with_detail("the database ended the statement"),
+        "25P02" => DBError::new(ErrorKind::TransactionAborted),
+        "25P03" | "57P05" => lost().with_detail("the server ended a connection that was idle for too long"),
+        "57P01" | "57P02" | "57P03" => lost().with_detail("the server is shutting down or starting"),
+        "53300" => lost().with_detail("the server has no connection left"),
+        "53400" | "53200" | "53100" => {
+            DBError::new(ErrorKind::Database).with_detail("the server has run out of a resource")
+        }
+        "54000" | "54001" | "54011" | "54023" => DBError::new(ErrorKind::TooLarge),
+        "22021" | "22P05" => {
+            DBError::invalid_value(None, None).with_detail("text that the database's encoding does not have")
+        }
+        "22008" => DBError::invalid_value(None, None).with_detail("a date that PostgreSQL does not store"),
+        "22003" => DBError::out_of_range("?", None),
+        "28000" | "28P01" => {
+            DBError::new(ErrorKind::Connection).with_detail("the server refused the user or its password")
+        }
+        "3D000" => DBError::new(ErrorKind::Connection).with_detail("there is no such database"),
+        code if code.starts_with("08") => lost(),
+        code if code.starts_with("23") => {
+            let kind = if code == "23503" { ConstraintKind::ForeignKey } else { ConstraintKind::Other };
+            DBError::new(ErrorKind::Constraint(Constraint::new(kind)))
+        }
+        // What is wrong with a statement: a table that does not exist, say. It names things, and holds no values.
+        code if code.starts_with("42") => DBError::new(ErrorKind::Database).with_detail(message(&error).to_owned()),
+        _ => DBError::new(ErrorKind::Database),
+    };
+    made.with_source(PostgresError(error))
+}
+
+/// The operation took longer than it may.
+pub(crate) fn timed_out(limit: Duration) -> DBError {
+    DBError::timeout(limit)
+}
+
+/// No runtime to wait in.
+pub(crate) fn no_runtime(error: tokio::runtime::TryCurrentError) -> DBError {
+    DBError::new(ErrorKind::Connection)
+        .with_detail("the PostgreSQL driver needs a Tokio runtime with its timer and I/O enabled")
+        .with_source(error)
+}

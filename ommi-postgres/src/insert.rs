@@ -1,0 +1,106 @@
+//! Running an insert.
+//!
+//! One row is VALUES; several are arrays read by UNNEST WITH ORDINALITY, in whose order the rows are written, keys are counted and
+//! columns returned. So there are two texts for a set of columns, however many rows there are, and no limit of 65 535 binds.
+//!
+//! PostgreSQL counts keys in a sequence that knows nothing of keys that were given. Before such rows are added the sequence is moved
+//! past the greatest of them: before, since a sequence keeps its place whatever becomes of the rows, and nobody may count to a key
+//! that is about to be there.
+
+use ommi_core::ast::Insert;
+use ommi_core::driver::{Context, RowSink};
+use ommi_core::value::Value;
+use ommi_core::{DBError, DBResult};
+use ommi_sql::quote;
+use sqlx::Executor as _;
+
+use crate::driver::Inner;
+use crate::error;
+use crate::lease::{Lease, Work};
+use crate::run::{Job, Ready, Run, prepare};
+
+/// Moves a key's sequence up to a number, and never back.
+const MOVE: &str = "SELECT setval(s, $1) FROM (SELECT pg_get_serial_sequence($2, $3)::regclass AS s) AS q \
+    WHERE s IS NOT NULL AND $1 > coalesce(pg_sequence_last_value(s), \
+    (SELECT seqstart - seqincrement FROM pg_sequence WHERE seqrelid = s))";
+
+/// An insert that is ready to be sent.
+pub(crate) struct Add<'r, 'a> {
+    run: Run<'r, 'a>,
+    /// The greatest of the keys that are given where the database counts.
+    greatest: Option<Key>,
+}
+
+struct Key {
+    number: i64,
+    table: String,
+    column: String,
+}
+
+/// Compiles and binds an insert.
+pub(crate) fn ready<'r, 'a>(
+    inner: &Inner,
+    insert: &'a mut Insert,
+    sink: &'r mut dyn RowSink,
+    context: &'r Context,
+) -> DBResult<Add<'r, 'a>> {
+    let width = insert.columns.len();
+    if width > 0 && insert.values.len() != insert.rows.saturating_mul(width) {
+        return Err(DBError::query("an insert whose values do not make up its rows"));
+    }
+    let insert: &'a Insert = insert;
+    let ready: Ready<'a> = prepare(inner, Job::Insert(insert))?;
+    Ok(Add { run: Run { ready, sink, context }, greatest: greatest(insert) })
+}
+
+fn greatest(insert: &Insert) -> Option<Key> {
+    let generated = insert.model.generated_column()?;
+    let place = insert.columns.iter().position(|&column| column == generated)?;
+    let keys = insert.values.iter().skip(place).step_by(insert.columns.len().max(1));
+    let number = keys.filter_map(|key| if let Value::Int(number) = key { Some(*number) } else { None }).max()?;
+    let column = insert.model.column(generated)?;
+    Some(Key { number, table: quote(&insert.model.table, '"'), column: column.name.to_string() })
+}
+
+impl<'r, 'a> Add<'r, 'a> {
+    /// The insert outside of a transaction, which ends one that it had to begin.
+    pub(crate) fn alone(self) -> Alone<'r, 'a> {
+        Alone(self)
+    }
+}
+
+/// An insert outside of a transaction.
+pub(crate) struct Alone<'r, 'a>(Add<'r, 'a>);
+
+impl Work<u64> for Alone<'_, '_> {
+    async fn run(self, lease: &mut Lease) -> DBResult<u64> {
+        let count = self.0.run(lease).await?;
+        lease.commit().await?;
+        Ok(count)
+    }
+}
+
+impl Work<u64> for Add<'_, '_> {
+    async fn run(self, lease: &mut Lease) -> DBResult<u64> {
+        // What is less than the first number moves nothing.
+        if let Some(key) = self.greatest.filter(|key| key.number > 0) {
+            let persistent = lease.inner.prepared;
+            if !persistent {
+                lease.begin().await?;
+            }
+            let query = sqlx::query(MOVE).bind(key.number).bind(key.table).bind(key.column).persistent(persistent);
+            let connection = lease.start()?;
+            let moved = connection.execute(query).await;
+            lease.done();
+            if let Err(failed) = moved {
+                // Without the right to move it, or without the table, the insert says what is wrong.
+                match error::state(&failed) {
+                    Some("42P01" | "42703" | "42501") if !lease.begun => {}
+                    _ => return Err(error::general(failed, lease.inner.limit(self.run.context))),
+                }
+            }
+        }
+        let count = self.run.run(lease).await?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,251 @@
+//! A connection of the pool while it is in use: what must happen to it whatever becomes of its user, and how its work is stopped.
+//!
+//! A statement is stopped with a cancel request from a second connection, by the number of the server's process. It costs nothing as
+//! long as nobody runs out of time, leaves no setting behind, and a statement that ended first is not harmed; `SET statement_timeout`
+//! would be two round trips for each statement. The number comes with BEGIN in a transaction, and is asked for where a statement of
+//! its own has a deadline, and before a stream.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt;
+use ommi_core::driver::Context;
+use ommi_core::{DBError, DBResult, ErrorKind};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, PgConnection, Postgres, Row as _};
+use tokio::runtime::Handle;
+use tokio::time::{timeout, timeout_at};
+
+use crate::driver::Inner;
+use crate::error;
+
+/// How long a cancel request may take to arrive.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a cancelled statement may take to end, in milliseconds, until it is cancelled once more: a request that overtakes its
+/// statement finds the server idle, and is ignored. What takes longer in the end loses its connection.
+const PATIENCE: [u64; 6] = [100, 200, 400, 800, 1_600, 3_200];
+
+/// A connection in use.
+pub(crate) struct Lease {
+    pub(crate) inner: Arc<Inner>,
+    connection: Option<PoolConnection<Postgres>>,
+    /// Where the connection goes back to the pool: the library starts a task for that, which needs a runtime.
+    runtime: Handle,
+    /// The number of the server's process, where it is known.
+    pid: Option<i32>,
+    /// Something was sent, and its end was not seen.
+    busy: bool,
+    /// A transaction may be open.
+    pub(crate) begun: bool,
+}
+
+impl Lease {
+    /// Waits for a connection.
+    pub(crate) async fn acquire(inner: &Arc<Inner>, context: &Context) -> DBResult<Lease> {
+        let runtime = Handle::try_current().map_err(error::no_runtime)?;
+        let acquiring = inner.pool.acquire();
+        let acquired = match context.limit {
+            Some((deadline, given)) => {
+                timeout_at(deadline.into(), acquiring).await.map_err(|_| error::timed_out(given))?
+            }
+            None => acquiring.await,
+        };
+        let timeout = inner.pool.options().get_acquire_timeout();
+        let connection = acquired.map_err(|error| error::general(error, Some(timeout)))?;
+        Ok(Lease { inner: inner.clone(), connection: Some(connection), runtime, pid: None, busy: false, begun: false })
+    }
+
+    /// The connection, for something that is sent now. [`Lease::done`] says that its end was seen.
+    pub(crate) fn start(&mut self) -> DBResult<&mut PgConnection> {
+        self.busy = true;
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            None => Err(DBError::new(ErrorKind::TransactionAborted)),
+        }
+    }
+
+    pub(crate) fn done(&mut self) {
+        self.busy = false;
+    }
+
+    /// Sends statements without parameters, and gives the first value of their first row.
+    pub(crate) async fn simple(&mut self, text: &str) -> DBResult<Option<String>> {
+        let connection = self.start()?;
+        let result = simple(connection, text).await;
+        self.done();
+        result.map_err(|error| error::general(error, None))
+    }
+
+    /// Begins a transaction, where none is open.
+    pub(crate) async fn begin(&mut self) -> DBResult<()> {
+        if !self.begun {
+            // From here on it is rolled back, also when the answer is not waited for.
+            self.begun = true;
+            let pid = self.simple("BEGIN; SELECT pg_backend_pid()").await?;
+            self.pid = pid.and_then(|pid| pid.parse().ok());
+        }
+        Ok(())
+    }
+
+    /// Commits what was begun. What fails is rolled back with the lease.
+    pub(crate) async fn commit(&mut self) -> DBResult<()> {
+        if self.begun {
+            self.simple("COMMIT").await?;
+            self.begun = false;
+        }
+        Ok(())
+    }
+
+    /// Undoes what was begun.
+    pub(crate) async fn roll_back(&mut self) -> DBResult<()> {
+        if !self.begun {
+            return Ok(());
+        }
+        if !self.busy {
+            self.simple("ROLLBACK").await?;
+            self.begun = false;
+            return Ok(());
+        }
+        let (inner, pid) = (self.inner.clone(), self.pid);
+        let mut undo = pin!(async {
+            let mut result = self.simple("ROLLBACK").await;
+            if matches!(&result, Err(error) if !matches!(error.kind(), ErrorKind::Connection)) {
+                // The first answer may be the end of a statement that nobody waited for.
+                result = self.simple("ROLLBACK").await;
+            }
+            self.begun = result.is_err();
+            result.map(drop)
+        });
+        match stop(&inner, pid, undo.as_mut()).await {
+            Some(result) => result,
+            // Whoever rolls back waits for it: until then its locks are held.
+            None => undo.await,
+        }
+    }
+
+    /// Learns what it takes to stop what comes.
+    pub(crate) async fn learn_pid(&mut self) -> DBResult<()> {
+        if self.pid.is_none() {
+            let pid = self.simple("SELECT pg_backend_pid()").await?;
+            self.pid = pid.and_then(|pid| pid.parse().ok());
+        }
+        Ok(())
+    }
+
+    /// Runs something on this lease for as long as it may take. Past the deadline the database's work is stopped, and its end
+    /// waited for; what then still does not answer loses its connection.
+    pub(crate) async fn within<T>(&mut self, context: &Context, work: impl Work<T>) -> DBResult<T> {
+        let Some((deadline, given)) = context.limit else {
+            return work.run(self).await;
+        };
+        // A future that is ready at once would win over a time that has passed.
+        if deadline <= Instant::now() {
+            return Err(error::timed_out(given));
+        }
+        match timeout_at(deadline.into(), self.learn_pid()).await {
+            Ok(learned) => learned?,
+            Err(_) => return Err(error::timed_out(given)),
+        }
+        let (inner, pid) = (self.inner.clone(), self.pid);
+        let mut work = pin!(work.run(self));
+        if let Ok(result) = timeout_at(deadline.into(), work.as_mut()).await {
+            return result;
+        }
+        match stop(&inner, pid, work).await {
+            // It ended before the request arrived.
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) if matches!(error.kind(), ErrorKind::Timeout { .. }) => Err(error),
+            Some(Err(error)) => Err(error::timed_out(given).with_source(error)),
+            None => Err(error::timed_out(given).with_detail("the database did not stop in time")),
+        }
+    }
+}
+
+/// A piece of work on a lease. What an async closure would be, if the future of one that is called once could be asked to be `Send`.
+pub(crate) trait Work<T>: Send {
+    fn run(self, lease: &mut Lease) -> impl Future<Output = DBResult<T>> + Send;
+}
+
+/// Sends statements without parameters, and gives the first value of their first row.
+async fn simple(connection: &mut PgConnection, text: &str) -> Result<Option<String>, sqlx::Error> {
+    let mut first = None;
+    let mut results = connection.fetch_many(sqlx::raw_sql(AssertSqlSafe(text)));
+    while let Some(result) = results.try_next().await? {
+        if let (Either::Right(row), None) = (result, &first) {
+            first = row.try_get_raw(0).ok().and_then(|value| Some(value.as_str().ok()?.to_owned()));
+        }
+    }
+    Ok(first)
+}
+
+/// Stops what a process of the server is doing for this piece of work, and waits for its end; nothing where it does not come.
+async fn stop<T>(inner: &Inner, pid: Option<i32>, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+    for patience in PATIENCE {
+        if let Some(pid) = pid {
+            cancel(inner, pid).await;
+        }
+        if let Ok(result) = timeout(Duration::from_millis(patience), &mut work).await {
+            return Some(result);
+        }
+    }
+    None
+}
+
+/// Asks to stop what a process of the server is doing. It waits until the request was handed to the process, so that it cannot hit what the
+/// connection does afterwards. A server that cannot be reached has nothing to stop.
+async fn cancel(inner: &Inner, pid: i32) {
+    let request = async {
+        let mut side = PgConnection::connect_with(&inner.pool.connect_options()).await?;
+        simple(&mut side, &format!("SELECT pg_cancel_backend({pid})")).await?;
+        side.close().await
+    };
+    match timeout(GRACE, request).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(target: "ommi", %error, "a statement could not be cancelled"),
+        Err(_) => tracing::debug!(target: "ommi", "a request to cancel a statement took too long"),
+    }
+}
+
+/// Reads what is left of answers, and ends the transaction.
+async fn clean(connection: &mut PgConnection, begun: bool) -> Result<(), sqlx::Error> {
+    // The first answer may be that of what was cancelled.
+    if connection.ping().await.is_err() {
+        connection.ping().await?;
+    }
+    match begun {
+        true => simple(connection, "ROLLBACK").await.map(drop),
+        false => Ok(()),
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else {
+            return;
+        };
+        let _runtime = self.runtime.enter();
+        let stops = self.busy && self.pid.is_some();
+        if !(self.begun || stops) {
+            // The library reads to the end what is left of an answer before it lends the connection again.
+            drop(connection);
+            return;
+        }
+        let (inner, pid, busy, begun) = (self.inner.clone(), self.pid, self.busy, self.begun);
+        // The pool counts the connection until this is done, and waits for it when it is closed.
+        drop(self.runtime.spawn(async move {
+            let cleaned = {
+                let clean = pin!(clean(&mut connection, begun));
+                match busy {
+                    true => stop(&inner, pid, clean).await,
+                    false => timeout(GRACE, clean).await.ok(),
+                }
+            };
+            if !matches!(cleaned, Some(Ok(()))) {
+                connection.close_on_drop();
+            }
+        }));
+    }
+}

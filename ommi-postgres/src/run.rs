@@ -1,0 +1,245 @@
+//! Running statements: compiled text by shape, binds, and what comes back.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use ommi_core::ast::{Change, Delete, Insert, Output, Select, Shape, Statement, Update};
+use ommi_core::driver::{Context, RowSink};
+use ommi_core::value::ColumnType;
+use ommi_core::{DBError, DBResult, ErrorKind};
+use ommi_sql::{Out, SqlText};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, PgConnection, Postgres};
+
+use crate::bind::Binder;
+use crate::compiled::{Columns, Compiled};
+use crate::dialect;
+use crate::driver::{CAPABILITIES, Inner};
+use crate::error::{self, Doing};
+use crate::lease::{Lease, Work};
+use crate::row::Reader;
+
+/// A statement of any kind.
+#[derive(Clone, Copy)]
+pub(crate) enum Job<'a> {
+    Select(&'a Select),
+    Insert(&'a Insert),
+    Update(&'a Update),
+    Delete(&'a Delete),
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn compile(self, inner: &Inner) -> DBResult<Arc<Compiled>> {
+        let compiled = inner.cache.get(
+            |shape| match self {
+                Job::Select(select) => shape.write_select(select),
+                Job::Insert(insert) => insert_shape(insert, shape),
+                Job::Update(update) => shape.write_update(update),
+                Job::Delete(delete) => shape.write_delete(delete),
+            },
+            || self.compile_anew(),
+        )?;
+        if tracing::enabled!(target: "ommi", tracing::Level::DEBUG) {
+            tracing::Span::current().record("statement", &*compiled.text);
+        }
+        Ok(compiled)
+    }
+
+    fn compile_anew(self) -> DBResult<Compiled> {
+        check(&match self {
+            Job::Select(select) => Statement::Select(select.clone()),
+            Job::Insert(insert) => Statement::Insert(insert.clone()),
+            Job::Update(update) => Statement::Update(update.clone()),
+            Job::Delete(delete) => Statement::Delete(delete.clone()),
+        })?;
+        let mut text = SqlText::new();
+        self.write(&mut text)?;
+        let columns = match self {
+            Job::Select(select) => match select.output {
+                Output::Count => Columns::single(&select.model, ColumnType::I64),
+                Output::Exists => Columns::single(&select.model, ColumnType::Bool),
+                _ => Columns::of(&select.model, select.model.all_columns()),
+            },
+            Job::Insert(insert) => Columns::of(&insert.model, &insert.returning),
+            Job::Update(update) => Columns::none(&update.model),
+            Job::Delete(delete) => Columns::none(&delete.model),
+        };
+        Ok(Compiled { text: text.into_string().into(), columns })
+    }
+
+    pub(crate) fn write(self, out: &mut impl Out) -> DBResult<()> {
+        match self {
+            Job::Select(select) => ommi_sql::select(select, &dialect::Postgres, out),
+            Job::Insert(insert) => ommi_sql::insert(insert, 0, insert.rows, &dialect::Postgres, out),
+            Job::Update(update) => ommi_sql::update(update, &dialect::Postgres, out),
+            Job::Delete(delete) => ommi_sql::delete(delete, &dialect::Postgres, out),
+        }
+    }
+
+    fn model(self) -> &'a ommi_core::schema::SchemaRef {
+        match self {
+            Job::Select(select) => &select.model,
+            Job::Insert(insert) => &insert.model,
+            Job::Update(update) => &update.model,
+            Job::Delete(delete) => &delete.model,
+        }
+    }
+
+    fn bind(self) -> DBResult<PgArguments> {
+        let mut binder = Binder::new(&self.model().name);
+        self.write(&mut binder)?;
+        Ok(binder.finish())
+    }
+
+    fn doing(self, context: &Context, inner: &Inner) -> Doing<'a> {
+        let limit = inner.limit(context);
+        let doing = Doing::reading(self.model(), limit);
+        match self {
+            Job::Insert(_) => Doing { writes: true, ..doing },
+            Job::Update(update) => Doing { writes: true, counted: counted(update), ..doing },
+            _ => doing,
+        }
+    }
+}
+
+/// The shape of an insert, alike for all numbers of rows above one: they differ only in the length of the arrays.
+fn insert_shape(insert: &Insert, shape: &mut Shape) {
+    if insert.rows <= 1 || insert.columns.is_empty() {
+        return shape.write_insert(insert);
+    }
+    let mut some = Insert::new(insert.model.clone(), insert.columns.clone(), Vec::new(), 2);
+    some.returning = insert.returning.clone();
+    some.on_conflict = insert.on_conflict.clone();
+    shape.write_insert(&some);
+}
+
+/// The only column that is counted up or down: a number out of range is its.
+fn counted(update: &Update) -> Option<&str> {
+    let mut counted = update
+        .assignments
+        .iter()
+        .filter(|assignment| matches!(assignment.change, Change::Add(_) | Change::Subtract(_)));
+    let one = counted.next().filter(|_| counted.next().is_none())?;
+    update.model.column(one.column).map(|column| &*column.name)
+}
+
+/// Checks a statement against its model and this driver.
+pub(crate) fn check(statement: &Statement) -> DBResult<()> {
+    statement.model().usable()?;
+    ommi_core::ast::check(statement, &CAPABILITIES)
+}
+
+/// A statement that is ready to be sent.
+pub(crate) struct Ready<'a> {
+    job: Job<'a>,
+    pub(crate) compiled: Arc<Compiled>,
+    arguments: PgArguments,
+}
+
+impl Ready<'_> {
+    pub(crate) fn query(self, persistent: bool) -> Query<'static, Postgres, PgArguments> {
+        query(&self.compiled, self.arguments, persistent)
+    }
+}
+
+fn query(compiled: &Compiled, arguments: PgArguments, persistent: bool) -> Query<'static, Postgres, PgArguments> {
+    // The text was made from names in quotes and placeholders.
+    sqlx::query_with(AssertSqlSafe(compiled.text.clone()), arguments).persistent(persistent)
+}
+
+/// Compiles and binds: all that fails of a statement before anything is sent.
+pub(crate) fn prepare<'a>(inner: &Inner, job: Job<'a>) -> DBResult<Ready<'a>> {
+    let compiled = job.compile(inner)?;
+    let arguments = job.bind()?;
+    Ok(Ready { job, compiled, arguments })
+}
+
+/// Sends a statement, hands its rows to the sink, and gives the number of rows that it touched.
+pub(crate) struct Run<'r, 'a> {
+    pub(crate) ready: Ready<'a>,
+    pub(crate) sink: &'r mut dyn RowSink,
+    pub(crate) context: &'r Context,
+}
+
+impl Work<u64> for Run<'_, '_> {
+    async fn run(self, lease: &mut Lease) -> DBResult<u64> {
+        let Run { ready: Ready { job, compiled, arguments }, sink, context } = self;
+        // Behind a pooler that lends another connection for each transaction, a statement's parts are kept together by one.
+        let alone = !lease.inner.prepared && !lease.begun;
+        if alone {
+            lease.begin().await?;
+        }
+        let mut result = send(lease, &compiled, arguments, sink).await;
+        if let Err(Failure::Sent(failed)) = &result
+            && error::is_stale_plan(failed)
+        {
+            // Its table was made anew. Nothing was done yet.
+            let connection = lease.start()?;
+            let cleared = connection.clear_cached_statements().await;
+            lease.done();
+            cleared.map_err(|error| error::general(error, None))?;
+            result = match lease.begun {
+                false => send(lease, &compiled, job.bind()?, sink).await,
+                // The failure ended the transaction.
+                true => Err(Failure::Stale),
+            };
+        }
+        let count = match result {
+            Ok(count) => count,
+            Err(Failure::Sent(failed)) => return Err(error::on_statement(failed, job.doing(context, &lease.inner))),
+            Err(Failure::Stale) => {
+                return Err(DBError::new(ErrorKind::Conflict).with_detail("a table was changed meanwhile"));
+            }
+            Err(Failure::Made(error)) => return Err(error),
+        };
+        if alone {
+            lease.commit().await?;
+        }
+        Ok(count)
+    }
+}
+
+enum Failure {
+    /// The client library's, or the database's.
+    Sent(sqlx::Error),
+    /// A kept statement does not fit its table any more.
+    Stale,
+    /// Ommi's own.
+    Made(DBError),
+}
+
+async fn send(
+    lease: &mut Lease,
+    compiled: &Compiled,
+    arguments: PgArguments,
+    sink: &mut dyn RowSink,
+) -> Result<u64, Failure> {
+    let persistent = lease.inner.prepared;
+    let connection = lease.start().map_err(Failure::Made)?;
+    let result = exchange(connection, compiled, arguments, persistent, sink).await;
+    // Where the sink ended it, the rest of the result is still to come.
+    if !matches!(result, Err(Failure::Made(_))) {
+        lease.done();
+    }
+    result
+}
+
+async fn exchange(
+    connection: &mut PgConnection,
+    compiled: &Compiled,
+    arguments: PgArguments,
+    persistent: bool,
+    sink: &mut dyn RowSink,
+) -> Result<u64, Failure> {
+    let mut reader = Reader::new();
+    let mut results = connection.fetch_many(query(compiled, arguments, persistent));
+    let mut count = 0;
+    while let Some(result) = results.try_next().await.map_err(Failure::Sent)? {
+        match result {
+            Either::Left(done) => count += done.rows_affected(),
+            Either::Right(row) => reader.take(&row, &compiled.columns, sink).map_err(Failure::Made)?,
+        }
+    }
+    Ok(count)
+}

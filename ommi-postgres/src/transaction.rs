@@ -1,0 +1,142 @@
+//! A transaction: a connection that is kept until commit or rollback.
+//!
+//! BEGIN is sent with the first statement. The statements of one transaction take turns. One that is dropped is rolled back by a task,
+//! at once, since its locks are held on the server; what it was doing is stopped before that. The connection counts as in use until
+//! then, so that closing the pool waits for it.
+
+use async_trait::async_trait;
+use ommi_core::ast::{Delete, Insert, Select, Update};
+use ommi_core::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
+use ommi_core::{DBError, DBResult, ErrorKind};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout_at;
+
+use crate::driver::Nothing;
+use crate::error;
+use crate::insert;
+use crate::lease::{Lease, Work};
+use crate::run::{Job, Run, prepare};
+use crate::stream;
+
+/// A transaction.
+pub(crate) struct PostgresTransaction {
+    state: Mutex<State>,
+    inner: std::sync::Arc<crate::driver::Inner>,
+}
+
+/// What the statements of a transaction share.
+pub(crate) struct State {
+    pub(crate) lease: Lease,
+    /// A statement failed: PostgreSQL would answer a commit with a rollback, and call that a success.
+    failed: bool,
+}
+
+impl PostgresTransaction {
+    pub(crate) fn new(lease: Lease) -> PostgresTransaction {
+        let inner = lease.inner.clone();
+        PostgresTransaction { state: Mutex::new(State { lease, failed: false }), inner }
+    }
+
+    /// The turn of a statement.
+    pub(crate) async fn lock(&self, context: &Context) -> DBResult<MutexGuard<'_, State>> {
+        let Some((deadline, given)) = context.limit else {
+            return Ok(self.state.lock().await);
+        };
+        Handle::try_current().map_err(error::no_runtime)?;
+        timeout_at(deadline.into(), self.state.lock())
+            .await
+            .map_err(|_| error::timed_out(given).with_detail("another statement of the transaction was still running"))
+    }
+
+    async fn run<T>(&self, context: &Context, work: impl Work<T>) -> DBResult<T> {
+        self.lock(context).await?.run(context, work).await
+    }
+}
+
+impl State {
+    /// Runs something in the transaction, and begins it before that where it has not begun.
+    pub(crate) async fn run<T>(&mut self, context: &Context, work: impl Work<T>) -> DBResult<T> {
+        if self.failed {
+            return Err(DBError::new(ErrorKind::TransactionAborted).with_detail("an earlier statement in it failed"));
+        }
+        let result = self.lease.within(context, Begun(work)).await;
+        // A row that could not be read is no failure of the database's.
+        self.failed = matches!(&result, Err(error) if !matches!(error.kind(), ErrorKind::Decode { .. }));
+        result
+    }
+}
+
+/// Work that needs the transaction to have begun.
+struct Begun<W>(W);
+
+impl<T, W: Work<T>> Work<T> for Begun<W> {
+    async fn run(self, lease: &mut Lease) -> DBResult<T> {
+        lease.begin().await?;
+        self.0.run(lease).await
+    }
+}
+
+impl Executor for PostgresTransaction {
+    fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
+        match prepare(&self.inner, Job::Select(select)) {
+            Ok(ready) => Answer::later(async move { self.run(context, Run { ready, sink, context }).await.map(drop) }),
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+
+    fn stream<'a>(
+        &'a self,
+        select: Select,
+        sink: Box<dyn RowSink>,
+        context: Context,
+    ) -> Answer<'a, Box<dyn RowStream + 'a>> {
+        Answer::ready(stream::on_transaction(self, &self.inner, select, sink, context))
+    }
+
+    fn insert<'a>(
+        &'a self,
+        insert: &'a mut Insert,
+        sink: &'a mut dyn RowSink,
+        context: &'a Context,
+    ) -> Answer<'a, u64> {
+        match insert::ready(&self.inner, insert, sink, context) {
+            Ok(add) => Answer::later(async move { self.run(context, add).await }),
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+
+    fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
+        match prepare(&self.inner, Job::Update(update)) {
+            Ok(ready) => {
+                Answer::later(async move { self.run(context, Run { ready, sink: &mut Nothing, context }).await })
+            }
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+
+    fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
+        match prepare(&self.inner, Job::Delete(delete)) {
+            Ok(ready) => {
+                Answer::later(async move { self.run(context, Run { ready, sink: &mut Nothing, context }).await })
+            }
+            Err(error) => Answer::ready(Err(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl DriverTransaction for PostgresTransaction {
+    async fn commit(self: Box<Self>) -> DBResult<()> {
+        let mut state = self.state.into_inner();
+        if state.failed {
+            state.lease.roll_back().await?;
+            return Err(DBError::new(ErrorKind::TransactionAborted).with_detail("a statement in it failed"));
+        }
+        state.lease.commit().await
+    }
+
+    async fn rollback(self: Box<Self>) -> DBResult<()> {
+        self.state.into_inner().lease.roll_back().await
+    }
+}

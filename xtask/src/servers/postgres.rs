@@ -1,0 +1,234 @@
+//! A PostgreSQL server for one run of the tests.
+//!
+//! It listens on a free port of the loopback interface, waits for no disk, and refuses to run as root as every PostgreSQL does: where
+//! this process is root, it runs as the user `postgres`, or as `nobody`.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Where the tests find the server. Set, it names one that is there already.
+pub(crate) const VARIABLE: &str = "OMMI_TEST_POSTGRES_URL";
+
+const MISSING: &str = "PostgreSQL was not found. Install it (Debian: `apt-get install postgresql`, macOS: `brew install postgresql`) so \
+    that `initdb` and `postgres` are on the path, or set OMMI_TEST_POSTGRES_URL to a database that the tests may fill";
+
+/// How long the server may take to start, and to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server under way. Dropped, it stops, and its data are deleted.
+pub(crate) struct Server {
+    process: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    /// Finds or installs PostgreSQL, and starts it.
+    pub(crate) fn start() -> Result<Server, String> {
+        let programs = match programs() {
+            Some(programs) => programs,
+            None => {
+                install()?;
+                programs().ok_or(MISSING)?
+            }
+        };
+        let user = User::of_server()?;
+        let folder = folder(user)?;
+        // From here on the folder is deleted whatever happens.
+        let unfinished = Unfinished(folder);
+        let data = unfinished.0.join("data");
+        // A language that orders text otherwise than by its bytes finds out what forgets to say that it wants bytes.
+        initdb(user, &programs, &data, &["--locale-provider=icu", "--icu-locale=en-US"])
+            .or_else(|_| initdb(user, &programs, &data, &[]))?;
+        let port = free_port()?;
+        let log = fs::File::create(unfinished.0.join("log")).map_err(|error| format!("no log: {error}"))?;
+        let mut postgres = user.command(programs.join("postgres"));
+        postgres.arg("-D").arg(&data);
+        for setting in [
+            format!("port={port}"),
+            "listen_addresses=127.0.0.1".to_owned(),
+            "unix_socket_directories=".to_owned(),
+            "fsync=off".to_owned(),
+            "synchronous_commit=off".to_owned(),
+            "full_page_writes=off".to_owned(),
+            "max_connections=300".to_owned(),
+            // While it compiles a condition to machine code, for seconds, it hears no request to stop.
+            "jit=off".to_owned(),
+        ] {
+            postgres.arg("-c").arg(setting);
+        }
+        let process = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+        let process = process.map_err(|error| format!("postgres could not be started: {error}"))?;
+        let mut server = Server { process, folder: unfinished.keep(), port };
+        server.wait(&programs)?;
+        Ok(server)
+    }
+
+    /// The database to connect to.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    /// Waits until it takes connections.
+    fn wait(&mut self, programs: &Path) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let ready = Command::new(programs.join("pg_isready"))
+                .args(["--quiet", "--host=127.0.0.1", "--port", &self.port.to_string()])
+                .status();
+            let ready = match ready {
+                Ok(status) => status.success(),
+                // Not every package has it.
+                Err(_) => std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
+            };
+            if ready {
+                return Ok(());
+            }
+            let ended = self.process.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || started.elapsed() > PATIENCE {
+                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                return Err(format!("PostgreSQL did not start: {log}"));
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // SIGINT is the fast shutdown: it ends every connection, and then the server in order.
+        let pid = self.process.id().to_string();
+        let asked = Command::new("kill").args(["-INT", &pid]).status().is_ok_and(|status| status.success());
+        let started = Instant::now();
+        while asked && started.elapsed() < PATIENCE {
+            match self.process.try_wait() {
+                Ok(None) => sleep(Duration::from_millis(20)),
+                _ => break,
+            }
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{} could not be deleted: {error}", self.folder.display());
+        }
+    }
+}
+
+/// Makes the server's data.
+fn initdb(user: User, programs: &Path, data: &Path, locale: &[&str]) -> Result<(), String> {
+    let mut initdb = user.command(programs.join("initdb"));
+    initdb.arg("--pgdata").arg(data);
+    initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]).args(locale);
+    let made = initdb.stdout(Stdio::null()).stderr(Stdio::piped()).output();
+    let made = made.map_err(|error| format!("initdb could not be started: {error}"))?;
+    match made.status.success() {
+        true => Ok(()),
+        false => Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr))),
+    }
+}
+
+/// A folder that is deleted unless it is kept.
+struct Unfinished(PathBuf);
+
+impl Unfinished {
+    fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.0.as_os_str().is_empty() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// Who the server runs as.
+#[derive(Clone, Copy)]
+struct User(Option<(u32, u32)>);
+
+impl User {
+    fn of_server() -> Result<User, String> {
+        if !is_root() {
+            return Ok(User(None));
+        }
+        let users = fs::read_to_string("/etc/passwd").map_err(|error| format!("no list of users: {error}"))?;
+        let ids = |name: &str| {
+            let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+            let mut fields = line.split(':').skip(2);
+            Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+        };
+        match ids("postgres").or_else(|| ids("nobody")) {
+            Some(ids) => Ok(User(Some(ids))),
+            None => Err("PostgreSQL does not run as root, and there is no user `postgres` or `nobody`".to_owned()),
+        }
+    }
+
+    fn command(self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        // The folder that this was started in may be closed to the server's user.
+        command.current_dir("/");
+        if let User(Some((user, group))) = self {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// A folder that only the server's user can enter.
+fn folder(user: User) -> Result<PathBuf, String> {
+    let folder = env::temp_dir().join(format!("ommi-postgres-{}", std::process::id()));
+    let made = fs::create_dir(&folder).and_then(|()| {
+        if let User(Some((user, group))) = user {
+            chown(&folder, Some(user), Some(group))?;
+        }
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
+    });
+    made.map(|()| folder.clone()).map_err(|error| format!("{} could not be made: {error}", folder.display()))
+}
+
+/// The folder of PostgreSQL's programs: on the path, or where Debian puts those of the newest version.
+fn programs() -> Option<PathBuf> {
+    let complete = |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("postgres").is_file();
+    let on_path = env::var_os("PATH").and_then(|path| env::split_paths(&path).find(complete));
+    on_path.or_else(|| {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let folders = versions.filter_map(|version| Some(version.ok()?.path().join("bin"))).filter(complete);
+        let number = |folder: &PathBuf| -> Option<u32> { folder.parent()?.file_name()?.to_str()?.parse().ok() };
+        folders.max_by_key(number)
+    })
+}
+
+/// Installs PostgreSQL where that is possible without asking anybody.
+fn install() -> Result<(), String> {
+    if !is_root() || Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_err() {
+        return Err(MISSING.to_owned());
+    }
+    eprintln!("PostgreSQL was not found and is installed with apt-get");
+    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "postgresql"][..]] {
+        let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
+        if !status.is_ok_and(|status| status.success()) {
+            return Err(format!("`apt-get {}` failed. {MISSING}", arguments.join(" ")));
+        }
+    }
+    Ok(())
+}
+
+/// A port that is free now. Another process may take it before the server does; the run then fails and can be repeated.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"))?;
+    listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+}
