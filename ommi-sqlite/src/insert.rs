@@ -79,6 +79,8 @@ pub(crate) fn insert(
         // An interrupt or a full disk may have ended the transaction already.
         connection.watch.start(false, None);
         let _ = connection.sqlite.execute_batch(undo);
+        // It may run again.
+        sink.clear();
     }
     result
 }
@@ -106,7 +108,7 @@ fn one_statement(
     let compiled = cache.get(shape, || compile(insert, rows, keys))?;
     if task.here {
         trace(&compiled.text);
-        if all > rows || commits_wait || !stays_here(compiled.pace(), || true) {
+        if all > rows || commits_wait || !stays_here(compiled.pace(), true) {
             return Err(Halt::Move);
         }
     }

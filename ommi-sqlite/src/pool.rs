@@ -176,6 +176,8 @@ impl Pool {
                 let mut state = self.lock();
                 if state.idle.len() == state.size {
                     state.size = 0;
+                    // Somebody else may be closing it too.
+                    self.returned.notify_one();
                     return std::mem::take(&mut state.idle);
                 }
             }

@@ -119,7 +119,11 @@ pub(crate) fn bind(
 /// Notes the text in the operation's span. Statements are looked up where the task runs, so its span is the current one.
 pub(crate) fn trace(text: &str) {
     if tracing::enabled!(target: "ommi", tracing::Level::DEBUG) {
-        tracing::Span::current().record("statement", text);
+        let span = tracing::Span::current();
+        // A span of the application's own may have such a field too.
+        if span.metadata().is_some_and(|metadata| metadata.target() == "ommi") {
+            span.record("statement", text);
+        }
     }
 }
 
@@ -235,13 +239,10 @@ pub(crate) fn learn(compiled: &Compiled, watch: &Watch, task: Task) {
     }
 }
 
-/// Whether a write may run here: it is known to be short, or its shape says so. A write is never run twice, so this is decided before.
-pub(crate) fn stays_here(pace: Pace, seems_short: impl FnOnce() -> bool) -> bool {
-    match pace {
-        Pace::Short => true,
-        Pace::Unknown => seems_short(),
-        Pace::Long => false,
-    }
+/// Whether a write may run here. A write is never run twice, so this is decided before, by its shape: one that was short the last time
+/// may change the whole table with other values.
+pub(crate) fn stays_here(pace: Pace, is_short: bool) -> bool {
+    is_short && pace != Pace::Long
 }
 
 /// Runs a write that gives back nothing but the number of its rows.
@@ -251,7 +252,7 @@ fn write(
     model: &ModelSchema,
     write_shape: impl FnOnce(&mut Shape),
     compile: impl FnOnce() -> DBResult<Compiled>,
-    seems_short: impl FnOnce() -> bool,
+    is_short: bool,
     traverse: impl FnOnce(&mut Binder<'_, '_>) -> DBResult<()>,
 ) -> Result<u64, Halt> {
     let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
@@ -260,7 +261,7 @@ fn write(
     let compiled = cache.get(shape, compile)?;
     if task.here {
         trace(&compiled.text);
-        if commits_wait || !stays_here(compiled.pace(), seems_short) {
+        if commits_wait || !stays_here(compiled.pace(), is_short) {
             return Err(Halt::Move);
         }
     }
@@ -286,7 +287,7 @@ pub(crate) fn update(connection: &mut Connection, update: &Update, task: Task) -
             ommi_sql::update(update, &Sqlite, &mut text)?;
             Ok(Compiled::new(text.into_string(), Columns::none(&update.model)))
         },
-        || update.is_point(),
+        update.is_point(),
         |binder| ommi_sql::update(update, &Sqlite, binder),
     )
 }
@@ -304,7 +305,7 @@ pub(crate) fn delete(connection: &mut Connection, delete: &Delete, task: Task) -
             ommi_sql::delete(delete, &Sqlite, &mut text)?;
             Ok(Compiled::new(text.into_string(), Columns::none(&delete.model)))
         },
-        || delete.is_point(),
+        delete.is_point(),
         |binder| ommi_sql::delete(delete, &Sqlite, binder),
     )
 }

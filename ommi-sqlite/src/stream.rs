@@ -4,11 +4,12 @@
 //! channel that holds few of them: it waits when nobody takes them, and ends when nobody will.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::{Either, select};
-use ommi_core::DBResult;
 use ommi_core::ast::Select;
 use ommi_core::driver::{Answer, Context, RowSink, RowStream};
+use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
@@ -25,6 +26,8 @@ const AHEAD: usize = 2;
 /// A result under way. Dropped, it ends the read.
 struct SqliteStream {
     pieces: Receiver<DBResult<Piece>>,
+    /// Set when the read came to its end. Without it a channel that closes is no end: a field's decoding panicked, or the runtime shut down.
+    complete: Arc<AtomicBool>,
     /// Stops also what gives no rows for a long time.
     _ticket: Ticket,
 }
@@ -33,7 +36,15 @@ impl RowStream for SqliteStream {
     fn next<'a>(&'a mut self) -> Answer<'a, Option<Piece>> {
         match self.pieces.try_recv() {
             Ok(piece) => Answer::ready(piece.map(Some)),
-            Err(_) => Answer::later(async { self.pieces.recv().await.transpose() }),
+            Err(_) => Answer::later(async {
+                match self.pieces.recv().await {
+                    Some(piece) => piece.map(Some),
+                    None if self.complete.load(Ordering::Acquire) => Ok(None),
+                    None => {
+                        Err(DBError::new(ErrorKind::Connection).with_detail("the read ended before its result did"))
+                    }
+                }
+            }),
         }
     }
 }
@@ -53,10 +64,17 @@ pub(crate) fn start<'a>(
         let ticket = Ticket::new(hold.connection()?.watch.clone());
         let (sender, pieces) = mpsc::channel(AHEAD);
         let patience = Patience::new(&context, source.busy_timeout());
-        let outlet = Outlet { sender, pool: crowded(&hold), runtime: runtime.clone(), kept: Vec::new() };
+        let complete = Arc::new(AtomicBool::new(false));
+        let outlet = Outlet {
+            sender,
+            pool: crowded(&hold),
+            runtime: runtime.clone(),
+            kept: Vec::new(),
+            complete: complete.clone(),
+        };
         // It ends by itself, and nobody waits for it.
         drop(runtime.spawn_blocking(move || read(hold, &select, sink, &context, patience, outlet)));
-        Ok(Box::new(SqliteStream { pieces, _ticket: ticket }) as Box<dyn RowStream + 'a>)
+        Ok(Box::new(SqliteStream { pieces, complete, _ticket: ticket }) as Box<dyn RowStream + 'a>)
     })
 }
 
@@ -92,7 +110,11 @@ fn read(mut hold: Hold, select: &Select, sink: Piece, context: &Context, mut pat
                 Err(error) => drop(outlet.send(Err(error))),
             },
             Err(Halt::Failed(error)) => drop(outlet.send(Err(error))),
-            Err(Halt::Move) => {}
+            // Only what runs in place is asked to move.
+            Err(Halt::Move) => {
+                let error = DBError::new(ErrorKind::Database).with_detail("a stream found no place to run");
+                let _ = outlet.send(Err(error));
+            }
         }
         break;
     }
@@ -133,6 +155,7 @@ struct Outlet {
     pool: Option<Arc<Pool>>,
     runtime: Handle,
     kept: Vec<DBResult<Piece>>,
+    complete: Arc<AtomicBool>,
 }
 
 impl Outlet {
@@ -172,5 +195,6 @@ impl Outlet {
                 return;
             }
         }
+        self.complete.store(true, Ordering::Release);
     }
 }

@@ -42,17 +42,10 @@ impl State {
         }
     }
 
-    /// Notes an error that the database may have met. What was found before anything was sent leaves the transaction usable.
-    fn note<T>(&self, result: DBResult<T>) -> DBResult<T> {
+    /// Notes an error that counts.
+    fn note<T>(&self, result: DBResult<T>, counts: fn(&DBError) -> bool) -> DBResult<T> {
         if let Err(error) = &result
-            && !matches!(
-                error.kind(),
-                ErrorKind::InvalidValue { .. }
-                    | ErrorKind::Query
-                    | ErrorKind::Unsupported { .. }
-                    | ErrorKind::Decode { .. }
-                    | ErrorKind::TransactionAborted
-            )
+            && counts(error)
         {
             let mut first = self.first_error.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| error.clone());
@@ -61,15 +54,32 @@ impl State {
         result
     }
 
-    fn watch<'a, T: Send + 'a>(&'a self, run: impl FnOnce() -> Answer<'a, T>) -> Answer<'a, T> {
+    /// Runs a statement if the transaction is fit for one, and notes the error if it counts.
+    fn watch<'a, T: Send + 'a>(
+        &'a self,
+        counts: fn(&DBError) -> bool,
+        run: impl FnOnce() -> Answer<'a, T>,
+    ) -> Answer<'a, T> {
         if let Err(error) = self.usable() {
             return Answer::ready(Err(error));
         }
         match run() {
-            Answer::Ready(result) => Answer::Ready(result.map(|result| self.note(result))),
-            Answer::Later(future) => Answer::later(async move { self.note(future.await) }),
+            Answer::Ready(result) => Answer::Ready(result.map(|result| self.note(result, counts))),
+            Answer::Later(future) => Answer::later(async move { self.note(future.await, counts) }),
         }
     }
+}
+
+/// Whether the database may have met the error. What was found before anything was sent, or in what was read, leaves the transaction usable.
+fn of_database(error: &DBError) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::InvalidValue { .. }
+            | ErrorKind::Query
+            | ErrorKind::Unsupported { .. }
+            | ErrorKind::Decode { .. }
+            | ErrorKind::TransactionAborted
+    )
 }
 
 impl Guarded {
@@ -93,7 +103,7 @@ impl Guarded {
 
 impl Executor for Guarded {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
-        self.state.watch(|| self.inner.fetch(select, sink, context))
+        self.state.watch(of_database, || self.inner.fetch(select, sink, context))
     }
 
     fn stream<'a>(
@@ -102,7 +112,7 @@ impl Executor for Guarded {
         sink: Box<dyn RowSink>,
         context: Context,
     ) -> Answer<'a, Box<dyn RowStream + 'a>> {
-        self.state.watch(|| {
+        self.state.watch(of_database, || {
             let opening = self.inner.stream(select, sink, context);
             self.state.streaming.store(true, Ordering::Release);
             // From here on the flag falls when the stream, or the future that opens it, is dropped.
@@ -120,15 +130,16 @@ impl Executor for Guarded {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        self.state.watch(|| self.inner.insert(insert, sink, context))
+        // An insert may be one of several that hold the rows of one `add_all`, and may have written rows that it then failed to give back.
+        self.state.watch(|_| true, || self.inner.insert(insert, sink, context))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        self.state.watch(|| self.inner.update(update, context))
+        self.state.watch(of_database, || self.inner.update(update, context))
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        self.state.watch(|| self.inner.delete(delete, context))
+        self.state.watch(of_database, || self.inner.delete(delete, context))
     }
 }
 
@@ -150,6 +161,6 @@ impl RowStream for GuardedStream<'_> {
     fn next<'a>(&'a mut self) -> Answer<'a, Option<Box<dyn RowSink>>> {
         let state = &self.open.0;
         let inner = &mut self.inner;
-        Answer::later(async move { state.note(inner.next().await) })
+        Answer::later(async move { state.note(inner.next().await, of_database) })
     }
 }

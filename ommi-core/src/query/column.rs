@@ -131,7 +131,12 @@ impl<M, T: FieldType> Column<M, T> {
             }
             Ok(list)
         };
-        self.predicate(list().map(|list| Condition::In { expr: self.expr(), list, negated }))
+        self.predicate(list().map(|list| match list.values().is_empty() && !list.has_null() {
+            // Said as what it is: a condition that leaves nothing out must not hide from those who ask whether every row is meant.
+            true if negated => Condition::True,
+            true => Condition::False,
+            false => Condition::In { expr: self.expr(), list, negated },
+        }))
     }
 
     /// Sets the column to a value, or to what another column held before.
