@@ -1,0 +1,128 @@
+//! Conditions as filters.
+//!
+//! A filter selects the documents for which something holds, and knows no third answer. So a condition is compiled by two functions,
+//! never by one and a negation: *true* gives the filter of the rows for which it is true, *false* that of the rows for which it is
+//! false, and rows for which it is unknown are in neither. `NOT` swaps the two; `$nor` and `$not` around a filter would take
+//! unknown for false.
+//!
+//! [`truth`] has the two functions, which fold constants: a filter may turn out to select nothing, and then nothing need be
+//! sent. [`leaf`] writes what is left; [`text`] and [`expr`] are the leaves that search in text and compare columns.
+
+mod constant;
+mod expr;
+mod leaf;
+#[cfg(test)]
+mod tests;
+mod text;
+mod truth;
+
+pub(crate) use truth::Truth;
+
+use ommi_core::DBResult;
+use ommi_core::schema::ModelSchema;
+
+use crate::bson::Writer;
+use leaf::Leaf;
+
+/// A filter, without constants below the top.
+#[derive(Debug)]
+pub(crate) enum Filter<'a> {
+    /// Every document.
+    All,
+    /// No document.
+    Nothing,
+    /// Those that each of these selects; two at least.
+    And(Vec<Filter<'a>>),
+    /// Those that one of these selects; two at least.
+    Or(Vec<Filter<'a>>),
+    /// One test of a document.
+    Test(Leaf<'a>),
+}
+
+impl<'a> Filter<'a> {
+    fn constant(holds: bool) -> Filter<'a> {
+        if holds { Filter::All } else { Filter::Nothing }
+    }
+
+    /// What all of these select. Empty arrays are errors to a server, so none is made.
+    fn and(parts: impl IntoIterator<Item = DBResult<Filter<'a>>>) -> DBResult<Filter<'a>> {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part? {
+                Filter::All => {}
+                Filter::Nothing => return Ok(Filter::Nothing),
+                Filter::And(parts) => kept.extend(parts),
+                part => kept.push(part),
+            }
+        }
+        Ok(match (kept.len(), kept.pop()) {
+            (_, None) => Filter::All,
+            (1, Some(only)) => only,
+            (_, Some(last)) => {
+                kept.push(last);
+                Filter::And(kept)
+            }
+        })
+    }
+
+    /// What any of these selects.
+    fn or(parts: impl IntoIterator<Item = DBResult<Filter<'a>>>) -> DBResult<Filter<'a>> {
+        let mut kept = Vec::new();
+        for part in parts {
+            match part? {
+                Filter::Nothing => {}
+                Filter::All => return Ok(Filter::All),
+                Filter::Or(parts) => kept.extend(parts),
+                part => kept.push(part),
+            }
+        }
+        Ok(match (kept.len(), kept.pop()) {
+            (_, None) => Filter::Nothing,
+            (1, Some(only)) => only,
+            (_, Some(last)) => {
+                kept.push(last);
+                Filter::Or(kept)
+            }
+        })
+    }
+
+    /// Whether it selects no document, so that nothing need be asked.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Filter::Nothing)
+    }
+
+    /// Whether it selects every document.
+    pub(crate) fn is_all(&self) -> bool {
+        matches!(self, Filter::All)
+    }
+
+    /// Writes it as a document of this name.
+    pub(crate) fn write(&self, writer: &mut Writer, key: &str, model: &ModelSchema) -> DBResult<()> {
+        writer.begin_document(key);
+        self.fields(writer, model)?;
+        writer.end();
+        Ok(())
+    }
+
+    fn fields(&self, writer: &mut Writer, model: &ModelSchema) -> DBResult<()> {
+        let (operator, parts) = match self {
+            Filter::All => return Ok(()),
+            Filter::Nothing => {
+                // Not met where a caller asks first; an explanation shows it.
+                writer.bool("$expr", false);
+                return Ok(());
+            }
+            Filter::Test(leaf) => return leaf.write(writer, model),
+            Filter::And(parts) => ("$and", parts),
+            Filter::Or(parts) => ("$or", parts),
+        };
+        writer.begin_array(operator);
+        for part in parts {
+            writer.item_document();
+            part.fields(writer, model)?;
+            writer.end();
+        }
+        writer.end();
+        Ok(())
+    }
+}

@@ -1,0 +1,344 @@
+//! Filters, written out, and an evaluator of the match language by which every guard is shown to be needed.
+//!
+//! A *mutation* is the filter with one guard taken away, or with `$nor` for NOT. Over rows with NULL and missing fields each of them must
+//! give another answer than SQL's logic for some condition; the filter as it is must never.
+
+use std::sync::Arc;
+
+use mongodb::bson::{Bson, Document, doc};
+use ommi_core::ast::{CompareOp, Condition, Expr, List, TextOp};
+use ommi_core::schema::{ColumnBuilder, ModelSchema};
+use ommi_core::value::{ColumnType, Value};
+
+use super::*;
+
+fn model() -> Arc<ModelSchema> {
+    let schema = ModelSchema::builder("T", "t")
+        .column(ColumnBuilder::new("id", ColumnType::I64).key())
+        .column(ColumnBuilder::new("x", ColumnType::I64).nullable())
+        .column(ColumnBuilder::new("y", ColumnType::I64).nullable())
+        .column(ColumnBuilder::new("s", ColumnType::Text).nullable())
+        .build()
+        .unwrap();
+    Arc::new(schema)
+}
+
+const X: Expr = Expr::Column(1);
+const Y: Expr = Expr::Column(2);
+const S: Expr = Expr::Column(3);
+
+fn int(number: i64) -> Expr {
+    Expr::Value(Value::Int(number))
+}
+
+fn text(op: TextOp, ignore_case: bool, needle: &str) -> Condition {
+    Condition::Text { op, ignore_case, expr: S, needle: Expr::Value(Value::Text(needle.to_owned().into())) }
+}
+
+fn is_in(values: &[Option<i64>], negated: bool) -> Condition {
+    let list = List::new(values.iter().map(|value| value.map_or(Value::Null, Value::Int)));
+    Condition::In { expr: X, list, negated }
+}
+
+fn written(condition: &Condition) -> Document {
+    let model = model();
+    let filter = Truth::new(&model).filter(condition).unwrap();
+    let mut writer = Writer::new();
+    filter.write(&mut writer, "q", &model).unwrap();
+    let (raw, _) = writer.finish().unwrap();
+    Document::try_from(raw.as_ref()).unwrap().get_document("q").unwrap().clone()
+}
+
+fn cmp(op: CompareOp, left: Expr, right: Expr) -> Condition {
+    Condition::compare(op, left, right)
+}
+
+#[test]
+fn every_form_is_written_as_the_rules_say() {
+    let not = |condition: Condition| Condition::Not(Box::new(condition));
+    let null = || Expr::Value(Value::Null);
+    let nothing = || doc! { "$expr": false };
+    for (condition, expected) in [
+        (cmp(CompareOp::Eq, X, int(1)), doc! { "x": { "$eq": 1i64 } }),
+        (not(cmp(CompareOp::Eq, X, int(1))), doc! { "x": { "$nin": [1i64, null_bson()] } }),
+        (cmp(CompareOp::Lt, int(1), X), doc! { "x": { "$gt": 1i64 } }),
+        (not(cmp(CompareOp::Lt, X, int(1))), doc! { "x": { "$gte": 1i64 } }),
+        (cmp(CompareOp::Eq, X, null()), nothing()),
+        (not(cmp(CompareOp::Eq, X, null())), nothing()),
+        (Condition::IsNull { expr: X, negated: false }, doc! { "x": { "$eq": null_bson() } }),
+        (not(Condition::IsNull { expr: X, negated: false }), doc! { "x": { "$ne": null_bson() } }),
+        (is_in(&[Some(1), None, Some(2)], false), doc! { "x": { "$in": [1i64, 2i64] } }),
+        (is_in(&[Some(1), Some(2)], true), doc! { "x": { "$nin": [1i64, 2i64, null_bson()] } }),
+        (is_in(&[Some(1), None], true), nothing()),
+        (is_in(&[], true), doc! {}),
+        (is_in(&[], false), nothing()),
+        (Condition::Between { expr: X, low: int(1), high: int(2) }, doc! { "x": { "$gte": 1i64, "$lte": 2i64 } }),
+        (not(Condition::Between { expr: X, low: int(1), high: null() }), doc! { "x": { "$lt": 1i64 } }),
+        (
+            cmp(CompareOp::Lt, X, Y),
+            doc! { "$and": [{ "x": { "$ne": null_bson() } }, { "$expr": { "$lt": ["$x", "$y"] } }] },
+        ),
+        (text(TextOp::StartsWith, false, "ab"), doc! { "s": { "$gte": "ab", "$lt": "ac" } }),
+        (text(TextOp::Contains, false, ""), doc! { "s": { "$ne": null_bson() } }),
+        (text(TextOp::EndsWith, true, "a."), doc! { "s": { "$regex": "[aA]\\.\\z" } }),
+        (not(text(TextOp::Contains, false, "$x")), doc! { "s": { "$not": { "$regex": "\\$x" }, "$ne": null_bson() } }),
+        (
+            Condition::Or(vec![cmp(CompareOp::Eq, X, int(1)), cmp(CompareOp::Eq, Y, null())]),
+            doc! { "x": { "$eq": 1i64 } },
+        ),
+        (
+            not(Condition::And(vec![cmp(CompareOp::Eq, X, int(1)), cmp(CompareOp::Gt, Y, int(2))])),
+            doc! { "$or": [{ "x": { "$nin": [1i64, null_bson()] } }, { "y": { "$lte": 2i64 } }] },
+        ),
+    ] {
+        assert_eq!(written(&condition), expected, "{condition:?}");
+    }
+}
+
+fn null_bson() -> Bson {
+    Bson::Null
+}
+
+#[test]
+fn a_value_is_never_read_as_an_operator_or_a_path() {
+    let hostile = Expr::Value(Value::Text("$x".into()));
+    assert_eq!(written(&cmp(CompareOp::Eq, S, hostile.clone())), doc! { "s": { "$eq": "$x" } });
+    let search = written(&Condition::Text { op: TextOp::Contains, ignore_case: false, expr: hostile, needle: S });
+    assert!(search.to_string().contains(r#""$literal": "$x""#), "{search}");
+    // A needle that is too long for a pattern is written as a literal too.
+    let long = written(&text(TextOp::Contains, true, &"$X".repeat(600)));
+    assert!(long.to_string().contains(r#""$literal": "$x$x"#), "{long}");
+}
+
+// ---- the match language, as far as the filters above use it --------------------------------------------
+
+/// A field; none where it is missing.
+type Field<'d> = Option<&'d Bson>;
+
+fn is_null(field: Field<'_>) -> bool {
+    matches!(field, None | Some(Bson::Null))
+}
+
+fn equal(field: Field<'_>, value: &Bson) -> bool {
+    if *value == Bson::Null { is_null(field) } else { field == Some(value) }
+}
+
+/// Bracketed by type: NULL is below and above nothing.
+fn ordered(field: Field<'_>, value: &Bson) -> Option<std::cmp::Ordering> {
+    match (field?, value) {
+        (Bson::Int64(left), Bson::Int64(right)) => Some(left.cmp(right)),
+        (Bson::String(left), Bson::String(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
+        _ => None,
+    }
+}
+
+fn meets(field: Field<'_>, operator: &str, operand: &Bson) -> bool {
+    let order = || ordered(field, operand);
+    let list = || operand.as_array().unwrap().iter().any(|value| equal(field, value));
+    match operator {
+        "$eq" => equal(field, operand),
+        "$ne" => !equal(field, operand),
+        "$lt" => order().is_some_and(|order| order.is_lt()),
+        "$lte" => order().is_some_and(|order| order.is_le()),
+        "$gt" => order().is_some_and(|order| order.is_gt()),
+        "$gte" => order().is_some_and(|order| order.is_ge()),
+        "$in" => list(),
+        "$nin" => !list(),
+        "$not" => !operand.as_document().unwrap().iter().all(|(operator, operand)| meets(field, operator, operand)),
+        // The needles of these tests have no meaning as patterns.
+        "$regex" => matches!(field, Some(Bson::String(text)) if text.contains(operand.as_str().unwrap())),
+        other => panic!("{other}"),
+    }
+}
+
+/// NULL is below every number, and a missing field below NULL.
+fn rank(field: Field<'_>) -> (u8, i64) {
+    match field {
+        None => (0, 0),
+        Some(Bson::Null) => (1, 0),
+        Some(Bson::Int64(number)) => (2, *number),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn selects(filter: &Document, row: &Document) -> bool {
+    filter.iter().all(|(key, operand)| match key.as_str() {
+        "$and" => operand.as_array().unwrap().iter().all(|part| selects(part.as_document().unwrap(), row)),
+        "$or" => operand.as_array().unwrap().iter().any(|part| selects(part.as_document().unwrap(), row)),
+        "$nor" => !operand.as_array().unwrap().iter().any(|part| selects(part.as_document().unwrap(), row)),
+        "$expr" => match operand {
+            Bson::Boolean(holds) => *holds,
+            Bson::Document(test) => {
+                let (operator, sides) = test.iter().next().unwrap();
+                let side = |index: usize| rank(row.get(&sides.as_array().unwrap()[index].as_str().unwrap()[1..]));
+                let order = side(0).cmp(&side(1));
+                match operator.as_str() {
+                    "$eq" => order.is_eq(),
+                    "$ne" => order.is_ne(),
+                    "$lt" => order.is_lt(),
+                    "$lte" => order.is_le(),
+                    "$gt" => order.is_gt(),
+                    "$gte" => order.is_ge(),
+                    other => panic!("{other}"),
+                }
+            }
+            other => panic!("{other}"),
+        },
+        field => {
+            let tests = operand.as_document().unwrap();
+            tests.iter().all(|(operator, operand)| meets(row.get(field), operator, operand))
+        }
+    })
+}
+
+// ---- SQL's logic ----------------------------------------------------------------------------------------
+
+fn value(expr: &Expr, row: &Document) -> Value<'static> {
+    let name = match expr {
+        Expr::Value(value) => return value.clone(),
+        Expr::Column(1) => "x",
+        Expr::Column(2) => "y",
+        _ => "s",
+    };
+    match row.get(name) {
+        Some(Bson::Int64(number)) => Value::Int(*number),
+        Some(Bson::String(text)) => Value::Text(text.clone().into()),
+        _ => Value::Null,
+    }
+}
+
+fn truth(condition: &Condition, row: &Document) -> Option<bool> {
+    match condition {
+        Condition::Compare { op, left, right } => constant::compare(*op, &value(left, row), &value(right, row)),
+        Condition::IsNull { expr, negated } => Some(value(expr, row).is_null() != *negated),
+        Condition::In { expr, list, negated } => {
+            constant::among(&value(expr, row), list.values(), list.has_null()).map(|known| known != *negated)
+        }
+        Condition::Text { op, ignore_case, expr, needle } => {
+            constant::search(super::text::place(*op)?, *ignore_case, &value(expr, row), &value(needle, row))
+        }
+        Condition::Not(inner) => truth(inner, row).map(|known| !known),
+        Condition::And(parts) => {
+            parts.iter().map(|part| truth(part, row)).fold(Some(true), |all, one| match (all, one) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (None, _) | (_, None) => None,
+                _ => Some(true),
+            })
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rows() -> Vec<Document> {
+    let numbers: [Option<Bson>; 4] = [None, Some(Bson::Null), Some(Bson::Int64(1)), Some(Bson::Int64(2))];
+    let texts: [Option<Bson>; 4] = [None, Some(Bson::Null), Some("ab".into()), Some("cd".into())];
+    let mut rows = Vec::new();
+    for x in &numbers {
+        for y in &numbers {
+            for s in &texts {
+                let fields = [("x", x), ("y", y), ("s", s)];
+                rows.push(fields.into_iter().filter_map(|(name, v)| Some((name.to_owned(), v.clone()?))).collect());
+            }
+        }
+    }
+    rows
+}
+
+fn conditions() -> Vec<Condition> {
+    use CompareOp::{Eq, Ge, Gt, Le, Lt, Ne};
+    let mut list: Vec<Condition> = Vec::new();
+    for op in [Eq, Ne, Lt, Le, Gt, Ge] {
+        list.push(cmp(op, X, int(1)));
+        list.push(cmp(op, X, Y));
+    }
+    list.push(is_in(&[Some(1), Some(2)], false));
+    list.push(is_in(&[Some(1), None], false));
+    list.push(Condition::IsNull { expr: X, negated: false });
+    list.push(text(TextOp::Contains, false, "b"));
+    list.push(Condition::And(vec![cmp(Eq, X, int(1)), cmp(Ne, Y, int(2))]));
+    let contraries: Vec<Condition> = list.iter().map(|condition| Condition::Not(Box::new(condition.clone()))).collect();
+    list.extend(contraries);
+    list
+}
+
+/// How many answers are not SQL's, when the filters are changed so.
+fn disagreements(mutate: impl Fn(Document) -> Document) -> usize {
+    let rows = rows();
+    let wrong = |condition: &Condition| {
+        let filter = mutate(written(condition));
+        rows.iter().filter(|row| selects(&filter, row) != (truth(condition, row) == Some(true))).count()
+    };
+    conditions().iter().map(wrong).sum()
+}
+
+/// Changes every field test of a filter.
+fn each_test(filter: Document, change: &impl Fn(&str, Bson) -> Option<(String, Bson)>) -> Document {
+    filter
+        .into_iter()
+        .filter_map(|(key, operand)| match operand {
+            Bson::Array(parts) if key.starts_with('$') && key != "$nin" && key != "$in" => {
+                let parts = parts.into_iter().map(|part| match part {
+                    Bson::Document(part) => Bson::Document(each_test(part, change)),
+                    other => other,
+                });
+                Some((key, Bson::Array(parts.collect())))
+            }
+            Bson::Document(tests) if key != "$expr" => {
+                let tests: Document = tests.into_iter().filter_map(|(op, operand)| change(&op, operand)).collect();
+                Some((key, Bson::Document(tests)))
+            }
+            other => Some((key, other)),
+        })
+        .collect()
+}
+
+#[test]
+fn the_filters_agree_with_sql() {
+    assert_eq!(disagreements(|filter| filter), 0);
+}
+
+#[test]
+fn no_guard_can_be_left_out() {
+    let keep = |op: &str, operand: Bson| Some((op.to_owned(), operand));
+    // The NULL in `$nin`, beside what is not wanted.
+    let without_nin = |op: &str, operand: Bson| match (op, operand) {
+        ("$nin", Bson::Array(values)) => {
+            keep(op, Bson::Array(values.into_iter().filter(|value| *value != Bson::Null).collect()))
+        }
+        (_, operand) => keep(op, operand),
+    };
+    assert!(disagreements(|filter| each_test(filter, &without_nin)) > 0);
+    // `$ne: null`, beside patterns and columns; where it is a test of its own, it is one too many to lose.
+    let without_ne = |op: &str, operand: Bson| match op {
+        "$ne" if operand == Bson::Null => None,
+        _ => keep(op, operand),
+    };
+    assert!(disagreements(|filter| each_test(filter, &without_ne)) > 0);
+    // Each guard of two columns by itself.
+    for guarded in ["x", "y"] {
+        let drop_one = |mut filter: Document| {
+            if let Ok(parts) = filter.get_array_mut("$and") {
+                let is_guard = |part: &Bson| {
+                    part.as_document().is_some_and(|part| {
+                        part.get_document(guarded).is_ok_and(|tests| tests.get("$ne") == Some(&Bson::Null))
+                    })
+                };
+                parts.retain(|part| !is_guard(part));
+            }
+            filter
+        };
+        assert!(disagreements(drop_one) > 0, "{guarded}");
+    }
+}
+
+#[test]
+fn nor_is_not_the_contrary() {
+    let rows = rows();
+    let mut wrong = 0;
+    for condition in conditions() {
+        let Condition::Not(inner) = &condition else { continue };
+        let filter = doc! { "$nor": [written(inner)] };
+        wrong += rows.iter().filter(|row| selects(&filter, row) != (truth(&condition, row) == Some(true))).count();
+    }
+    assert!(wrong > 0);
+}

@@ -1,0 +1,329 @@
+//! The driver: its client, and the traits that the core calls.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{SelectionCriteria, TransactionOptions};
+use mongodb::{Client, Database};
+use ommi_core::ast::{self, Delete, Insert, Select, Statement, StatementRef, Update};
+use ommi_core::driver::{
+    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
+    SchemaDriver,
+};
+use ommi_core::schema::{ModelSchema, SchemaRef};
+use ommi_core::{DBError, DBResult, ErrorKind};
+
+use crate::bson::Writer;
+use crate::error::Failure;
+use crate::explain::explain;
+use crate::keys::Blocks;
+use crate::names::NAME;
+use crate::options::MongoOptions;
+use crate::rollbacks::Rollbacks;
+use crate::run::{Place, given, within};
+use crate::stream::{MongoStream, Pieces};
+use crate::transaction::MongoTransaction;
+use crate::{schema, select};
+
+/// What MongoDB, driven by this crate, can do.
+fn capabilities(transactions: bool) -> Capabilities {
+    let mut capabilities = Capabilities::none(NAME);
+    capabilities.transactions = transactions;
+    capabilities.atomic_statements = transactions;
+    capabilities.checks = true;
+    capabilities.date_precision = DatePrecision::Milliseconds;
+    capabilities
+}
+
+/// A database on a MongoDB server.
+pub struct MongoDriver {
+    inner: Arc<Inner>,
+}
+
+/// What the driver and its transactions share.
+pub(crate) struct Inner {
+    pub(crate) client: Client,
+    pub(crate) database: Database,
+    /// Whether the client was made here, and so is shut down here.
+    own_client: bool,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) write_concern: RawDocumentBuf,
+    pub(crate) read_concern: Option<RawDocumentBuf>,
+    pub(crate) selection: Option<SelectionCriteria>,
+    pub(crate) transaction_options: TransactionOptions,
+    pub(crate) key_block: i64,
+    pub(crate) blocks: Blocks,
+    pub(crate) rollbacks: Rollbacks,
+    /// The collections that are known to exist.
+    collections: Mutex<HashSet<String>>,
+    closed: AtomicBool,
+}
+
+impl fmt::Debug for MongoDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MongoDriver")
+            .field("database", &self.inner.database.name())
+            .field("transactions", &self.inner.capabilities.transactions)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MongoDriver {
+    /// Connects to the database that a URL names; see [`MongoOptions::parse`] for what it may say.
+    ///
+    /// # Errors
+    /// As [`MongoOptions::parse`] and [`MongoOptions::connect`].
+    pub async fn connect(url: &str) -> DBResult<MongoDriver> {
+        MongoOptions::parse(url).await?.connect().await
+    }
+
+    /// A database of a client that the program has. Closing the driver leaves the client open.
+    ///
+    /// # Errors
+    /// `Connection` for a server that does not answer.
+    pub async fn with_client(client: Client, database: &str) -> DBResult<MongoDriver> {
+        let options = MongoOptions::of_client(database);
+        MongoDriver::open(client, false, options).await
+    }
+
+    pub(crate) async fn open(client: Client, own_client: bool, options: MongoOptions) -> DBResult<MongoDriver> {
+        let database = client.database(&options.database);
+        let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
+        let hello = database.run_command(doc! { "hello": 1 }).await.map_err(failed)?;
+        let inner = Inner {
+            capabilities: capabilities(options.transactions && has_transactions(&hello)),
+            write_concern: options.write_concern()?,
+            read_concern: options.read_concern()?,
+            selection: options.client.as_ref().and_then(|client| client.selection_criteria.clone()),
+            transaction_options: options.transaction_options(),
+            key_block: options.key_block,
+            client,
+            database,
+            own_client,
+            blocks: Blocks::default(),
+            rollbacks: Rollbacks::default(),
+            collections: Mutex::default(),
+            closed: AtomicBool::new(false),
+        };
+        Ok(MongoDriver { inner: Arc::new(inner) })
+    }
+
+    /// The client, for what Ommi does not offer.
+    pub fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    /// The database, for what Ommi does not offer.
+    pub fn database(&self) -> &Database {
+        &self.inner.database
+    }
+}
+
+/// A member of a replica set and a router of a cluster have transactions, a server by itself has none.
+fn has_transactions(hello: &Document) -> bool {
+    hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|message| message == "isdbgrid")
+}
+
+impl Inner {
+    /// Checks a statement against its model and against what the driver can do.
+    pub(crate) fn check<'a>(&self, statement: impl Into<StatementRef<'a>>) -> DBResult<()> {
+        ast::check(statement, &self.capabilities)
+    }
+
+    pub(crate) fn is_open(&self) -> DBResult<()> {
+        match self.closed.load(Ordering::Acquire) {
+            true => Err(DBError::new(ErrorKind::Connection).with_detail("the database was closed")),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes sure that statements on a model can run: the driver is open, what dropped transactions held is free, and the collection
+    /// exists. A server reads from a collection that does not exist as from an empty one, and makes it when it is written to.
+    pub(crate) async fn ready(&self, model: &ModelSchema, context: &Context) -> DBResult<()> {
+        self.is_open()?;
+        self.rollbacks.settled().await;
+        let lock = || self.collections.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().contains(&*model.table) {
+            return Ok(());
+        }
+        let list = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": { "$eq": &*model.table } } };
+        let reply = self.database.run_command(list).await;
+        let reply = reply.map_err(|error| Failure::from(error).general(given(context)))?;
+        let found = reply.get_document("cursor").ok().and_then(|cursor| cursor.get_array("firstBatch").ok());
+        if found.is_none_or(Vec::is_empty) {
+            return Err(DBError::new(ErrorKind::Database)
+                .with_detail(format!("there is no collection `{}`; `create_tables` makes it", model.table)));
+        }
+        self.knows(&model.table);
+        Ok(())
+    }
+
+    /// Notes that a collection exists.
+    pub(crate) fn knows(&self, table: &str) {
+        self.collections.lock().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned());
+    }
+
+    /// Notes that a collection was dropped.
+    pub(crate) fn forget(&self, table: &str) {
+        self.collections.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
+        self.blocks.forget(table);
+    }
+
+    /// Opens a stream.
+    pub(crate) async fn stream(
+        &self,
+        mut place: Place<'_>,
+        query: Select,
+        sink: Box<dyn RowSink>,
+        context: Context,
+    ) -> DBResult<Pieces> {
+        self.check(&query)?;
+        if query.output != ast::Output::Model {
+            return Err(crate::names::unsupported("a stream of anything but rows"));
+        }
+        let batch = u32::try_from(context.batch.max(1)).unwrap_or(u32::MAX);
+        let mut writer = Writer::new();
+        let answer = select::select(&query, i64::from(batch), &mut writer)?;
+        let open = async {
+            self.ready(&query.model, &context).await?;
+            if answer.is_none() {
+                return Ok(None);
+            }
+            let command = self.finish_read(writer, &context, &place)?;
+            let opened = self.open(&mut place, command, batch).await;
+            opened.map(Some).map_err(|failure| failure.on_model(&query.model, given(&context)))
+        };
+        let batches = within(&context, open).await?;
+        Ok(Pieces::new(query, batches, sink, context))
+    }
+
+    /// Runs a command that belongs to no statement.
+    pub(crate) async fn plain(&self, command: Document) -> DBResult<Document> {
+        self.database.run_command(command).await.map_err(|error| Failure::from(error).general(None))
+    }
+
+    /// The first batch of a command's cursor, which for what is asked here is all of it unless said otherwise.
+    pub(crate) async fn all_documents(&self, command: Document) -> DBResult<Vec<Document>> {
+        use futures::TryStreamExt;
+        let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
+        self.database.run_cursor_command(command).await.map_err(failed)?.try_collect().await.map_err(failed)
+    }
+}
+
+impl Executor for MongoDriver {
+    fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
+        Answer::later(within(context, self.inner.fetch(Place::Alone, select, sink, context)))
+    }
+
+    fn stream<'a>(
+        &'a self,
+        select: Select,
+        sink: Box<dyn RowSink>,
+        context: Context,
+    ) -> Answer<'a, Box<dyn RowStream + 'a>> {
+        Answer::later(async move {
+            let pieces = self.inner.stream(Place::Alone, select, sink, context).await?;
+            Ok(Box::new(MongoStream(pieces)) as Box<dyn RowStream + 'a>)
+        })
+    }
+
+    fn insert<'a>(
+        &'a self,
+        insert: &'a mut Insert,
+        sink: &'a mut dyn RowSink,
+        context: &'a Context,
+    ) -> Answer<'a, u64> {
+        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, context)))
+    }
+
+    fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
+        Answer::later(within(context, self.inner.update(Place::Alone, update, context)))
+    }
+
+    fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
+        Answer::later(within(context, self.inner.delete(Place::Alone, delete, context)))
+    }
+}
+
+#[async_trait]
+impl Driver for MongoDriver {
+    fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+        if !self.inner.capabilities.transactions {
+            return Err(crate::names::unsupported("transactions on a server that is no replica set"));
+        }
+        self.inner.is_open()?;
+        let begin = async {
+            self.inner.rollbacks.settled().await;
+            MongoTransaction::begin(self.inner.clone()).await
+        };
+        Ok(Box::new(within(context, begin).await?))
+    }
+
+    fn schema(&self) -> &dyn SchemaDriver {
+        self
+    }
+
+    fn explain(&self, statement: &Statement) -> DBResult<Explanation> {
+        self.inner.check(statement)?;
+        explain(statement)
+    }
+
+    async fn close(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+        self.inner.rollbacks.settled().await;
+        if self.inner.own_client {
+            self.inner.client.clone().shutdown().immediate(true).await;
+        }
+    }
+}
+
+#[async_trait]
+impl SchemaDriver for MongoDriver {
+    async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        self.inner.is_open()?;
+        within(context, schema::create(&self.inner, schemas)).await
+    }
+
+    async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        self.inner.is_open()?;
+        self.inner.rollbacks.settled().await;
+        within(context, schema::drop(&self.inner, schemas)).await
+    }
+}
+
+/// A number of a reply, of whatever type.
+pub(crate) fn whole(value: Option<&Bson>) -> Option<i64> {
+    match value? {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        Bson::Double(number) => Some(*number as i64),
+        _ => None,
+    }
+}
+
+/// A context without limits.
+pub(crate) fn no_context() -> &'static Context {
+    static NONE: Context = Context::new();
+    &NONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_by_itself_has_no_transactions() {
+        assert!(has_transactions(&doc! { "isWritablePrimary": true, "setName": "rs" }));
+        assert!(has_transactions(&doc! { "isWritablePrimary": true, "msg": "isdbgrid" }));
+        assert!(!has_transactions(&doc! { "isWritablePrimary": true, "maxWireVersion": 21 }));
+        assert!(!capabilities(false).atomic_statements && !capabilities(false).transactions);
+    }
+}

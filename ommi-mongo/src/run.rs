@@ -1,0 +1,221 @@
+//! Sending commands: alone or in a session, within the time that is left, with what a server needs to know beside the statement.
+
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::options::RunCursorCommandOptions;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
+use mongodb::{ClientSession, Database};
+use ommi_core::driver::Context;
+use ommi_core::{DBError, DBResult};
+
+use crate::bson::Writer;
+use crate::driver::Inner;
+use crate::error::{Failure, affected};
+use crate::transaction::Ending;
+
+/// Where commands run.
+pub(crate) enum Place<'s> {
+    /// Each by itself.
+    Alone,
+    /// In a session's transaction.
+    Session(&'s mut ClientSession),
+}
+
+impl Place<'_> {
+    pub(crate) fn again(&mut self) -> Place<'_> {
+        match self {
+            Place::Alone => Place::Alone,
+            Place::Session(session) => Place::Session(session),
+        }
+    }
+
+    pub(crate) fn is_alone(&self) -> bool {
+        matches!(self, Place::Alone)
+    }
+}
+
+/// The time that an operation was given.
+pub(crate) fn given(context: &Context) -> Option<Duration> {
+    context.limit.map(|(_, given)| given)
+}
+
+/// Gives up once the time is over. The client closes the connection of what is given up, and the server has been told the same limit.
+pub(crate) async fn within<T>(context: &Context, work: impl Future<Output = DBResult<T>>) -> DBResult<T> {
+    let Some((deadline, given)) = context.limit else { return work.await };
+    match tokio::time::timeout_at(deadline.into(), work).await {
+        Ok(result) => result,
+        Err(_) => Err(DBError::timeout(given)),
+    }
+}
+
+/// A result as it comes in: batches of documents.
+pub(crate) enum Batches {
+    Own(Box<RawBatchCursor>),
+    Session(Box<SessionRawBatchCursor>),
+}
+
+impl Batches {
+    pub(crate) async fn next(&mut self, place: &mut Place<'_>) -> Result<Option<RawBatch>, Failure> {
+        let batch = match (self, place) {
+            (Batches::Own(cursor), _) => cursor.next().await,
+            (Batches::Session(cursor), Place::Session(session)) => cursor.stream(session).next().await,
+            (Batches::Session(_), Place::Alone) => None,
+        };
+        Ok(batch.transpose()?)
+    }
+}
+
+impl Inner {
+    fn time_left(&self, context: &Context, writer: &mut Writer) {
+        if let Some(deadline) = context.deadline() {
+            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            // Zero would be no limit.
+            writer.int64("maxTimeMS", i64::try_from(left).unwrap_or(i64::from(i32::MAX)).clamp(1, i64::from(i32::MAX)));
+        }
+    }
+
+    /// Ends a command that writes.
+    pub(crate) fn finish_write(
+        &self,
+        mut writer: Writer,
+        context: &Context,
+        place: &Place<'_>,
+    ) -> DBResult<RawDocumentBuf> {
+        writer.close_to_top();
+        if place.is_alone() {
+            writer.raw_document("writeConcern", &self.write_concern);
+        }
+        self.time_left(context, &mut writer);
+        Ok(writer.finish()?.0)
+    }
+
+    /// Ends a command that reads.
+    pub(crate) fn finish_read(
+        &self,
+        mut writer: Writer,
+        context: &Context,
+        place: &Place<'_>,
+    ) -> DBResult<RawDocumentBuf> {
+        writer.close_to_top();
+        if let (true, Some(concern)) = (place.is_alone(), &self.read_concern) {
+            writer.raw_document("readConcern", concern);
+        }
+        self.time_left(context, &mut writer);
+        Ok(writer.finish()?.0)
+    }
+
+    /// Runs a command and gives the reply.
+    pub(crate) async fn command(&self, place: &mut Place<'_>, command: RawDocumentBuf) -> Result<Document, Failure> {
+        let run = self.database.run_raw_command(command);
+        Ok(match place {
+            Place::Alone => run.await?,
+            Place::Session(session) => run.session(&mut **session).await?,
+        })
+    }
+
+    /// Runs a command whose reply is a cursor. Where the connection is lost before it has answered, a read outside a transaction is sent once
+    /// more, as the client does with its own.
+    pub(crate) async fn open(
+        &self,
+        place: &mut Place<'_>,
+        command: RawDocumentBuf,
+        batch: u32,
+    ) -> Result<Batches, Failure> {
+        let database: &Database = &self.database;
+        let options =
+            |selection| RunCursorCommandOptions::builder().selection_criteria(selection).batch_size(batch).build();
+        match place {
+            Place::Alone => {
+                let selection = self.selection.clone();
+                let open =
+                    |command| database.run_raw_cursor_command(command).with_options(options(selection.clone())).batch();
+                let first = open(command.clone()).await.map_err(Failure::from);
+                let cursor: RawBatchCursor = match first {
+                    Err(failure) if failure.is_lost() => open(command).await?,
+                    other => other?,
+                };
+                Ok(Batches::Own(Box::new(cursor)))
+            }
+            Place::Session(session) => {
+                let run = database.run_raw_cursor_command(command).with_options(options(None));
+                Ok(Batches::Session(Box::new(run.session(&mut **session).batch().await?)))
+            }
+        }
+    }
+
+    /// Runs writes one after the other and gives the number of documents they reached.
+    pub(crate) async fn write(
+        &self,
+        place: &mut Place<'_>,
+        writers: &[Writer],
+        context: &Context,
+    ) -> Result<u64, Failure> {
+        let mut reached = 0;
+        for writer in writers {
+            let command = self.finish_write(writer.clone(), context, place)?;
+            reached += affected(&self.command(place, command).await?)?;
+        }
+        Ok(reached)
+    }
+
+    /// Runs writes that must all take place or none, in a transaction of their own where there is none and the server has them.
+    ///
+    /// Nothing of it has been reported, so a conflict with another transaction is met by running it again, for a while.
+    pub(crate) async fn write_atomically(
+        &self,
+        place: &mut Place<'_>,
+        writers: &[Writer],
+        context: &Context,
+    ) -> Result<u64, Failure> {
+        if !place.is_alone() || !self.capabilities.transactions {
+            return self.write(place, writers, context).await;
+        }
+        let mut pause = Duration::from_millis(2);
+        for _ in 0..RETRIES {
+            match self.write_in_transaction(writers, context).await {
+                Err(failure) if failure.is_conflict() => {}
+                other => return other,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(250));
+        }
+        self.write_in_transaction(writers, context).await
+    }
+
+    async fn write_in_transaction(&self, writers: &[Writer], context: &Context) -> Result<u64, Failure> {
+        // Rolled back when this future is dropped.
+        let mut ending = Ending::new(&self.rollbacks, self.begin_session().await?);
+        let written = self.write(&mut ending.place()?, writers, context).await;
+        match written {
+            Ok(reached) => {
+                ending.commit().await?;
+                Ok(reached)
+            }
+            Err(failure) => {
+                ending.abort().await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// A session with a transaction, of which nothing has been sent.
+    pub(crate) async fn begin_session(&self) -> Result<ClientSession, Failure> {
+        let mut session = self.client.start_session().await?;
+        session.start_transaction().with_options(self.transaction_options.clone()).await?;
+        Ok(session)
+    }
+}
+
+/// How often a statement in a transaction of its own is run again: some seconds in all.
+const RETRIES: usize = 16;
+
+impl Writer {
+    /// Ends what is open within the document, so that fields of its own follow.
+    fn close_to_top(&mut self) {
+        while self.depth() > 1 {
+            self.end();
+        }
+    }
+}

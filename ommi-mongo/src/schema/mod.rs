@@ -1,0 +1,154 @@
+//! Making and dropping collections.
+//!
+//! What is there is read first and compared with the models; any misfit, and nothing is changed. Then what is missing is made:
+//! collections with their validators, indexes, counters; and to existing collections what they lack and can be given.
+
+pub(crate) mod indexes;
+mod plan;
+pub(crate) mod validator;
+
+use mongodb::bson::{Bson, Document, doc};
+use ommi_core::schema::SchemaRef;
+use ommi_core::{DBError, DBResult, ErrorKind};
+
+use crate::driver::{Inner, no_context};
+use crate::error::{Failure, affected};
+use crate::keys::COUNTERS;
+use crate::names::ID;
+use indexes::WantedIndex;
+use plan::{Plan, Step, plan};
+
+/// A collection as the server describes it.
+#[derive(Debug, Default)]
+pub(crate) struct Collection {
+    pub(crate) kind: String,
+    pub(crate) options: Document,
+    pub(crate) indexes: Vec<Document>,
+    pub(crate) is_empty: bool,
+}
+
+/// Makes what is missing.
+pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
+    let mut plans: Vec<(&SchemaRef, Plan)> = Vec::new();
+    for schema in schemas {
+        let collection = read(inner, &schema.table).await?;
+        plans.push((schema, plan(schema, collection.as_ref())));
+    }
+    let misfits: Vec<String> = plans.iter_mut().flat_map(|(_, plan)| std::mem::take(&mut plan.misfits)).collect();
+    if !misfits.is_empty() {
+        return Err(DBError::schema(misfits));
+    }
+    for (schema, plan) in plans {
+        for step in plan.steps {
+            apply(inner, schema, step).await?;
+        }
+        if schema.generated_column().is_some() {
+            // After the greatest key that is stored: the collection may be older than its counter.
+            let greatest = if plan.is_new { 0 } else { inner.greatest_key(schema).await? };
+            inner.at_least(schema, greatest, no_context()).await?;
+        }
+        inner.knows(&schema.table);
+    }
+    Ok(())
+}
+
+/// What the server has under a name.
+async fn read(inner: &Inner, table: &str) -> DBResult<Option<Collection>> {
+    let list = doc! { "listCollections": 1, "filter": { "name": { "$eq": table } } };
+    let Some(found) = inner.all_documents(list).await?.into_iter().next() else { return Ok(None) };
+    let kind = found.get_str("type").unwrap_or("collection").to_owned();
+    let options = found.get_document("options").cloned().unwrap_or_default();
+    if kind != "collection" {
+        return Ok(Some(Collection { kind, options, ..Collection::default() }));
+    }
+    let indexes = inner.all_documents(doc! { "listIndexes": table }).await?;
+    let any = inner.all_documents(doc! { "find": table, "limit": 1, "projection": { ID: 1 } }).await?;
+    Ok(Some(Collection { kind, options, indexes, is_empty: any.is_empty() }))
+}
+
+async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
+    let table = &*schema.table;
+    match step {
+        Step::Create => {
+            let create = doc! {
+                "create": table,
+                "validator": { "$jsonSchema": validator::schema(schema) },
+                "validationLevel": "strict",
+                "validationAction": "error",
+            };
+            match inner.database.run_command(create).await.map_err(Failure::from) {
+                Ok(_) => Ok(()),
+                // Somebody else has made it meanwhile.
+                Err(Failure::Server(error)) if error.code() == 48 => {
+                    let plan = plan(schema, read(inner, table).await?.as_ref());
+                    if plan.misfits.is_empty() { Ok(()) } else { Err(DBError::schema(plan.misfits)) }
+                }
+                Err(failure) => Err(failure.general(None)),
+            }
+        }
+        Step::Fill { field, value } => {
+            let mut set = Document::new();
+            set.insert(field.clone(), value);
+            let update = doc! {
+                "update": table,
+                "updates": [{ "q": { field: { "$eq": Bson::Null } }, "u": { "$set": set }, "multi": true }],
+            };
+            let reply = inner.plain(update).await?;
+            affected(&reply).map(|_| ()).map_err(|failure| failure.on_model(schema, None))
+        }
+        Step::Validate(rules) => {
+            inner.plain(doc! { "collMod": table, "validator": { "$jsonSchema": rules } }).await.map(|_| ())
+        }
+        Step::Index(index) => create_index(inner, schema, &index).await,
+    }
+}
+
+async fn create_index(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) -> DBResult<()> {
+    let create = doc! { "createIndexes": &*schema.table, "indexes": [index.specification(schema)] };
+    match inner.database.run_command(create).await.map_err(Failure::from) {
+        Ok(_) => Ok(()),
+        Err(Failure::Server(error)) if matches!(error.code(), 11_000 | 85 | 86) => {
+            let columns = schema.names(&index.columns).collect::<Vec<_>>().join("`, `");
+            let problem = match error.code() {
+                11_000 => format!(
+                    "columns `{columns}` of collection `{}` hold duplicates, and are to be unique",
+                    schema.table
+                ),
+                _ => format!("collection `{}` has another index where `{}` is wanted", schema.table, index.name),
+            };
+            Err(DBError::schema(vec![problem]).with_source(*error))
+        }
+        Err(failure) => Err(failure.general(None)),
+    }
+}
+
+/// Drops collections and their counters.
+pub(crate) async fn drop(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
+    for schema in schemas {
+        match inner.database.run_command(doc! { "drop": &*schema.table }).await.map_err(Failure::from) {
+            Ok(_) => {}
+            // There is none.
+            Err(Failure::Server(error)) if error.code() == 26 => {}
+            Err(failure) => return Err(failure.general(None)),
+        }
+        if schema.generated_column().is_some() {
+            let delete =
+                doc! { "delete": COUNTERS, "deletes": [{ "q": { ID: { "$eq": &*schema.table } }, "limit": 1 }] };
+            affected(&inner.plain(delete).await?).map_err(|failure| failure.general(None))?;
+        }
+        inner.forget(&schema.table);
+    }
+    Ok(())
+}
+
+/// A value of a default, as a document holds it.
+pub(crate) fn default_of(schema: &SchemaRef, column: u16) -> DBResult<Option<Bson>> {
+    let Some((column, value)) = schema.column(column).and_then(|c| Some((c, c.default.as_ref()?))) else {
+        return Ok(None);
+    };
+    let mut writer = crate::bson::Writer::new();
+    writer.value("v", column.ty, value);
+    let (document, _) = writer.finish()?;
+    let failed = |error: mongodb::bson::error::Error| DBError::new(ErrorKind::Database).with_source(error);
+    Ok(Document::try_from(document.as_ref()).map_err(failed)?.remove("v"))
+}

@@ -1,0 +1,195 @@
+//! What a collection lacks for its model, and where the two contradict each other.
+
+use mongodb::bson::{Bson, Document, doc};
+use ommi_core::schema::SchemaRef;
+
+use super::indexes::{WantedIndex, same_key, wanted};
+use super::{Collection, default_of, validator};
+use crate::names::ID;
+use crate::value::{TOO_FINE, rounded_down};
+
+/// What has to happen for a model.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// In their order.
+    pub(super) steps: Vec<Step>,
+    /// What cannot be helped.
+    pub(super) misfits: Vec<String>,
+    /// Whether there is no collection yet.
+    pub(super) is_new: bool,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Make the collection, with its validator.
+    Create,
+    /// Give a field a value where it has none.
+    Fill { field: String, value: Bson },
+    /// Give the collection these rules.
+    Validate(Document),
+    /// Make an index.
+    Index(WantedIndex),
+}
+
+/// Compares a model with its collection, if there is one.
+pub(super) fn plan(schema: &SchemaRef, collection: Option<&Collection>) -> Plan {
+    let mut plan = Plan { is_new: collection.is_none(), ..Plan::default() };
+    for (index, column) in (0u16..).zip(&schema.columns) {
+        if column.name == ID && schema.key != [index] {
+            plan.misfit(schema, &column.name, "cannot be stored beside the key, which has this name");
+        }
+        if column.default.as_ref().is_some_and(|default| rounded_down(default).is_some()) {
+            plan.misfit(schema, &column.name, &format!("has a default that cannot be stored: {TOO_FINE}"));
+        }
+    }
+    match collection {
+        None => {
+            plan.steps.push(Step::Create);
+            plan.steps.extend(wanted(schema).into_iter().map(Step::Index));
+        }
+        Some(collection) if collection.kind != "collection" => {
+            plan.misfits.push(format!("`{}` is a {}, not a collection", schema.table, collection.kind));
+        }
+        Some(collection) => {
+            if collection.options.contains_key("collation") {
+                plan.misfits
+                    .push(format!("collection `{}` has a collation, and text is compared by its bytes", schema.table));
+            }
+            if collection.options.get_bool("capped").unwrap_or(false) {
+                plan.misfits.push(format!("collection `{}` is capped: it forgets its first documents", schema.table));
+            }
+            plan.rules(schema, collection);
+            plan.indexes(schema, collection);
+        }
+    }
+    plan
+}
+
+impl Plan {
+    fn misfit(&mut self, schema: &SchemaRef, column: &str, what: &str) {
+        self.misfits.push(format!("column `{column}` of collection `{}` {what}", schema.table));
+    }
+
+    /// A collection without rules is left so: somebody else made it.
+    fn rules(&mut self, schema: &SchemaRef, collection: &Collection) {
+        let Ok(there) = collection.options.get_document("validator").and_then(|v| v.get_document("$jsonSchema")) else {
+            return;
+        };
+        if validator::same_rule(there, &validator::schema(schema)) {
+            return;
+        }
+        let no_rules = Document::new();
+        let properties = there.get_document("properties").unwrap_or(&no_rules);
+        let required: Vec<&str> = match there.get_array("required") {
+            Ok(names) => names.iter().filter_map(Bson::as_str).collect(),
+            Err(_) => Vec::new(),
+        };
+        match properties.get_document(ID) {
+            Ok(rule) if validator::same_rule(rule, &validator::id(schema)) => {}
+            Ok(_) => {
+                let key = schema.names(&schema.key).collect::<Vec<_>>().join("`, `");
+                self.misfits.push(format!("the key `{key}` of collection `{}` has another type", schema.table));
+            }
+            Err(_) => {}
+        }
+        let mut union = there.clone();
+        let mut added = doc! {};
+        let mut names: Vec<String> = Vec::new();
+        for (index, column) in (0u16..).zip(&schema.columns) {
+            if schema.key.contains(&index) {
+                continue;
+            }
+            let name = &*column.name;
+            let wanted = validator::property(column);
+            match properties.get_document(name) {
+                Ok(rule) if validator::same_rule(rule, &wanted) => {
+                    if !column.nullable && !required.contains(&name) {
+                        self.misfit(schema, name, "may be missing, and the field may not");
+                    }
+                }
+                Ok(rule) => {
+                    let found = rule.get("bsonType").map(list).unwrap_or_default();
+                    let expected = wanted.get("bsonType").map(list).unwrap_or_default();
+                    let what = match found == expected {
+                        true => "takes another range of numbers than the field".to_owned(),
+                        false => format!("holds {found}, and a field of type {} needs {expected}", column.ty),
+                    };
+                    self.misfit(schema, name, &what);
+                }
+                Err(_) => {
+                    added.insert(name, wanted);
+                    if column.nullable {
+                        continue;
+                    }
+                    names.push(name.to_owned());
+                    match default_of(schema, index) {
+                        _ if collection.is_empty => {}
+                        Ok(Some(value)) => self.steps.push(Step::Fill { field: name.to_owned(), value }),
+                        Ok(None) => self.misfit(schema, name, "is missing, and is neither optional nor has a default"),
+                        Err(error) => self.misfit(schema, name, &error.to_string()),
+                    }
+                }
+            }
+        }
+        for name in required.iter().filter(|name| **name != ID) {
+            if !validator::columns(schema).any(|column| *column.name == **name) {
+                self.misfit(schema, name, "is required, and the model does not have it");
+            }
+        }
+        if added.is_empty() {
+            return;
+        }
+        let mut all = properties.clone();
+        all.extend(added);
+        union.insert("properties", all);
+        let required: Vec<String> = required.into_iter().map(str::to_owned).chain(names).collect();
+        union.insert("required", required);
+        self.steps.push(Step::Validate(union));
+    }
+
+    fn indexes(&mut self, schema: &SchemaRef, collection: &Collection) {
+        for index in wanted(schema) {
+            let key = index.key(schema);
+            let fields = |there: &Document| there.get_document("key").cloned().unwrap_or_default();
+            let there = collection.indexes.iter();
+            let same_fields = there.clone().filter(|there| same_key(&fields(there), &key));
+            let columns = schema.names(&index.columns).collect::<Vec<_>>().join("`, `");
+            // Several indexes may be on the same fields: one of them must serve.
+            let mut difference = None;
+            let mut serves = false;
+            for candidate in same_fields {
+                match index.differs(candidate) {
+                    None => serves = true,
+                    other => difference = difference.or(other),
+                }
+            }
+            if serves {
+                continue;
+            }
+            if let Some(difference) = difference {
+                self.misfits.push(format!("the index on `{columns}` of collection `{}` {difference}", schema.table));
+                continue;
+            }
+            if there.clone().any(|there| there.get_str("name").is_ok_and(|name| name == index.name)) {
+                self.misfits
+                    .push(format!("the index `{}` of collection `{}` is on other fields", index.name, schema.table));
+                continue;
+            }
+            self.steps.push(Step::Index(index));
+        }
+    }
+}
+
+/// The types that a rule lists.
+fn list(types: &Bson) -> String {
+    match types {
+        Bson::String(name) => name.clone(),
+        Bson::Array(names) => {
+            let mut names: Vec<&str> = names.iter().filter_map(Bson::as_str).collect();
+            names.sort_unstable_by_key(|name| (*name == "null", *name));
+            names.join(" or ")
+        }
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,254 @@
+//! Changing rows: update operators where the new values are given, one `$set` stage where they come from the row.
+//!
+//! The right-hand sides of one stage all see the old document, as those of SQL's UPDATE do; two stages would not.
+
+use ommi_core::ast::{Assignment, Change, Expr, Update};
+use ommi_core::schema::ModelSchema;
+use ommi_core::value::{ColumnType, Value};
+use ommi_core::{DBError, DBResult};
+
+use crate::bson::Writer;
+use crate::condition::Truth;
+use crate::names::{path, reference, type_of, unsupported};
+use crate::value::{TOO_FINE, is_narrow, rounded_down};
+
+/// How far a write reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// No document: nothing need be sent.
+    Nothing,
+    /// One document at most, which the server writes whole or not at all.
+    One,
+    /// Any number; all or none only within a transaction.
+    Many,
+}
+
+/// Whether the filter gives the whole key.
+pub(crate) fn reach(model: &ModelSchema, filter: &ommi_core::ast::Condition) -> Reach {
+    if model.key.iter().all(|key| filter.pinned_columns().any(|column| column == *key)) {
+        Reach::One
+    } else {
+        Reach::Many
+    }
+}
+
+/// Writes the command.
+pub(crate) fn update(update: &Update, writer: &mut Writer) -> DBResult<Reach> {
+    let model = &update.model;
+    let filter = Truth::new(model).filter(&update.filter)?;
+    let reach = if filter.is_nothing() { Reach::Nothing } else { reach(model, &update.filter) };
+    writer.string("update", &model.table);
+    writer.begin_array("updates");
+    writer.item_document();
+    filter.write(writer, "q", model)?;
+    if update.assignments.iter().all(|assignment| is_operator(model, assignment)) {
+        writer.begin_document("u");
+        operators(model, &update.assignments, writer)?;
+        writer.end();
+    } else {
+        writer.begin_array("u");
+        writer.item_document();
+        writer.begin_document("$set");
+        for assignment in &update.assignments {
+            computed(model, assignment, &path(model, assignment.column)?, writer)?;
+        }
+        writer.end();
+        writer.end();
+        writer.end();
+    }
+    writer.bool("multi", reach != Reach::One);
+    writer.end();
+    writer.end();
+    Ok(reach)
+}
+
+/// Whether an operator says the same as the assignment. `$inc` fails on NULL, where the sum is to be NULL, and cannot take the
+/// negative of the least integer.
+fn is_operator(model: &ModelSchema, assignment: &Assignment) -> bool {
+    let nullable = || model.column(assignment.column).is_none_or(|column| column.nullable);
+    match &assignment.change {
+        Change::Set(Expr::Value(_)) => true,
+        Change::Add(value) => !value.is_null() && !nullable(),
+        Change::Subtract(value) => negative(value).is_some() && !nullable(),
+        _ => false,
+    }
+}
+
+fn negative(value: &Value<'_>) -> Option<Value<'static>> {
+    match value {
+        Value::Int(number) => number.checked_neg().map(Value::Int),
+        Value::Float(number) => Some(Value::Float(-number)),
+        _ => None,
+    }
+}
+
+fn operators(model: &ModelSchema, assignments: &[Assignment], writer: &mut Writer) -> DBResult<()> {
+    let sets = |assignment: &&Assignment| matches!(assignment.change, Change::Set(_));
+    if assignments.iter().any(|assignment| sets(&assignment)) {
+        writer.begin_document("$set");
+        for assignment in assignments.iter().filter(sets) {
+            if let Change::Set(Expr::Value(value)) = &assignment.change {
+                storable(model, assignment.column, value)?;
+                writer.value(&path(model, assignment.column)?, type_of(model, assignment.column), value);
+            }
+        }
+        writer.end();
+    }
+    if !assignments.iter().all(|assignment| sets(&assignment)) {
+        writer.begin_document("$inc");
+        for assignment in assignments {
+            let step = match &assignment.change {
+                Change::Add(value) => Some(value.clone()),
+                Change::Subtract(value) => negative(value),
+                _ => None,
+            };
+            if let Some(step) = step {
+                writer.value(&path(model, assignment.column)?, type_of(model, assignment.column), &step);
+            }
+        }
+        writer.end();
+    }
+    Ok(())
+}
+
+/// Checks that a column can hold a value as it is.
+pub(crate) fn storable(model: &ModelSchema, column: u16, value: &Value<'_>) -> DBResult<()> {
+    if rounded_down(value).is_some() {
+        let field = model.column(column).map(|column| &*column.field);
+        return Err(DBError::invalid_value(Some(&model.name), field).with_detail(TOO_FINE));
+    }
+    Ok(())
+}
+
+/// The new value of a column as an expression over the old document.
+pub(crate) fn computed(model: &ModelSchema, assignment: &Assignment, key: &str, writer: &mut Writer) -> DBResult<()> {
+    let column = assignment.column;
+    let ty = type_of(model, column);
+    match &assignment.change {
+        Change::Set(Expr::Value(value)) => {
+            storable(model, column, value)?;
+            writer.literal(key, ty, value);
+        }
+        Change::Set(Expr::Column(other)) => {
+            // A missing field would take this one away instead of making it NULL.
+            writer.begin_document(key);
+            writer.begin_array("$ifNull");
+            writer.item_string(&reference(model, *other)?);
+            writer.item_null();
+            writer.end();
+            writer.end();
+        }
+        Change::Add(value) => sum(model, column, ty, "$add", value, key, writer)?,
+        Change::Subtract(value) => sum(model, column, ty, "$subtract", value, key, writer)?,
+        _ => return Err(unsupported("this change of a column")),
+    }
+    Ok(())
+}
+
+/// The old value and a number. NULL stays NULL; what leaves the column's range fails.
+///
+/// Sums of integers that leave 64 bits become doubles in an expression. There is no operator that fails, so a text that is no number is
+/// converted to one: a server reports 241, and the text says why.
+fn sum(
+    model: &ModelSchema,
+    column: u16,
+    ty: ColumnType,
+    operator: &str,
+    value: &Value<'_>,
+    key: &str,
+    writer: &mut Writer,
+) -> DBResult<()> {
+    let write_sum = |writer: &mut Writer, key: &str| -> DBResult<()> {
+        writer.begin_document(key);
+        writer.begin_array(operator);
+        writer.item_if_null(&reference(model, column)?);
+        writer.item_literal(ty, value);
+        writer.end();
+        writer.end();
+        Ok(())
+    };
+    let Some((low, high)) = ty.integer_range() else { return write_sum(writer, key) };
+    writer.begin_document(key);
+    writer.begin_document("$let");
+    writer.begin_document("vars");
+    write_sum(writer, "r")?;
+    writer.end();
+    writer.begin_document("in");
+    writer.begin_array("$cond");
+    writer.item_document();
+    writer.begin_array("$or");
+    writer.item_document();
+    writer.begin_array("$in");
+    writer.item_document();
+    writer.string("$type", "$$r");
+    writer.end();
+    writer.item_array();
+    writer.item_string("double");
+    writer.item_string("decimal");
+    writer.end();
+    writer.end();
+    writer.end();
+    if (low, high) != (i64::MIN, i64::MAX) {
+        writer.item_document();
+        writer.begin_array("$gt");
+        writer.item_string("$$r");
+        writer.item_int(high);
+        writer.end();
+        writer.end();
+        // NULL is below every number, and no overflow.
+        writer.item_document();
+        writer.begin_array("$and");
+        for (operator, bound) in [("$gt", None), ("$lt", Some(low))] {
+            writer.item_document();
+            writer.begin_array(operator);
+            writer.item_string("$$r");
+            match bound {
+                Some(bound) => writer.item_int(bound),
+                None => writer.item_null(),
+            }
+            writer.end();
+            writer.end();
+        }
+        writer.end();
+        writer.end();
+    }
+    writer.end();
+    writer.end();
+    writer.item_document();
+    writer.begin_document("$toLong");
+    writer.begin_array("$concat");
+    writer.item_string(OVERFLOW);
+    writer.item_document();
+    writer.string("$toString", "$$r");
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    if is_narrow(ty) {
+        writer.item_document();
+        writer.string("$toInt", "$$r");
+        writer.end();
+    } else {
+        writer.item_string("$$r");
+    }
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    Ok(())
+}
+
+/// Begins the text that is converted to a number where a sum leaves its column's range, and so the message of that error.
+pub(crate) const OVERFLOW: &str = "integer overflow ";
+
+impl Writer {
+    /// `{$ifNull: [<field>, null]}` as the next element of an array: NULL, where the field is missing.
+    fn item_if_null(&mut self, reference: &str) {
+        self.item_document();
+        self.begin_array("$ifNull");
+        self.item_string(reference);
+        self.item_null();
+        self.end();
+        self.end();
+    }
+}

@@ -1,0 +1,245 @@
+//! The statements, at a place: each by itself, or in a transaction's session.
+
+use mongodb::bson::{Document, RawDocumentBuf};
+use ommi_core::ast::{Delete, Insert, OnConflict, Select, Update};
+use ommi_core::driver::{Context, RowSink, Values};
+use ommi_core::schema::ModelSchema;
+use ommi_core::value::Value;
+use ommi_core::{DBError, DBResult, ErrorKind};
+
+use crate::bson::Writer;
+use crate::driver::Inner;
+use crate::error::{Failure, affected};
+use crate::insert::{Documents, rows};
+use crate::row::{MongoRow, integer};
+use crate::run::{Batches, Place, given};
+use crate::select::{Answer, ONE_BATCH};
+use crate::update::Reach;
+use crate::{delete, select, update, upsert};
+
+impl Inner {
+    /// Reads rows into a sink.
+    pub(crate) async fn fetch(
+        &self,
+        mut place: Place<'_>,
+        query: &Select,
+        sink: &mut dyn RowSink,
+        context: &Context,
+    ) -> DBResult<()> {
+        self.check(query)?;
+        let mut writer = Writer::new();
+        let answer = select::select(query, ONE_BATCH, &mut writer)?;
+        self.ready(&query.model, context).await?;
+        let Some(answer) = answer else { return no_row(query, sink) };
+        let command = self.finish_read(writer, context, &place)?;
+        let on_model = |failure: Failure| failure.on_model(&query.model, given(context));
+        let mut batches = self.open(&mut place, command, ONE_BATCH as u32).await.map_err(on_model)?;
+        match answer {
+            Answer::Rows => {
+                while let Some(batch) = batches.next(&mut place).await.map_err(on_model)? {
+                    let documents = batch.doc_slices().map_err(|error| on_model(error.into()))?;
+                    for document in documents {
+                        let document = document.ok().and_then(|value| value.as_document()).ok_or_else(no_document)?;
+                        sink.row(&mut MongoRow::new(&query.model, document))?;
+                    }
+                }
+                Ok(())
+            }
+            Answer::Count | Answer::Exists => {
+                let found = first(&mut batches, &mut place).await.map_err(on_model)?;
+                let value = match answer {
+                    Answer::Exists => Value::Bool(found.is_some()),
+                    _ => Value::Int(match &found {
+                        Some(document) => document.get("n").ok().flatten().and_then(integer).ok_or_else(no_document)?,
+                        None => 0,
+                    }),
+                };
+                sink.row(&mut Values::new(&mut [value]))
+            }
+        }
+    }
+
+    /// Adds rows.
+    pub(crate) async fn insert(
+        &self,
+        mut place: Place<'_>,
+        insert: &Insert,
+        sink: &mut dyn RowSink,
+        context: &Context,
+    ) -> DBResult<u64> {
+        self.check(insert)?;
+        let model: &ModelSchema = &insert.model;
+        let documents = Documents::new(insert);
+        self.ready(model, context).await?;
+        if let Some(conflict) = &insert.on_conflict {
+            let mut written = 0;
+            for row in rows(&insert.values, insert.columns.len(), insert.rows) {
+                written += self.upsert(place.again(), insert, conflict, &documents, row, sink, context).await?;
+            }
+            return Ok(written);
+        }
+        let first_key = match documents.generates_keys() {
+            true => Some(self.take_keys(model, insert.rows, context).await?),
+            false => None,
+        };
+        let commands = documents.commands(&insert.values, insert.columns.len(), insert.rows, first_key, Writer::new)?;
+        let on_model = |failure: Failure| failure.on_model(model, given(context));
+        let written = match insert.rows {
+            1 => self.write(&mut place, &commands, context).await,
+            _ => self.write_atomically(&mut place, &commands, context).await,
+        };
+        let written = written.map_err(on_model)?;
+        self.note_explicit_keys(insert, &documents, context).await?;
+        for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
+            if insert.returning.is_empty() {
+                break;
+            }
+            let key = first_key.map(|first| first.saturating_add(number));
+            let values = insert.returning.iter().map(|&column| documents.value(column, row, key));
+            let mut values: Vec<Value<'static>> = values.map(|value| value.unwrap_or_default().into_owned()).collect();
+            sink.row(&mut Values::new(&mut values))?;
+        }
+        Ok(written)
+    }
+
+    #[allow(clippy::too_many_arguments)] // One row of `insert`, with what that has worked out already.
+    async fn upsert(
+        &self,
+        mut place: Place<'_>,
+        insert: &Insert,
+        conflict: &OnConflict,
+        documents: &Documents<'_>,
+        row: &[Value<'static>],
+        sink: &mut dyn RowSink,
+        context: &Context,
+    ) -> DBResult<u64> {
+        let model: &ModelSchema = &insert.model;
+        let key = match documents.generates_keys() {
+            true => Some(self.take_keys(model, 1, context).await?),
+            false => None,
+        };
+        let on_model = |failure: Failure| failure.on_model(model, given(context));
+        let stored: Option<RawDocumentBuf> = if upsert::may_conflict(conflict, documents, row) {
+            let mut writer = Writer::new();
+            upsert::upsert(insert, conflict, documents, row, key, &mut writer)?;
+            let mut reply = self.find_and_modify(&mut place, &writer, context).await;
+            if let Err(failure) = &reply
+                && failure.is_duplicate()
+                && place.is_alone()
+            {
+                // Two upserts raced to add the row; now it is there. Where another index is meant, it fails again.
+                reply = self.find_and_modify(&mut place, &writer, context).await;
+            }
+            let reply = reply.map_err(on_model)?;
+            let is_new = reply.get_document("lastErrorObject").is_ok_and(|last| last.contains_key("upserted"));
+            if conflict.assignments.is_empty() && !is_new {
+                return Ok(0);
+            }
+            let document = reply.get_document("value").map_err(|_| no_document())?;
+            Some(
+                RawDocumentBuf::try_from(document)
+                    .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
+            )
+        } else {
+            let commands = documents.commands(row, insert.columns.len(), 1, key, Writer::new)?;
+            self.write(&mut place, &commands, context).await.map_err(on_model)?;
+            None
+        };
+        self.note_explicit_keys(insert, documents, context).await?;
+        if insert.returning.is_empty() {
+            return Ok(1);
+        }
+        match stored {
+            Some(document) if *insert.returning == **model.all_columns() => {
+                sink.row(&mut MongoRow::new(model, &document))?;
+            }
+            Some(document) => {
+                let mut stored = MongoRow::new(model, &document);
+                let values: DBResult<Vec<Value<'static>>> = insert
+                    .returning
+                    .iter()
+                    .map(|&column| {
+                        ommi_core::driver::Row::value(&mut stored, usize::from(column)).map(Value::into_owned)
+                    })
+                    .collect();
+                sink.row(&mut Values::new(&mut values?))?;
+            }
+            None => {
+                let values = insert.returning.iter().map(|&column| documents.value(column, row, key));
+                let mut values: Vec<Value<'static>> =
+                    values.map(|value| value.unwrap_or_default().into_owned()).collect();
+                sink.row(&mut Values::new(&mut values))?;
+            }
+        }
+        Ok(1)
+    }
+
+    async fn find_and_modify(
+        &self,
+        place: &mut Place<'_>,
+        writer: &Writer,
+        context: &Context,
+    ) -> Result<Document, Failure> {
+        let command = self.finish_write(writer.clone(), context, place)?;
+        let reply = self.command(place, command).await?;
+        affected(&reply)?;
+        Ok(reply)
+    }
+
+    /// Changes rows.
+    pub(crate) async fn update(&self, place: Place<'_>, change: &Update, context: &Context) -> DBResult<u64> {
+        self.check(change)?;
+        let mut writer = Writer::new();
+        let reach = update::update(change, &mut writer)?;
+        self.reach(place, reach, &change.model, writer, context).await
+    }
+
+    /// Deletes rows.
+    pub(crate) async fn delete(&self, place: Place<'_>, removal: &Delete, context: &Context) -> DBResult<u64> {
+        self.check(removal)?;
+        let mut writer = Writer::new();
+        let reach = delete::delete(removal, &mut writer)?;
+        self.reach(place, reach, &removal.model, writer, context).await
+    }
+
+    async fn reach(
+        &self,
+        mut place: Place<'_>,
+        reach: Reach,
+        model: &ModelSchema,
+        writer: Writer,
+        context: &Context,
+    ) -> DBResult<u64> {
+        self.ready(model, context).await?;
+        let reached = match reach {
+            Reach::Nothing => return Ok(0),
+            Reach::One => self.write(&mut place, &[writer], context).await,
+            Reach::Many => self.write_atomically(&mut place, &[writer], context).await,
+        };
+        reached.map_err(|failure| failure.on_model(model, given(context)))
+    }
+}
+
+/// The answer that is known without asking.
+fn no_row(query: &Select, sink: &mut dyn RowSink) -> DBResult<()> {
+    use ommi_core::ast::Output;
+    match query.output {
+        Output::Count => sink.row(&mut Values::new(&mut [Value::Int(0)])),
+        Output::Exists => sink.row(&mut Values::new(&mut [Value::Bool(false)])),
+        _ => Ok(()),
+    }
+}
+
+async fn first(batches: &mut Batches, place: &mut Place<'_>) -> Result<Option<RawDocumentBuf>, Failure> {
+    while let Some(batch) = batches.next(place).await? {
+        if let Some(document) = batch.doc_slices()?.into_iter().next() {
+            let document = document.ok().and_then(|value| value.as_document());
+            return Ok(document.map(|document| document.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+pub(crate) fn no_document() -> DBError {
+    DBError::new(ErrorKind::Database).with_detail("the server's answer does not have the form that it should")
+}
