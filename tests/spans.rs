@@ -59,7 +59,10 @@ fn each_operation_has_its_span_and_no_value_is_in_it() {
             db.add(new!(User { email: "secret-1" })).await.unwrap_err();
             db.find(User::email.ne("secret-2")).all().await.unwrap();
             db.find(User::email.eq("secret-1")).update(User::email.set("secret-3")).await.unwrap();
+            let mut rows = db.find_all::<User>().stream();
+            while rows.try_next().await.unwrap().is_some() {}
             db.find_all::<User>().delete().await.unwrap();
+            db.begin().await.unwrap().commit().await.unwrap();
         });
     });
     let spans: Vec<Fields> = spans
@@ -77,17 +80,22 @@ fn each_operation_has_its_span_and_no_value_is_in_it() {
     assert_eq!(
         shown,
         [
+            [r#""create_tables""#, "0", ""],
             [r#""add""#, "1", r#""INSERT INTO \"users\" (\"email\") VALUES (?)""#],
             [r#""add""#, "", r#""INSERT INTO \"users\" (\"email\") VALUES (?)""#],
             [r#""all""#, "1", r#""SELECT \"id\", \"email\" FROM \"users\" WHERE \"email\" <> ?""#],
             [r#""update""#, "1", r#""UPDATE \"users\" SET \"email\" = ? WHERE \"email\" = ?""#],
+            [r#""stream""#, "1", r#""SELECT \"id\", \"email\" FROM \"users\"""#],
             [r#""delete""#, "1", r#""DELETE FROM \"users\"""#],
+            [r#""begin""#, "0", ""],
+            [r#""commit""#, "0", ""],
         ]
     );
     for span in spans.iter() {
-        assert_eq!(span["model"], r#""User""#);
+        let of_transaction = ["begin", "commit"].iter().any(|name| span["operation"].contains(name));
+        assert_eq!(span["model"], if of_transaction { r#""""# } else { r#""User""# });
         assert!(span["duration_us"].parse::<u64>().is_ok(), "{span:?}");
         assert!(!format!("{span:?}").contains("secret"), "{span:?}");
     }
-    assert!(spans[1]["error"].contains("same `email`"), "{:?}", spans[1]);
+    assert!(spans[2]["error"].contains("same `email`"), "{:?}", spans[2]);
 }

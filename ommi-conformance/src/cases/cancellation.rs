@@ -131,7 +131,9 @@ pub(crate) async fn of_those_who_wait_for_a_connection(db: &Ommi) -> DBResult<()
         }
     }
     assert!(added >= 15, "{added}");
-    assert_eq!(db.find_all::<Item>().count().await?, added + 1);
+    // One that was dropped while it ran may have happened on a server all the same: wholly, like any statement.
+    let rows = db.find_all::<Item>().count().await?;
+    assert!((added + 1..=31).contains(&rows), "{rows} rows, {added} added");
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
 pub use ommi::Ommi;
-pub(crate) use trace::traced;
+pub(crate) use trace::{record, span, traced};
 pub use transaction::Transaction;
 pub use upsert::{Upsert, UpsertOn};
 

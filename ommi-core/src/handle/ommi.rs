@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::AsyncFnOnce;
 use std::sync::Arc;
 
-use super::{At, Handle, Transaction};
+use super::{At, Handle, Transaction, traced};
 use crate::driver::{Context, Driver};
 use crate::error::{DBError, DBResult};
 use crate::model::Models;
@@ -53,7 +53,9 @@ impl Ommi {
                 return Err(DBError::schema(problems));
             }
             let order = creation_order(&schemas);
-            self.driver.schema().create(&order, &Context::new().with_timeout(options.timeout)).await
+            let context = Context::new().with_timeout(options.timeout);
+            let work = async { self.driver.schema().create(&order, &context).await };
+            traced("create_tables", &names(&order), work, |()| 0).await
         })
     }
 
@@ -63,7 +65,9 @@ impl Ommi {
         T::collect(&mut schemas);
         Pending::new(move |options| async move {
             let order = creation_order(&schemas);
-            self.driver.schema().drop(&order, &Context::new().with_timeout(options.timeout)).await
+            let context = Context::new().with_timeout(options.timeout);
+            let work = async { self.driver.schema().drop(&order, &context).await };
+            traced("drop_tables", &names(&order), work, |()| 0).await
         })
     }
 
@@ -71,7 +75,8 @@ impl Ommi {
     pub fn begin(&self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
         Pending::new(move |options| async move {
             let context = Context::new().with_timeout(options.timeout);
-            Ok(Transaction::new(&*self.driver, self.driver.begin(&context).await?))
+            let work = async { Ok(Transaction::new(&*self.driver, self.driver.begin(&context).await?)) };
+            traced("begin", "", work, |_| 0).await
         })
     }
 
@@ -104,6 +109,11 @@ impl Ommi {
     pub async fn close(&self) {
         self.driver.close().await;
     }
+}
+
+/// The models' names, for a span.
+fn names(schemas: &[SchemaRef]) -> String {
+    schemas.iter().map(|schema| &*schema.name).collect::<Vec<_>>().join(", ")
 }
 
 /// Two models that share a table would each find the other's columns missing.

@@ -2,12 +2,26 @@
 
 use std::time::Instant;
 
-use tracing::{Instrument, Level, field};
+use tracing::{Instrument, Level, Span, field};
 
-use crate::error::DBResult;
+use crate::error::{DBError, DBResult};
 
-/// Runs an operation in a span `ommi.operation` at debug level of the target `ommi`, with the fields `operation`, `model`, `statement` (filled in by the
-/// driver), `rows` and `duration_us`. Values never appear.
+/// The span of an operation: `ommi.operation` at debug level of the target `ommi`, with the fields `operation`, `model`, `statement` (filled in by
+/// the driver), `rows`, `duration_us` and `error`. Values never appear.
+pub(crate) fn span(operation: &'static str, model: &str) -> Span {
+    tracing::debug_span!(
+        target: "ommi",
+        "ommi.operation",
+        operation,
+        model,
+        statement = field::Empty,
+        rows = field::Empty,
+        duration_us = field::Empty,
+        error = field::Empty,
+    )
+}
+
+/// Runs an operation in its span.
 pub(crate) async fn traced<T>(
     operation: &'static str,
     model: &str,
@@ -17,22 +31,18 @@ pub(crate) async fn traced<T>(
     if !tracing::enabled!(target: "ommi", Level::DEBUG) {
         return work.await;
     }
-    let span = tracing::debug_span!(
-        target: "ommi",
-        "ommi.operation",
-        operation,
-        model,
-        statement = field::Empty,
-        rows = field::Empty,
-        duration_us = field::Empty,
-        error = field::Empty,
-    );
+    let span = span(operation, model);
     let started = Instant::now();
     let result = work.instrument(span.clone()).await;
+    record(&span, started, result.as_ref().map(rows));
+    result
+}
+
+/// Notes in an operation's span how long it took, and its rows or its error.
+pub(crate) fn record(span: &Span, started: Instant, rows: Result<u64, &DBError>) {
     span.record("duration_us", started.elapsed().as_micros() as u64);
-    match &result {
-        Ok(value) => span.record("rows", rows(value)),
+    match rows {
+        Ok(rows) => span.record("rows", rows),
         Err(error) => span.record("error", field::display(error)),
     };
-    result
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::guarded::Guarded;
-use super::{At, Handle};
+use super::{At, Handle, traced};
 use crate::driver::{Driver, DriverTransaction};
 use crate::error::DBResult;
 
@@ -30,7 +30,7 @@ impl<'h> Transaction<'h> {
     /// `TransactionAborted` when a statement in it failed; it is rolled back then. Otherwise what the database reports; nothing of it has
     /// happened, unless the connection was lost meanwhile, when that is not known.
     pub async fn commit(self) -> DBResult<()> {
-        self.inner.commit().await
+        traced("commit", "", self.inner.commit(), |()| 0).await
     }
 
     /// Undoes everything done in it.
@@ -38,7 +38,7 @@ impl<'h> Transaction<'h> {
     /// # Errors
     /// That the connection was lost, which undoes it too.
     pub async fn rollback(self) -> DBResult<()> {
-        self.inner.rollback().await
+        traced("rollback", "", self.inner.rollback(), |()| 0).await
     }
 }
 

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{BoxStream, FusedStream, Stream, StreamExt};
+use tracing::Instrument;
 
 use crate::ast::Select;
 use crate::driver::{Collect, Context, RowStream};
 use crate::error::{DBError, DBResult, ErrorKind};
-use crate::handle::At;
+use crate::handle::{self, At};
 use crate::model::Model;
 
 /// A stream of rows in bounded memory: they are read and decoded some hundreds at a time.
@@ -66,34 +67,48 @@ enum State<'h> {
     Ended,
 }
 
+/// A stream of pieces, each read in the span of the operation.
 fn pieces<'h, M: Model>(start: Box<Start<'h>>) -> BoxStream<'h, DBResult<Vec<M>>> {
-    futures::stream::unfold(State::Closed(start), |state| async {
-        let mut rows = match state {
-            State::Closed(start) => {
-                let Start { at, select, batch, timeout } = *start;
-                let context = Context { batch, ..Context::new().with_timeout(timeout) };
-                let opened = match select {
-                    Ok(select) => at.executor.stream(select, Box::new(Collect::new(M::decode)), context).await,
-                    Err(error) => Err(error),
-                };
-                match opened {
-                    Ok(rows) => rows,
-                    Err(error) => return Some((Err(error), State::Ended)),
-                }
-            }
-            State::Open(rows) => rows,
-            State::Ended => return None,
-        };
-        match rows.next().await {
-            Ok(Some(piece)) => match piece.into_any().downcast::<Collect<M>>() {
-                Ok(piece) => Some((Ok(piece.rows), State::Open(rows))),
-                Err(_) => Some((Err(foreign_sink()), State::Ended)),
-            },
-            Ok(None) => None,
-            Err(error) => Some((Err(error), State::Ended)),
+    let span = handle::span("stream", start.select.as_ref().map_or("", |select| &select.model.name));
+    let started = Instant::now();
+    futures::stream::unfold((State::Closed(start), 0), move |(state, rows)| {
+        let span = span.clone();
+        async move {
+            let (piece, state) = next(state).instrument(span.clone()).await?;
+            let rows = rows + piece.as_ref().map_or(0, |piece: &Vec<M>| piece.len() as u64);
+            handle::record(&span, started, piece.as_ref().map(|_| rows));
+            Some((piece, (state, rows)))
         }
     })
     .boxed()
+}
+
+/// The next piece, and where the stream stands then.
+async fn next<M: Model>(state: State<'_>) -> Option<(DBResult<Vec<M>>, State<'_>)> {
+    let mut rows = match state {
+        State::Closed(start) => {
+            let Start { at, select, batch, timeout } = *start;
+            let context = Context { batch, ..Context::new().with_timeout(timeout) };
+            let opened = match select {
+                Ok(select) => at.executor.stream(select, Box::new(Collect::new(M::decode)), context).await,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(rows) => rows,
+                Err(error) => return Some((Err(error), State::Ended)),
+            }
+        }
+        State::Open(rows) => rows,
+        State::Ended => return None,
+    };
+    match rows.next().await {
+        Ok(Some(piece)) => match piece.into_any().downcast::<Collect<M>>() {
+            Ok(piece) => Some((Ok(piece.rows), State::Open(rows))),
+            Err(_) => Some((Err(foreign_sink()), State::Ended)),
+        },
+        Ok(None) => None,
+        Err(error) => Some((Err(error), State::Ended)),
+    }
 }
 
 fn foreign_sink() -> DBError {
