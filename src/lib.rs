@@ -21,12 +21,13 @@ mod connect;
 pub use connect::Connect;
 pub use ommi_core::pending;
 pub use ommi_core::query::{self, Assign, Column, Find, Predicate, Rows, SortBy, all_of, any_of};
+pub use ommi_core::relation::{self, BelongsTo, HasMany, HasOne, LoadRelation, Many, Relation, Through};
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
     Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Model,
     Models, NewRow, Ommi, Pending, Slot, Transaction,
 };
-pub use ommi_core::{ast, driver, schema, value};
+pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};
 
 /// The PostgreSQL driver and its options.
@@ -40,8 +41,8 @@ pub use ommi_sqlite as sqlite;
 /// What most programs import: `use ommi::prelude::*`.
 pub mod prelude {
     pub use crate::{
-        Column, Connect, DBError, DBResult, DBResultExt, ErrorKind, FieldType, Handle, Model, Ommi, Predicate,
-        Transaction, all_of, any_of, new,
+        BelongsTo, Column, Connect, DBError, DBResult, DBResultExt, ErrorKind, FieldType, Handle, HasMany, HasOne,
+        LoadRelation, Model, Ommi, Predicate, Through, Transaction, all_of, any_of, new,
     };
 }
 
@@ -80,6 +81,9 @@ pub mod __private {
 
     pub use ommi_core::driver::Row;
     pub use ommi_core::query::Column;
+    pub use ommi_core::relation::{
+        Key, Link, ReferenceInfo, Relation, RelationField, RelationInfo, belongs_to, has, identity_of, through,
+    };
     pub use ommi_core::schema::{
         Auto, ColumnBuilder, ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef, Target,
     };

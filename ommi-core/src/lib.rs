@@ -8,7 +8,9 @@ pub mod error;
 pub mod handle;
 pub mod pending;
 pub mod query;
+pub mod relation;
 pub mod schema;
+pub mod testing;
 pub mod value;
 
 mod derive_support;

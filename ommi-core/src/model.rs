@@ -3,8 +3,9 @@
 use crate::driver::Row;
 use crate::error::{DBError, DBResult};
 use crate::new_row::{NewRow, RowWriter};
+use crate::relation::{Key, Link, ReferenceInfo, RelationInfo};
 use crate::schema::SchemaRef;
-use crate::value::{DecodeFailure, FieldType};
+use crate::value::{DecodeFailure, FieldType, InvalidValue, Value};
 
 /// A struct whose rows lie in one table. Implemented by `#[derive(Model)]`.
 #[diagnostic::on_unimplemented(
@@ -18,6 +19,18 @@ pub trait Model: Sized + Send + Sync + 'static {
 
     /// The type of the key's field, or a tuple of those of a composite key, in the order of the fields.
     type Key;
+
+    /// What tells the model from all others, while compiling.
+    #[doc(hidden)]
+    const IDENTITY: &'static str;
+
+    /// The model's references.
+    #[doc(hidden)]
+    const REFERENCES: &'static [ReferenceInfo];
+
+    /// The model's relations, in the order of their fields.
+    #[doc(hidden)]
+    const RELATIONS: &'static [RelationInfo];
 
     /// What a new row must name, for `new!` to check at compile time.
     #[doc(hidden)]
@@ -34,6 +47,21 @@ pub trait Model: Sized + Send + Sync + 'static {
 
     /// Writes every column, in the schema's order.
     fn encode(&self, row: &mut RowWriter<'_>);
+
+    /// The value of a column by which rows belong together: one of the key, of a reference, or unique.
+    ///
+    /// # Errors
+    /// [`InvalidValue`] for what no column can hold, and for any other column.
+    #[doc(hidden)]
+    fn value_of(&self, column: u16) -> Result<Value<'_>, InvalidValue>;
+
+    /// Says to the field of a relation which row it belongs to.
+    #[doc(hidden)]
+    fn link(&mut self, slot: u16, link: Link);
+
+    /// Says to the field of a relation which key its row has now.
+    #[doc(hidden)]
+    fn relink(&mut self, slot: u16, key: Key);
 }
 
 /// What `new!` knows of a column at compile time.
@@ -55,7 +83,7 @@ pub const fn check_new_row<M: Model>(given: &[&str]) {
     while i < columns.len() {
         if let Some(message) = columns[i].forgotten {
             let mut j = 0;
-            while j < given.len() && !same(given[j], columns[i].name) {
+            while j < given.len() && !crate::relation::same(given[j], columns[i].name) {
                 j += 1;
             }
             if j == given.len() {
@@ -64,22 +92,6 @@ pub const fn check_new_row<M: Model>(given: &[&str]) {
         }
         i += 1;
     }
-}
-
-#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
-const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < a.len() {
-        if a[i] != b[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
 }
 
 /// Reads one field of a row. Called by generated code.

@@ -38,6 +38,10 @@ pub(crate) struct FieldInput {
     pub(crate) references: Option<Path>,
     pub(crate) options: ReferenceOptions,
     pub(crate) skip: Option<Ident>,
+    /// The fields of the reference that a relation goes by.
+    pub(crate) by: Option<FieldList>,
+    /// Those of the second reference, where the relation goes through an association model.
+    pub(crate) to: Option<FieldList>,
     /// The names of all attributes, in order.
     pub(crate) given: Vec<Ident>,
 }

@@ -42,6 +42,9 @@ use proc_macro::TokenStream;
 /// - `references = Team::id`: the column holds a value of another model's key or unique column. With
 ///   `on_delete = "cascade"`, `"restrict"`, `"set null"`, `"set default"` or `"no action"`, and `on_update` alike;
 ///   `constraint = false` keeps the database from enforcing it
+/// - on a field of type `BelongsTo<..>`, `HasOne<..>` or `HasMany<..>`, which is a relation and no column: `by = field` says which
+///   reference it goes by where there are several (of this model for `BelongsTo`, else of the other or the association model), and
+///   `to = field` which second one, where both references of an association model lead to one model
 /// - `skip`: no column; rows that are read get the type's `Default`
 #[proc_macro_derive(Model, attributes(ommi))]
 pub fn derive_model(input: TokenStream) -> TokenStream {

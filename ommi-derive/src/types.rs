@@ -27,6 +27,50 @@ pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
     }
 }
 
+/// A relation, as its type is written.
+pub(crate) enum Relation {
+    BelongsTo { target: Type },
+    HasOne { target: Type },
+    HasMany { target: Type, through: Option<Type> },
+}
+
+/// The relation that the type is written as, if it is one; the error where it is one that nothing leads to.
+pub(crate) fn relation(ty: &Type) -> Option<syn::Result<Relation>> {
+    let segment = last_segment(ty)?;
+    let form = match segment.ident.to_string().as_str() {
+        "BelongsTo" => "`BelongsTo<Team>` or `BelongsTo<Option<Team>>`",
+        "HasOne" => "`HasOne<Profile>`",
+        "HasMany" => "`HasMany<Post>` or `HasMany<Tag, Through<UserTag>>`",
+        _ => return None,
+    };
+    let wrong = || Err(syn::Error::new_spanned(ty, format!("a relation names the model it leads to: {form}")));
+    let arguments = generics(segment);
+    Some(match (segment.ident.to_string().as_str(), arguments.as_slice()) {
+        ("BelongsTo", [target]) => Ok(Relation::BelongsTo { target: option_inner(target).unwrap_or(target).clone() }),
+        ("HasOne", [target]) => Ok(Relation::HasOne { target: (*target).clone() }),
+        ("HasMany", [target]) => Ok(Relation::HasMany { target: (*target).clone(), through: None }),
+        ("HasMany", [target, via]) => match last_segment(via).filter(|via| via.ident == "Through").map(generics) {
+            Some(association) => match association.as_slice() {
+                [association] => {
+                    Ok(Relation::HasMany { target: (*target).clone(), through: Some((*association).clone()) })
+                }
+                _ => wrong(),
+            },
+            None => wrong(),
+        },
+        _ => wrong(),
+    })
+}
+
+fn generics(segment: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.collect()
+}
+
 /// Whether the type is written as one of these.
 pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
     last_segment(ty).is_some_and(|segment| names.iter().any(|name| segment.ident == name))

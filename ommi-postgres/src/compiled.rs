@@ -15,6 +15,8 @@ use rustc_hash::FxBuildHasher;
 pub(crate) struct Compiled {
     pub(crate) text: Arc<str>,
     pub(crate) columns: Columns,
+    /// Held to keep the addresses that the shape knows them by.
+    pub(crate) _related: Vec<SchemaRef>,
 }
 
 /// What the columns of a result are.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
-use ommi_core::ast::{Change, Delete, Insert, Output, Select, Shape, Statement, Update};
+use ommi_core::ast::{Change, Delete, Insert, Output, Select, Shape, StatementRef, Update, related_models};
 use ommi_core::driver::{Context, RowSink};
 use ommi_core::value::ColumnType;
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -47,12 +47,13 @@ impl<'a> Job<'a> {
     }
 
     fn compile_anew(self) -> DBResult<Compiled> {
-        check(&match self {
-            Job::Select(select) => Statement::Select(select.clone()),
-            Job::Insert(insert) => Statement::Insert(insert.clone()),
-            Job::Update(update) => Statement::Update(update.clone()),
-            Job::Delete(delete) => Statement::Delete(delete.clone()),
-        })?;
+        let statement = match self {
+            Job::Select(select) => StatementRef::Select(select),
+            Job::Insert(insert) => StatementRef::Insert(insert),
+            Job::Update(update) => StatementRef::Update(update),
+            Job::Delete(delete) => StatementRef::Delete(delete),
+        };
+        check(statement)?;
         let mut text = SqlText::new();
         self.write(&mut text)?;
         let columns = match self {
@@ -65,7 +66,7 @@ impl<'a> Job<'a> {
             Job::Update(update) => Columns::none(&update.model),
             Job::Delete(delete) => Columns::none(&delete.model),
         };
-        Ok(Compiled { text: text.into_string().into(), columns })
+        Ok(Compiled { text: text.into_string().into(), columns, _related: related_models(statement) })
     }
 
     pub(crate) fn write(self, out: &mut impl Out) -> DBResult<()> {
@@ -125,7 +126,8 @@ fn counted(update: &Update) -> Option<&str> {
 }
 
 /// Checks a statement against its model and this driver.
-pub(crate) fn check(statement: &Statement) -> DBResult<()> {
+pub(crate) fn check<'a>(statement: impl Into<StatementRef<'a>>) -> DBResult<()> {
+    let statement = statement.into();
     statement.model().usable()?;
     ommi_core::ast::check(statement, &CAPABILITIES)
 }

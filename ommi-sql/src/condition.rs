@@ -9,7 +9,7 @@ use crate::{Bind, Dialect, Out};
 
 /// How tightly a condition's text holds together. One that is looser than its place asks for goes into parentheses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
+pub(crate) enum Level {
     Or,
     And,
     Not,
@@ -19,14 +19,14 @@ enum Level {
 /// How many conditions stand in one chain. SQLite parses 1 000 levels.
 const LONGEST_CHAIN: usize = 200;
 
-impl<D: Dialect, O: Out> Sql<'_, D, O> {
+impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     /// A condition that stands alone.
-    pub(crate) fn condition(&mut self, condition: &Condition) -> DBResult<()> {
+    pub(crate) fn condition(&mut self, condition: &'s Condition) -> DBResult<()> {
         self.part(condition, Level::Or)
     }
 
     /// A condition in a place that asks for this level.
-    fn part(&mut self, condition: &Condition, place: Level) -> DBResult<()> {
+    pub(crate) fn part(&mut self, condition: &'s Condition, place: Level) -> DBResult<()> {
         match condition {
             Condition::True => self.truth(true),
             Condition::False => self.truth(false),
@@ -66,6 +66,15 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
                 self.close(enclosed);
                 Ok(())
             }
+            Condition::Exists { related, negated } => {
+                let enclosed = self.open(if *negated { Level::Not } else { Level::Predicate }, place);
+                self.text(if *negated { "NOT EXISTS(SELECT 1" } else { "EXISTS(SELECT 1" });
+                self.related_rows(related)?;
+                self.text(")");
+                self.close(enclosed);
+                Ok(())
+            }
+            Condition::Count(count) => self.related_count(count),
             _ => Err(self.unsupported("this condition")),
         }
     }
@@ -77,7 +86,7 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
 
     fn chain(
         &mut self,
-        parts: &[Condition],
+        parts: &'s [Condition],
         operator: &str,
         level: Level,
         when_empty: bool,
@@ -96,7 +105,7 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
     }
 
     /// The parts of a chain. Parsers lean a flat chain to one side and limit its depth, so a long one becomes a chain of chains.
-    fn links(&mut self, parts: &[Condition], operator: &str, level: Level) -> DBResult<()> {
+    fn links(&mut self, parts: &'s [Condition], operator: &str, level: Level) -> DBResult<()> {
         if parts.len() > LONGEST_CHAIN {
             let size = parts.len().div_ceil(LONGEST_CHAIN).max(LONGEST_CHAIN);
             for (i, group) in parts.chunks(size).enumerate() {
@@ -116,12 +125,17 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
         Ok(())
     }
 
-    fn compare(&mut self, op: CompareOp, left: &Expr, right: &Expr) -> DBResult<()> {
+    fn compare(&mut self, op: CompareOp, left: &'s Expr, right: &'s Expr) -> DBResult<()> {
         let ty = self.common_ty(&[left, right]);
         match op {
             CompareOp::Eq | CompareOp::Ne => self.expr(left, ty)?,
             _ => self.ordered(left, ty)?,
         }
+        self.operator(op)?;
+        self.expr(right, ty)
+    }
+
+    pub(crate) fn operator(&mut self, op: CompareOp) -> DBResult<()> {
         self.text(match op {
             CompareOp::Eq => " = ",
             CompareOp::Ne => " <> ",
@@ -131,11 +145,11 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
             CompareOp::Ge => " >= ",
             _ => return Err(self.unsupported("this comparison")),
         });
-        self.expr(right, ty)
+        Ok(())
     }
 
     /// A list that holds NULL cannot say no: what is not among its values is unknown.
-    fn list(&mut self, expr: &Expr, list: &List, negated: bool, place: Level) -> DBResult<()> {
+    fn list(&mut self, expr: &'s Expr, list: &'s List, negated: bool, place: Level) -> DBResult<()> {
         let ty = self.ty(expr).or_else(|| values_type(list.values()));
         let form = self.dialect.list();
         let (is_in, values) = (if negated { " NOT IN (" } else { " IN (" }, list.values());

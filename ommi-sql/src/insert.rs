@@ -43,7 +43,7 @@ pub fn insert<D: Dialect, O: Out>(
     Ok(())
 }
 
-impl<D: Dialect, O: Out> Sql<'_, D, O> {
+impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     fn rows(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
         let values = values(insert, first, rows)?;
         self.text(" VALUES ");
@@ -115,7 +115,7 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
         Ok(())
     }
 
-    fn on_conflict(&mut self, conflict: &OnConflict) -> DBResult<()> {
+    fn on_conflict(&mut self, conflict: &'s OnConflict) -> DBResult<()> {
         self.text(" ON CONFLICT (");
         self.columns(&conflict.target)?;
         if conflict.assignments.is_empty() {

@@ -20,6 +20,7 @@ mod delete;
 mod dialect;
 mod insert;
 mod out;
+mod related;
 mod select;
 mod text;
 mod update;

@@ -1,7 +1,7 @@
 //! SELECT.
 
 use ommi_core::DBResult;
-use ommi_core::ast::{Condition, Direction, Expr, Output, Select, Sort};
+use ommi_core::ast::{Condition, Direction, Expr, Output, PerGroup, Select, Sort};
 use ommi_core::value::{ColumnType, Value};
 
 use crate::writer::Sql;
@@ -15,6 +15,7 @@ pub fn select<D: Dialect, O: Out>(select: &Select, dialect: &D, out: &mut O) -> 
     let mut sql = Sql::new(&select.model, dialect, out);
     let limited = select.limit.is_some() || select.offset.is_some();
     match select.output {
+        Output::Model if select.per_group.is_some() => sql.per_group(select),
         Output::Model => {
             sql.text("SELECT ");
             sql.columns(select.model.all_columns())?;
@@ -51,9 +52,9 @@ pub fn select<D: Dialect, O: Out>(select: &Select, dialect: &D, out: &mut O) -> 
     }
 }
 
-impl<D: Dialect, O: Out> Sql<'_, D, O> {
+impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     /// WHERE, where there is anything to say.
-    pub(crate) fn filter(&mut self, filter: &Condition) -> DBResult<()> {
+    pub(crate) fn filter(&mut self, filter: &'s Condition) -> DBResult<()> {
         if let Condition::True = filter {
             return Ok(());
         }
@@ -61,7 +62,7 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
         self.condition(filter)
     }
 
-    fn sort(&mut self, sort: &[Sort]) -> DBResult<()> {
+    fn sort(&mut self, sort: &'s [Sort]) -> DBResult<()> {
         for (i, Sort { expr, direction, nulls, .. }) in sort.iter().enumerate() {
             self.text(if i == 0 { " ORDER BY " } else { ", " });
             let ty = self.ty(expr);
@@ -78,6 +79,53 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
             }
         }
         Ok(())
+    }
+
+    /// Numbers the rows of each group, and takes those whose numbers are wanted. The groups come mixed, each in its order.
+    fn per_group(&mut self, select: &'s Select) -> DBResult<()> {
+        let Some(PerGroup { columns, limit, offset, .. }) = &select.per_group else {
+            return Ok(());
+        };
+        let number = self.free_name("place");
+        self.text("SELECT ");
+        self.columns(select.model.all_columns())?;
+        self.text(" FROM (SELECT ");
+        self.columns(select.model.all_columns())?;
+        self.text(", row_number() OVER (PARTITION BY ");
+        self.columns(columns)?;
+        self.sort(&select.sort)?;
+        self.text(") AS ");
+        self.name(&number);
+        self.text(" FROM ");
+        self.table();
+        self.filter(&select.filter)?;
+        self.text(") AS ");
+        self.name("numbered");
+        let first = offset.unwrap_or(0);
+        if let Some(offset) = *offset {
+            self.text(" WHERE ");
+            self.name(&number);
+            self.text(" > ");
+            self.count(offset)?;
+        }
+        if let Some(limit) = *limit {
+            self.text(if offset.is_some() { " AND " } else { " WHERE " });
+            self.name(&number);
+            self.text(" <= ");
+            self.count(first.saturating_add(limit))?;
+        }
+        self.text(" ORDER BY ");
+        self.name(&number);
+        Ok(())
+    }
+
+    /// A name that no column of the model has.
+    fn free_name(&self, wanted: &str) -> String {
+        let mut name = wanted.to_owned();
+        while O::TEXT && self.model.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {
+            name.push('_');
+        }
+        name
     }
 
     fn limit(&mut self, select: &Select) -> DBResult<()> {

@@ -40,7 +40,7 @@ pub(crate) enum Form<'a> {
     Pieces(&'static [Piece]),
 }
 
-impl<D: Dialect, O: Out> Sql<'_, D, O> {
+impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     pub(crate) fn text_form<'a>(&self, op: TextOp, ignore_case: bool, needle: &'a Expr) -> DBResult<Form<'a>> {
         Ok(match (op, needle) {
             (TextOp::StartsWith, Expr::Value(Value::Text(text))) if !ignore_case => {
@@ -58,8 +58,8 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
         &mut self,
         form: &Form<'_>,
         ignore_case: bool,
-        expr: &Expr,
-        needle: &Expr,
+        expr: &'s Expr,
+        needle: &'s Expr,
     ) -> DBResult<()> {
         match form {
             Form::Prefix(start, end) => {
@@ -93,7 +93,7 @@ impl<D: Dialect, O: Out> Sql<'_, D, O> {
     }
 
     /// An operand, folded where case does not matter: a value here, a column by the database.
-    fn operand(&mut self, expr: &Expr, folded: bool) -> DBResult<()> {
+    fn operand(&mut self, expr: &'s Expr, folded: bool) -> DBResult<()> {
         match expr {
             Expr::Value(Value::Text(text)) if folded && text.bytes().any(|byte| byte.is_ascii_uppercase()) => {
                 self.value(&Value::Text(Cow::Owned(text.to_ascii_lowercase())), Some(ColumnType::Text))

@@ -1,6 +1,6 @@
 //! The state of a traversal, and what all statements write alike: names, expressions, binds, assignments.
 
-use ommi_core::ast::{Assignment, Change, Expr};
+use ommi_core::ast::{Assignment, Change, Expr, RelatedExpr};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::{ColumnType, Value};
 use ommi_core::{DBError, DBResult};
@@ -11,13 +11,20 @@ use crate::{Bind, Dialect, Out, Piece};
 pub(crate) struct Sql<'s, D, O> {
     pub(crate) dialect: &'s D,
     pub(crate) out: &'s mut O,
+    /// The model whose columns are meant.
     pub(crate) model: &'s ModelSchema,
+    /// The statement's own model.
+    root: &'s ModelSchema,
+    /// The number of the related row whose columns are meant; 0 outside of any.
+    pub(crate) row: usize,
+    /// How many related rows were named so far.
+    pub(crate) rows: usize,
     placeholders: usize,
 }
 
 impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     pub(crate) fn new(model: &'s ModelSchema, dialect: &'s D, out: &'s mut O) -> Sql<'s, D, O> {
-        Sql { dialect, out, model, placeholders: 0 }
+        Sql { dialect, out, model, root: model, row: 0, rows: 0, placeholders: 0 }
     }
 
     pub(crate) fn text(&mut self, text: &str) {
@@ -37,12 +44,36 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
         self.name(&self.model.table);
     }
 
+    /// A column of the row that is meant. Outside of related rows it needs nothing before it.
     pub(crate) fn column(&mut self, index: u16) -> DBResult<()> {
         if O::TEXT {
+            if self.row > 0 {
+                self.qualifier();
+            }
             let column = self.model.column(index).ok_or_else(|| no_column(self.model, index))?;
             self.name(&column.name);
         }
         Ok(())
+    }
+
+    /// What stands before a column to say of which row it is.
+    pub(crate) fn qualifier(&mut self) {
+        match self.row {
+            0 => self.table(),
+            row => self.alias(row),
+        }
+        self.text(".");
+    }
+
+    /// The name of a related row, which must not be that of the statement's table.
+    pub(crate) fn alias(&mut self, row: usize) {
+        if O::TEXT {
+            let mut alias = format!("r{row}");
+            while alias.eq_ignore_ascii_case(&self.root.table) {
+                alias.push('_');
+            }
+            self.name(&alias);
+        }
     }
 
     /// Columns, with commas between them.
@@ -82,16 +113,17 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     }
 
     /// An expression; a value in it is bound as one of type `ty`.
-    pub(crate) fn expr(&mut self, expr: &Expr, ty: Option<ColumnType>) -> DBResult<()> {
+    pub(crate) fn expr(&mut self, expr: &'s Expr, ty: Option<ColumnType>) -> DBResult<()> {
         match expr {
             Expr::Column(column) => self.column(*column),
             Expr::Value(value) => self.value(value, ty),
+            Expr::Related(related) => self.related_expr(related, ty),
             _ => Err(self.unsupported("this expression")),
         }
     }
 
     /// As [`expr`](Sql::expr), where it is ordered: text by its bytes.
-    pub(crate) fn ordered(&mut self, expr: &Expr, ty: Option<ColumnType>) -> DBResult<()> {
+    pub(crate) fn ordered(&mut self, expr: &'s Expr, ty: Option<ColumnType>) -> DBResult<()> {
         self.expr(expr, ty)?;
         if ty == Some(ColumnType::Text) {
             self.text(self.dialect.bytewise());
@@ -103,6 +135,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     pub(crate) fn ty(&self, expr: &Expr) -> Option<ColumnType> {
         match expr {
             Expr::Column(column) => self.column_ty(*column),
+            Expr::Related(related) => related_ty(related),
             _ => None,
         }
     }
@@ -121,7 +154,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     }
 
     /// What follows SET. `qualified` writes the table before a column that is read, for statements in which two rows are in sight.
-    pub(crate) fn assignments(&mut self, assignments: &[Assignment], qualified: bool) -> DBResult<()> {
+    pub(crate) fn assignments(&mut self, assignments: &'s [Assignment], qualified: bool) -> DBResult<()> {
         for (i, Assignment { column, change, .. }) in assignments.iter().enumerate() {
             if i > 0 {
                 self.text(", ");
@@ -166,6 +199,14 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
 
     pub(crate) fn unsupported(&self, feature: &'static str) -> DBError {
         DBError::unsupported(self.dialect.name(), feature)
+    }
+}
+
+fn related_ty(related: &RelatedExpr) -> Option<ColumnType> {
+    match &related.expr {
+        Expr::Column(column) => related.model.column(*column).map(|column| column.ty),
+        Expr::Related(further) => related_ty(further),
+        _ => None,
     }
 }
 

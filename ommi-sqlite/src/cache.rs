@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn compile(model: &SchemaRef) -> DBResult<Compiled> {
-        Ok(Compiled::new(model.table.to_string(), Columns::single(model, ColumnType::I64)))
+        Ok(Compiled::new(model.table.to_string(), Columns::single(model, ColumnType::I64), Vec::new()))
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Compiled {
     pub(crate) columns: Columns,
     /// Whether the result has one row at most, so that SQLite need not be asked for a second one.
     pub(crate) single: bool,
+    /// Held to keep the addresses that the shape knows them by.
+    pub(crate) _related: Vec<SchemaRef>,
     pace: AtomicU8,
 }
 
@@ -35,8 +37,8 @@ pub(crate) enum Pace {
 }
 
 impl Compiled {
-    pub(crate) fn new(text: String, columns: Columns) -> Compiled {
-        Compiled { text: text.into_boxed_str(), columns, single: false, pace: AtomicU8::new(0) }
+    pub(crate) fn new(text: String, columns: Columns, related: Vec<SchemaRef>) -> Compiled {
+        Compiled { text: text.into_boxed_str(), columns, single: false, _related: related, pace: AtomicU8::new(0) }
     }
 
     pub(crate) fn with_single(self, single: bool) -> Compiled {

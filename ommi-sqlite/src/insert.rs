@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ommi_core::DBResult;
-use ommi_core::ast::Insert;
+use ommi_core::ast::{Insert, related_models};
 use ommi_core::driver::{RowSink, Values};
 use ommi_core::value::Value;
 use ommi_sql::SqlText;
@@ -161,5 +161,5 @@ fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {
     }
     let mut text = SqlText::new();
     ommi_sql::insert(&one, 0, rows, &Sqlite, &mut text)?;
-    Ok(Compiled::new(text.into_string(), Columns::of(&insert.model, &insert.returning)))
+    Ok(Compiled::new(text.into_string(), Columns::of(&insert.model, &insert.returning), related_models(insert)))
 }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use ommi_core::ast::{Delete, Output, Select, Shape, StatementRef, Update};
+use ommi_core::ast::{Delete, Output, Select, Shape, StatementRef, Update, related_models};
 use ommi_core::driver::{Context, RowSink};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::ColumnType;
@@ -138,7 +138,7 @@ pub(crate) fn compile_select(select: &Select) -> DBResult<Compiled> {
         _ => Columns::of(&select.model, select.model.all_columns()),
     };
     let single = select.is_point() || select.output != Output::Model;
-    Ok(Compiled::new(text.into_string(), columns).with_single(single))
+    Ok(Compiled::new(text.into_string(), columns, related_models(select)).with_single(single))
 }
 
 /// Refuses what the model or the driver does not have.
@@ -285,7 +285,7 @@ pub(crate) fn update(connection: &mut Connection, update: &Update, task: Task) -
             check(update)?;
             let mut text = SqlText::new();
             ommi_sql::update(update, &Sqlite, &mut text)?;
-            Ok(Compiled::new(text.into_string(), Columns::none(&update.model)))
+            Ok(Compiled::new(text.into_string(), Columns::none(&update.model), related_models(update)))
         },
         update.is_point(),
         |binder| ommi_sql::update(update, &Sqlite, binder),
@@ -303,7 +303,7 @@ pub(crate) fn delete(connection: &mut Connection, delete: &Delete, task: Task) -
             check(delete)?;
             let mut text = SqlText::new();
             ommi_sql::delete(delete, &Sqlite, &mut text)?;
-            Ok(Compiled::new(text.into_string(), Columns::none(&delete.model)))
+            Ok(Compiled::new(text.into_string(), Columns::none(&delete.model), related_models(delete)))
         },
         delete.is_point(),
         |binder| ommi_sql::delete(delete, &Sqlite, binder),

@@ -1,6 +1,7 @@
 //! The behaviours, a file per topic. The list that makes tests of them is in [`crate::behaviours`].
 
 pub(crate) mod adding;
+pub(crate) mod blog;
 pub(crate) mod cancellation;
 pub(crate) mod comparisons;
 pub(crate) mod concurrency;
@@ -8,7 +9,9 @@ pub(crate) mod constraints;
 pub(crate) mod deleting;
 pub(crate) mod drafts;
 pub(crate) mod errors;
+pub(crate) mod including;
 pub(crate) mod invalid_values;
+pub(crate) mod lazy_loading;
 pub(crate) mod lists;
 pub(crate) mod logic;
 pub(crate) mod names;
@@ -16,6 +19,7 @@ pub(crate) mod paging;
 pub(crate) mod privacy;
 pub(crate) mod reading;
 pub(crate) mod references;
+pub(crate) mod related_rows;
 pub(crate) mod results;
 pub(crate) mod round_trips;
 pub(crate) mod run_time_schemas;

@@ -4,7 +4,7 @@
 //! Statements from schemas known at run time can be wrong in every way.
 
 use super::condition::{CompareOp, Condition, Expr, TextOp};
-use super::statement::{Assignment, Change, StatementRef};
+use super::statement::{Assignment, Change, Output, PerGroup, Select, StatementRef};
 use crate::driver::Capabilities;
 use crate::error::{DBError, DBResult};
 use crate::schema::{ColumnSchema, SchemaRef};
@@ -23,7 +23,10 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
     match statement {
         StatementRef::Select(select) => {
             for sort in &select.sort {
-                checker.ordered(&sort.expr, "sorting by bytes")?;
+                checker.sorted(&sort.expr)?;
+            }
+            if let Some(group) = &select.per_group {
+                checker.per_group(select, group)?;
             }
             checker.condition(&select.filter)
         }
@@ -73,7 +76,69 @@ impl Checker<'_> {
         match expr {
             Expr::Column(index) => Ok(Some(self.column(*index)?.ty)),
             Expr::Value(_) => Ok(None),
+            Expr::Related(_) => Err(DBError::query(format!(
+                "in a query for {} a column of a related row is compared; such columns are only sorted by",
+                self.model.name
+            ))),
         }
+    }
+
+    /// The checker of what is said of a related row.
+    fn related<'s>(&'s self, model: &'s SchemaRef, on: &[(u16, u16)]) -> DBResult<Checker<'s>> {
+        model.usable()?;
+        let other = Checker { model, capabilities: self.capabilities };
+        if on.is_empty() {
+            return Err(DBError::query(format!("nothing relates {} to {}", model.name, self.model.name)));
+        }
+        for &(own, far) in on {
+            if self.column(own)?.ty != other.column(far)?.ty {
+                return Err(self.mismatch());
+            }
+        }
+        Ok(other)
+    }
+
+    fn sorted(&self, expr: &Expr) -> DBResult<()> {
+        match expr {
+            Expr::Related(related) => {
+                let far: Vec<u16> = related.on.iter().map(|&(_, far)| far).collect();
+                let other = self.related(&related.model, &related.on)?;
+                if !other.model.is_unique(&far) {
+                    return Err(DBError::query(format!(
+                        "{} is sorted by a column of {}, of which several rows may belong to it",
+                        self.model.name, other.model.name
+                    )));
+                }
+                other.sorted(&related.expr)
+            }
+            expr => self.ordered(expr, "sorting by bytes"),
+        }
+    }
+
+    fn per_group(&self, select: &Select, group: &PerGroup) -> DBResult<()> {
+        group.columns.iter().try_for_each(|&column| self.column(column).map(drop))?;
+        let sorted: Vec<u16> = select
+            .sort
+            .iter()
+            .filter_map(|sort| match sort.expr {
+                Expr::Column(column) => Some(column),
+                _ => None,
+            })
+            .collect();
+        if group.columns.is_empty()
+            || select.limit.is_some()
+            || select.offset.is_some()
+            || select.output != Output::Model
+        {
+            return Err(DBError::query("rows are taken by groups only without a limit of their own, and as rows"));
+        }
+        if !self.model.key.iter().all(|column| sorted.contains(column) || group.columns.contains(column)) {
+            return Err(DBError::query(format!(
+                "the order of {} in a group is not decided: sort by the key too",
+                self.model.name
+            )));
+        }
+        Ok(())
     }
 
     fn comparable(&self, left: &Expr, right: &Expr) -> DBResult<()> {
@@ -119,7 +184,9 @@ impl Checker<'_> {
                 return Err(DBError::unsupported(self.capabilities.driver, "changing a key"));
             }
             match change {
-                Change::Set(expr @ Expr::Column(_)) => self.comparable(&Expr::Column(*index), expr)?,
+                Change::Set(expr @ (Expr::Column(_) | Expr::Related(_))) => {
+                    self.comparable(&Expr::Column(*index), expr)?
+                }
                 Change::Set(Expr::Value(value)) => {
                     if !column.ty.accepts(value) {
                         return Err(self.mismatch());
@@ -169,6 +236,7 @@ impl Checker<'_> {
                 let text = |expr: &Expr| match expr {
                     Expr::Column(index) => self.column(*index).map(|c| c.ty == ColumnType::Text),
                     Expr::Value(value) => Ok(matches!(value, Value::Text(_) | Value::Null)),
+                    Expr::Related(_) => self.ty(expr).map(|_| false),
                 };
                 if !text(expr)? || !text(needle)? {
                     return Err(self.mismatch());
@@ -177,6 +245,11 @@ impl Checker<'_> {
                     return Err(DBError::query("equality of text that minds the case is a comparison"));
                 }
                 Ok(())
+            }
+            Condition::Exists { related, .. } => self.related(&related.model, &related.on)?.condition(&related.filter),
+            Condition::Count(count) => {
+                let related = &count.related;
+                self.related(&related.model, &related.on)?.condition(&related.filter)
             }
         }
     }

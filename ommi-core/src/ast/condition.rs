@@ -1,5 +1,6 @@
 //! Conditions, and the expressions they compare.
 
+use super::related::{Related, RelatedCount, RelatedExpr};
 use crate::value::Value;
 
 /// What a row is compared by. Small and without boxes for the forms that every query has.
@@ -10,6 +11,8 @@ pub enum Expr {
     Column(u16),
     /// A value that is bound.
     Value(Value<'static>),
+    /// An expression over the row that belongs to this one. Only to sort by.
+    Related(Box<RelatedExpr>),
 }
 
 /// A statement about a row that is true, false or unknown.
@@ -73,6 +76,15 @@ pub enum Condition {
         /// What is looked for.
         needle: Expr,
     },
+    /// Whether there is a related row; never unknown.
+    Exists {
+        /// Which.
+        related: Box<Related>,
+        /// Asks whether there is *none*.
+        negated: bool,
+    },
+    /// A comparison of the number of related rows.
+    Count(Box<RelatedCount>),
 }
 
 /// The comparisons.
@@ -222,6 +234,7 @@ impl std::ops::Not for Condition {
             Condition::Not(inner) => *inner,
             Condition::IsNull { expr, negated } => Condition::IsNull { expr, negated: !negated },
             Condition::In { expr, list, negated } => Condition::In { expr, list, negated: !negated },
+            Condition::Exists { related, negated } => Condition::Exists { related, negated: !negated },
             other => Condition::Not(Box::new(other)),
         }
     }

@@ -18,13 +18,15 @@
 
 mod check;
 mod condition;
+mod related;
 mod shape;
 mod statement;
 
 pub use check::check;
 pub use condition::{CompareOp, Condition, Expr, List, TextOp};
+pub use related::{Related, RelatedCount, RelatedExpr, Truth, related_models};
 pub use shape::{ListClass, Shape};
 pub use statement::{
-    Assignment, Change, Delete, Direction, Insert, Nulls, OnConflict, Output, Select, Sort, Statement, StatementRef,
-    Update,
+    Assignment, Change, Delete, Direction, Insert, Nulls, OnConflict, Output, PerGroup, Select, Sort, Statement,
+    StatementRef, Update,
 };

@@ -5,10 +5,11 @@
 //! hash could run another query's text. It tells NULL from other values, has lists by length class, and notes of
 //! limits only that they are there.
 //!
-//! A shape holds the addresses of schemas. Whoever keeps a shape keeps its schemas too ([`Shape::schemas`]), so
-//! that no other schema can take such an address meanwhile.
+//! A shape holds the addresses of schemas. Whoever keeps a shape keeps the statement's model and its
+//! [`related_models`](super::related_models) too, so that no other schema can take such an address meanwhile.
 
 use super::condition::{Condition, Expr, List};
+use super::related::{Related, RelatedCount, RelatedExpr, Truth};
 use super::statement::{Assignment, Change, Delete, Insert, Output, Select, Sort, Update};
 use crate::schema::SchemaRef;
 use crate::value::Value;
@@ -67,6 +68,10 @@ impl Shape {
             self.expr(expr);
         }
         self.condition(&select.filter);
+        if let Some(group) = &select.per_group {
+            self.push(1 | u32::from(group.limit.is_some()) << 1 | u32::from(group.offset.is_some()) << 2);
+            self.columns(&group.columns);
+        }
     }
 
     /// Writes the shape of an insert.
@@ -101,6 +106,10 @@ impl Shape {
     fn start(&mut self, statement: u32, model: &SchemaRef) {
         self.words.clear();
         self.push(statement);
+        self.model(model);
+    }
+
+    fn model(&mut self, model: &SchemaRef) {
         let address = model.address() as u64;
         self.push(address as u32);
         self.push((address >> 32) as u32);
@@ -140,6 +149,13 @@ impl Shape {
         match expr {
             Expr::Column(column) => self.push(1 << 16 | u32::from(*column)),
             Expr::Value(value) => self.value(value),
+            Expr::Related(related) => {
+                let RelatedExpr { model, on, expr } = &**related;
+                self.push(3 << 16);
+                self.model(model);
+                self.on(on);
+                self.expr(expr);
+            }
         }
     }
 
@@ -199,7 +215,32 @@ impl Shape {
                 self.expr(expr);
                 self.expr(needle);
             }
+            Condition::Exists { related, negated } => {
+                self.push(11 | u32::from(*negated) << 8);
+                self.related(related);
+            }
+            Condition::Count(count) => {
+                let RelatedCount { related, op, .. } = &**count;
+                self.push(12 | (*op as u32) << 8);
+                self.related(related);
+            }
         }
+    }
+
+    fn on(&mut self, on: &[(u16, u16)]) {
+        self.push(on.len() as u32);
+        self.words.extend(on.iter().map(|&(own, other)| u32::from(own) << 16 | u32::from(other)));
+    }
+
+    fn related(&mut self, related: &Related) {
+        let Related { model, on, filter, wanted } = related;
+        self.model(model);
+        self.on(on);
+        self.push(match wanted {
+            Truth::True => 0,
+            Truth::NotTrue => 1,
+        });
+        self.condition(filter);
     }
 
     fn conditions(&mut self, kind: u32, parts: &[Condition]) {

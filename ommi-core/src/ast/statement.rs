@@ -37,6 +37,29 @@ pub struct Select {
     pub limit: Option<u64>,
     /// After leaving out so many.
     pub offset: Option<u64>,
+    /// Takes the rows in groups, and only some of each.
+    pub per_group: Option<PerGroup>,
+}
+
+/// Of the rows that have the same values in some columns, only some.
+///
+/// A select that has this has no limit and no offset of its own, and its sort decides between any two rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PerGroup {
+    /// The columns whose values a group has in common.
+    pub columns: Vec<u16>,
+    /// At most so many rows of each group, in the order of the sort.
+    pub limit: Option<u64>,
+    /// After leaving out so many of it.
+    pub offset: Option<u64>,
+}
+
+impl PerGroup {
+    /// So many rows of each group.
+    pub fn new(columns: Vec<u16>, limit: Option<u64>, offset: Option<u64>) -> PerGroup {
+        PerGroup { columns, limit, offset }
+    }
 }
 
 /// What a select gives.
@@ -232,7 +255,15 @@ impl<'a> StatementRef<'a> {
 impl Select {
     /// All rows of a model, in any order.
     pub fn new(model: SchemaRef) -> Select {
-        Select { model, output: Output::Model, filter: Condition::True, sort: Vec::new(), limit: None, offset: None }
+        Select {
+            model,
+            output: Output::Model,
+            filter: Condition::True,
+            sort: Vec::new(),
+            limit: None,
+            offset: None,
+            per_group: None,
+        }
     }
 
     /// Whether the filter names a key or unique set in full, so that at most one row is meant.

@@ -7,6 +7,7 @@ use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
 use crate::pending::Options;
+use crate::relation::{Batched, alone};
 use crate::schema::SchemaRef;
 use crate::value::Value;
 
@@ -18,7 +19,9 @@ pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBRe
     let work = async {
         let mut added = Vec::with_capacity(1);
         run(at.executor, &mut insert, &mut added, &context).await?;
-        added.pop().ok_or_else(too_few_keys)
+        let mut row: N::Model = added.pop().ok_or_else(too_few_keys)?;
+        alone(&mut row)?;
+        Ok(row)
     };
     traced("add", &schema.name, work, |_| 1).await
 }
@@ -51,18 +54,18 @@ pub(super) async fn add_all<N: NewRow>(
             })
             .collect();
         let mut added = Vec::with_capacity(total);
-        if inserts.len() <= 1 || at.in_transaction {
+        if inserts.len() <= 1 || at.ending.is_some() {
             for insert in &mut inserts {
                 run(at.executor, insert, &mut added, &context).await?;
             }
-            return Ok(added);
+            return Batched::of(added);
         }
         let transaction = at.driver.begin(&context).await?;
         for mut insert in inserts {
             run(&*transaction, &mut insert, &mut added, &context).await?;
         }
         transaction.commit(&context).await?;
-        Ok(added)
+        Batched::of(added)
     };
     traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await
 }

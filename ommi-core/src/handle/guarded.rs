@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ending::{Ending, Teller};
 use crate::ast::{Delete, Insert, Select, Update};
 use crate::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
 use crate::error::{DBError, DBResult, ErrorKind};
@@ -11,6 +12,7 @@ use crate::error::{DBError, DBResult, ErrorKind};
 pub(super) struct Guarded {
     inner: Box<dyn DriverTransaction>,
     state: Arc<State>,
+    teller: Teller,
 }
 
 #[derive(Default)]
@@ -84,7 +86,11 @@ fn of_database(error: &DBError) -> bool {
 
 impl Guarded {
     pub(super) fn new(inner: Box<dyn DriverTransaction>) -> Guarded {
-        Guarded { inner, state: Arc::default() }
+        Guarded { inner, state: Arc::default(), teller: Teller::default() }
+    }
+
+    pub(super) fn ending(&self) -> &Arc<Ending> {
+        self.teller.ending()
     }
 
     pub(super) async fn commit(self, context: &Context) -> DBResult<()> {
@@ -93,7 +99,9 @@ impl Guarded {
             self.inner.rollback(context).await?;
             return Err(error);
         }
-        self.inner.commit(context).await
+        self.inner.commit(context).await?;
+        self.teller.committed();
+        Ok(())
     }
 
     pub(super) async fn rollback(self, context: &Context) -> DBResult<()> {

@@ -4,6 +4,7 @@
 
 mod add;
 mod closure;
+mod ending;
 mod guarded;
 mod ommi;
 mod trace;
@@ -11,6 +12,7 @@ mod transaction;
 mod upsert;
 mod write;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::driver::{Context, Driver, Executor};
@@ -22,6 +24,7 @@ use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
 pub use closure::InTransaction;
+pub(crate) use ending::Ending;
 pub use ommi::Ommi;
 pub(crate) use trace::{record, span, traced};
 pub use transaction::Transaction;
@@ -32,7 +35,8 @@ pub use upsert::{Upsert, UpsertOn};
 pub struct At<'h> {
     pub(crate) executor: &'h dyn Executor,
     pub(crate) driver: &'h dyn Driver,
-    pub(crate) in_transaction: bool,
+    /// Of the transaction, inside of one.
+    pub(crate) ending: Option<&'h Arc<Ending>>,
     /// When the transaction must have ended.
     pub(crate) limit: Option<(Instant, Duration)>,
 }
@@ -97,7 +101,6 @@ pub trait Handle: Send + Sync {
     /// Writes every column of a row to the row with its key; `NotFound` when that has gone.
     fn save<M: Model>(&self, row: &mut M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = self.at();
-        let row = &*row;
         Pending::new(move |options| write::save(at, row, options))
     }
 

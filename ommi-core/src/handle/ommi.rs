@@ -31,6 +31,10 @@ impl Ommi {
         &*self.driver
     }
 
+    pub(crate) fn shared_driver(&self) -> Arc<dyn Driver> {
+        self.driver.clone()
+    }
+
     /// Creates the tables of these models where they are missing, with keys, references, indexes and defaults, and adds what
     /// existing tables lack and can be given: columns that are optional in new rows, and indexes. It never drops or changes anything.
     ///
@@ -129,7 +133,7 @@ fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
 
 impl Handle for Ommi {
     fn at(&self) -> At<'_> {
-        At { executor: &*self.driver, driver: &*self.driver, in_transaction: false, limit: None }
+        At { executor: &*self.driver, driver: &*self.driver, ending: None, limit: None }
     }
 }
 

@@ -60,7 +60,7 @@ impl<'h> Transaction<'h> {
 
 impl Handle for Transaction<'_> {
     fn at(&self) -> At<'_> {
-        At { executor: &self.inner, driver: self.driver, in_transaction: true, limit: self.limit }
+        At { executor: &self.inner, driver: self.driver, ending: Some(self.inner.ending()), limit: self.limit }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{IntoAssignments, IntoColumns};
+use crate::relation::alone;
 use crate::value::InvalidValue;
 
 /// An upsert that does not yet say by which columns a row is there already.
@@ -82,7 +83,11 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         let work = async {
             let mut rows = Collect::new(N::Model::decode);
             self.at.executor.insert(&mut insert, &mut rows, &context).await?;
-            Ok(rows.rows.pop())
+            let mut row = rows.rows.pop();
+            if let Some(row) = &mut row {
+                alone(row)?;
+            }
+            Ok(row)
         };
         traced("upsert", &schema.name, work, |row| u64::from(row.is_some())).await
     }

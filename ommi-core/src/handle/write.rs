@@ -8,6 +8,7 @@ use crate::key::KeyWriter;
 use crate::model::Model;
 use crate::new_row::RowWriter;
 use crate::pending::Options;
+use crate::relation::Key;
 use crate::schema::SchemaRef;
 use crate::value::Value;
 
@@ -29,10 +30,10 @@ fn own_key(schema: &SchemaRef, values: &mut [Value<'static>]) -> DBResult<Condit
     Ok(writer.finish())
 }
 
-pub(super) async fn save<M: Model>(at: At<'_>, row: &M, options: Options) -> DBResult<()> {
+pub(super) async fn save<M: Model>(at: At<'_>, row: &mut M, options: Options) -> DBResult<()> {
     let schema = M::schema();
     schema.usable()?;
-    let mut values = encode(&schema, row)?;
+    let mut values = encode(&schema, &*row)?;
     let filter = own_key(&schema, &mut values)?;
     let assignments: Vec<Assignment> = (0u16..)
         .zip(values)
@@ -51,7 +52,15 @@ pub(super) async fn save<M: Model>(at: At<'_>, row: &M, options: Options) -> DBR
             let update = Update::new(schema.clone(), assignments, filter);
             at.executor.update(&update, &context).await? > 0
         };
-        if found { Ok(()) } else { Err(DBError::not_found(schema.name.clone())) }
+        if !found {
+            return Err(DBError::not_found(schema.name.clone()));
+        }
+        // What it refers to now is stored, and its relations go by that.
+        for (slot, relation) in (0..).zip(M::RELATIONS) {
+            let key = Key::of(row, relation.near)?;
+            row.relink(slot, key);
+        }
+        Ok(())
     };
     traced("save", &schema.name, work, |()| 1).await
 }

@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 
 use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
 use crate::ast::{Assignment, Condition, Delete, Expr, Output, Select, Sort, Statement, Update};
-use crate::driver::{Collect, Context, Explanation, First, Row};
+use crate::driver::{Context, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::handle::{At, traced};
 use crate::key::{IntoKey, KeyWriter};
 use crate::model::Model;
 use crate::pending::{Operation, Options, Pending};
+use crate::relation::{Batched, Included, IntoIncludes, alone, load_all};
 use crate::value::{InvalidValue, Value};
 
 /// The rows of `M` that meet a condition: refine it, then run it with a verb.
@@ -26,6 +27,7 @@ pub struct Find<'h, M> {
     whole: bool,
     invalid: Option<Box<InvalidValue>>,
     batch: usize,
+    includes: Vec<Included<M>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -33,7 +35,15 @@ impl<'h, M: Model> Find<'h, M> {
     pub(crate) fn new(at: At<'h>, predicate: Predicate<M>) -> Find<'h, M> {
         let mut select = Select::new(M::schema());
         select.filter = predicate.condition;
-        Find { at, select, whole: false, invalid: predicate.invalid, batch: Context::DEFAULT_BATCH, model: PhantomData }
+        Find {
+            at,
+            select,
+            whole: false,
+            invalid: predicate.invalid,
+            batch: Context::DEFAULT_BATCH,
+            includes: Vec::new(),
+            model: PhantomData,
+        }
     }
 
     pub(crate) fn whole(at: At<'h>) -> Find<'h, M> {
@@ -85,6 +95,16 @@ impl<'h, M: Model> Find<'h, M> {
         self
     }
 
+    /// Loads relations of the rows with them: `User::posts`, `User::posts.sort(Post::id.desc()).limit(3)`, or a tuple of such. The number of
+    /// statements depends on what is included and not on the number of rows.
+    ///
+    /// Outside of a transaction each statement sees the database at its own moment, and includes that do not depend on each other run
+    /// at the same time.
+    pub fn include(mut self, includes: impl IntoIncludes<M>) -> Find<'h, M> {
+        includes.collect(&mut self.includes);
+        self
+    }
+
     // ---- reading ------------------------------------------------------------------
 
     /// The rows.
@@ -119,7 +139,8 @@ impl<'h, M: Model> Find<'h, M> {
     /// In a transaction no other statement can run while the stream is open; one that is tried gives an error.
     pub fn stream(self) -> Rows<'h, M> {
         let (at, batch) = (self.at, self.batch);
-        Rows::new(at, self.readable(), batch)
+        let includes = self.includes.clone();
+        Rows::new(at, self.readable(), batch, includes)
     }
 
     /// What would be sent for [`all`](Find::all), without sending it. Values are not shown unless asked for.
@@ -188,7 +209,7 @@ impl<'h, M: Model> Find<'h, M> {
         self.select.model.usable()?;
         match &self.invalid {
             Some(invalid) => Err(DBError::invalid_query(&self.select.model, invalid)),
-            None => Ok(()),
+            None => self.includes.iter().try_for_each(|include| include.usable()),
         }
     }
 
@@ -206,14 +227,19 @@ impl<'h, M: Model> Find<'h, M> {
         Ok(self.select)
     }
 
-    async fn run_all(self, options: Options) -> DBResult<Vec<M>> {
+    async fn run_all(mut self, options: Options) -> DBResult<Vec<M>> {
         let at = self.at;
+        let includes = std::mem::take(&mut self.includes);
         let select = self.readable()?;
         let context = at.context(options);
         let work = async {
-            let mut rows = Collect::new(M::decode);
-            at.executor.fetch(&select, &mut rows, &context).await?;
-            Ok(rows.rows)
+            let mut sink = Batched::<M>::new();
+            at.executor.fetch(&select, &mut sink, &context).await?;
+            let (rows, batch) = sink.finish();
+            if let Some(batch) = batch {
+                load_all(&includes, at, &batch, &context).await?;
+            }
+            Ok(rows)
         };
         traced("all", &select.model.name, work, |rows: &Vec<M>| rows.len() as u64).await
     }
@@ -227,11 +253,25 @@ impl<'h, M: Model> Find<'h, M> {
             self.select.limit = None;
             self.select.sort.clear();
         }
+        let includes = std::mem::take(&mut self.includes);
         let select = self.readable()?;
         let context = at.context(options);
         let work = async {
+            if !includes.is_empty() {
+                let mut sink = Batched::<M>::new();
+                at.executor.fetch(&select, &mut sink, &context).await?;
+                let (mut rows, batch) = sink.finish();
+                if let Some(batch) = batch {
+                    load_all(&includes, at, &batch, &context).await?;
+                }
+                rows.truncate(1);
+                return Ok(rows.pop());
+            }
             let mut first = First::new(M::decode);
             at.executor.fetch(&select, &mut first, &context).await?;
+            if let Some(row) = &mut first.row {
+                alone(row)?;
+            }
             Ok(first.row)
         };
         traced("first", &select.model.name, work, |row| u64::from(row.is_some())).await
@@ -309,6 +349,7 @@ impl<M> Clone for Find<'_, M> {
             whole: self.whole,
             invalid: self.invalid.clone(),
             batch: self.batch,
+            includes: self.includes.clone(),
             model: PhantomData,
         }
     }

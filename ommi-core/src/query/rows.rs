@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,11 @@ use futures::stream::{BoxStream, FusedStream, Stream, StreamExt};
 use tracing::Instrument;
 
 use crate::ast::Select;
-use crate::driver::{Collect, Context, RowStream};
+use crate::driver::{Context, RowSink, RowStream};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::handle::{self, At};
 use crate::model::Model;
+use crate::relation::{Batched, Included, load_all};
 
 /// A stream of rows in bounded memory: they are read and decoded some hundreds at a time.
 ///
@@ -25,7 +27,7 @@ pub struct Rows<'h, M> {
 }
 
 enum Source<'h, M> {
-    Waiting(Box<Start<'h>>),
+    Waiting(Box<Start<'h>>, Includes<'h, M>),
     Running(BoxStream<'h, DBResult<Vec<M>>>),
     Ended,
 }
@@ -37,15 +39,21 @@ struct Start<'h> {
     timeout: Option<Duration>,
 }
 
+/// The relations to load for each piece, and where.
+struct Includes<'h, M> {
+    at: At<'h>,
+    includes: Vec<Included<M>>,
+}
+
 impl<'h, M: Model> Rows<'h, M> {
-    pub(super) fn new(at: At<'h>, select: DBResult<Select>, batch: usize) -> Rows<'h, M> {
+    pub(super) fn new(at: At<'h>, select: DBResult<Select>, batch: usize, includes: Vec<Included<M>>) -> Rows<'h, M> {
         let start = Start { at, select, batch, timeout: None };
-        Rows { source: Source::Waiting(Box::new(start)), ready: Vec::new().into_iter() }
+        Rows { source: Source::Waiting(Box::new(start), Includes { at, includes }), ready: Vec::new().into_iter() }
     }
 
     /// Ends the whole read after this time, counted from the first row asked for, with a `Timeout` error.
     pub fn timeout(mut self, timeout: Duration) -> Rows<'h, M> {
-        if let Source::Waiting(start) = &mut self.source {
+        if let Source::Waiting(start, _) = &mut self.source {
             start.timeout = Some(timeout);
         }
         self
@@ -68,13 +76,14 @@ enum State<'h> {
 }
 
 /// A stream of pieces, each read in the span of the operation.
-fn pieces<'h, M: Model>(start: Box<Start<'h>>) -> BoxStream<'h, DBResult<Vec<M>>> {
+fn pieces<'h, M: Model>(start: Box<Start<'h>>, includes: Includes<'h, M>) -> BoxStream<'h, DBResult<Vec<M>>> {
     let span = handle::span("stream", start.select.as_ref().map_or("", |select| &select.model.name));
     let started = Instant::now();
+    let includes = Arc::new(includes);
     futures::stream::unfold((State::Closed(start), 0), move |(state, rows)| {
-        let span = span.clone();
+        let (span, includes) = (span.clone(), includes.clone());
         async move {
-            let (piece, state) = next(state).instrument(span.clone()).await?;
+            let (piece, state) = next(state, &includes).instrument(span.clone()).await?;
             let rows = rows + piece.as_ref().map_or(0, |piece: &Vec<M>| piece.len() as u64);
             handle::record(&span, started, piece.as_ref().map(|_| rows));
             Some((piece, (state, rows)))
@@ -84,13 +93,13 @@ fn pieces<'h, M: Model>(start: Box<Start<'h>>) -> BoxStream<'h, DBResult<Vec<M>>
 }
 
 /// The next piece, and where the stream stands then.
-async fn next<M: Model>(state: State<'_>) -> Option<(DBResult<Vec<M>>, State<'_>)> {
+async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Option<(DBResult<Vec<M>>, State<'h>)> {
     let mut rows = match state {
         State::Closed(start) => {
             let Start { at, select, batch, timeout } = *start;
             let context = Context { batch, ..Context::new().with_timeout(timeout) };
             let opened = match select {
-                Ok(select) => at.executor.stream(select, Box::new(Collect::new(M::decode)), context).await,
+                Ok(select) => at.executor.stream(select, Box::new(Batched::<M>::new()), context).await,
                 Err(error) => Err(error),
             };
             match opened {
@@ -102,13 +111,27 @@ async fn next<M: Model>(state: State<'_>) -> Option<(DBResult<Vec<M>>, State<'_>
         State::Ended => return None,
     };
     match rows.next().await {
-        Ok(Some(piece)) => match piece.into_any().downcast::<Collect<M>>() {
-            Ok(piece) => Some((Ok(piece.rows), State::Open(rows))),
-            Err(_) => Some((Err(foreign_sink()), State::Ended)),
+        Ok(Some(piece)) => match downcast::<M>(piece) {
+            Some(piece) => {
+                let (piece, batch) = piece.finish();
+                let loaded = match batch {
+                    Some(batch) => load_all(&includes.includes, includes.at, &batch, &Context::new()).await,
+                    None => Ok(()),
+                };
+                match loaded {
+                    Ok(()) => Some((Ok(piece), State::Open(rows))),
+                    Err(error) => Some((Err(error), State::Ended)),
+                }
+            }
+            None => Some((Err(foreign_sink()), State::Ended)),
         },
         Ok(None) => None,
         Err(error) => Some((Err(error), State::Ended)),
     }
+}
+
+fn downcast<M: Model>(piece: Box<dyn RowSink>) -> Option<Box<Batched<M>>> {
+    piece.into_any().downcast().ok()
 }
 
 fn foreign_sink() -> DBError {
@@ -127,9 +150,9 @@ impl<M: Model> Stream for Rows<'_, M> {
                 return Poll::Ready(Some(Ok(row)));
             }
             match &mut this.source {
-                Source::Waiting(_) => {
-                    if let Source::Waiting(start) = std::mem::replace(&mut this.source, Source::Ended) {
-                        this.source = Source::Running(pieces(start));
+                Source::Waiting(..) => {
+                    if let Source::Waiting(start, includes) = std::mem::replace(&mut this.source, Source::Ended) {
+                        this.source = Source::Running(pieces(start, includes));
                     }
                 }
                 Source::Running(pieces) => match ready!(pieces.as_mut().poll_next(context)) {

@@ -169,6 +169,11 @@ impl SchemaRef {
         SchemaRef(Held::Static(schema))
     }
 
+    /// Whether it is there for the whole program.
+    pub(crate) fn is_static(&self) -> bool {
+        matches!(self.0, Held::Static(_))
+    }
+
     /// The address, which tells schemas apart for as long as either is held.
     pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref::<ModelSchema>(self).addr()

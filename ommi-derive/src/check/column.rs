@@ -16,6 +16,14 @@ pub(super) fn refuse_other_attributes(field: &FieldInput, errors: &mut Errors) {
     }
 }
 
+/// Refuses what only a relation takes.
+fn refuse_relation_attributes(field: &FieldInput, errors: &mut Errors) {
+    for list in [&field.by, &field.to].into_iter().flatten() {
+        let message = format!("`{}` is for relations, and `{}` is a column", list.name, field.ident);
+        errors.at(&list.name, message);
+    }
+}
+
 /// Makes a column of a field that will stand at this place, behind the columns that the model has already.
 pub(super) fn resolve(
     mut field: FieldInput,
@@ -27,6 +35,7 @@ pub(super) fn resolve(
     let name = unraw(&field.ident);
     field.ty = own_type(field.ty, model);
     refuse_nested_option(&field.ty, errors);
+    refuse_relation_attributes(&field, errors);
     check_key(&field, errors);
     check_auto(&field, key_columns, errors);
     check_default(&field, errors);
@@ -76,7 +85,7 @@ pub(super) fn resolve(
 }
 
 /// The type as it reads outside of the struct, where `Self` is something else.
-fn own_type(ty: Type, model: &Model) -> Type {
+pub(super) fn own_type(ty: Type, model: &Model) -> Type {
     let tokens = types::without_self(ty.to_token_stream(), &model.ident);
     syn::parse2(tokens).unwrap_or(ty)
 }

@@ -5,12 +5,14 @@
 
 mod column;
 mod reference;
+mod relation;
 
 use syn::{Ident, Path, Type, Visibility};
 
 use crate::errors::Errors;
 use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, ReferenceOptions};
 use crate::naming::{self, unraw};
+use crate::types;
 
 /// A model that can be emitted. Columns are known by their place.
 pub(crate) struct Model {
@@ -26,6 +28,7 @@ pub(crate) struct Model {
     pub(crate) uniques: Vec<Vec<usize>>,
     pub(crate) indexes: Vec<Vec<usize>>,
     pub(crate) references: Vec<Reference>,
+    pub(crate) relations: Vec<Relation>,
 }
 
 /// A field that is a column.
@@ -56,6 +59,20 @@ pub(crate) struct Reference {
     pub(crate) options: ReferenceOptions,
 }
 
+/// A field that leads to another model.
+pub(crate) struct Relation {
+    pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
+    pub(crate) ty: Type,
+    /// The field's name, without `r#`.
+    pub(crate) field: String,
+    pub(crate) kind: types::Relation,
+    /// The fields of the reference that it goes by, if they are given.
+    pub(crate) by: Vec<String>,
+    /// Those of the association model's second reference.
+    pub(crate) to: Vec<String>,
+}
+
 impl Model {
     /// The struct's name, without `r#`.
     pub(crate) fn name(&self) -> String {
@@ -76,6 +93,7 @@ pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
         uniques: Vec::new(),
         indexes: Vec::new(),
         references: Vec::new(),
+        relations: Vec::new(),
     };
     if let Some(literal) = input.table {
         model.table = literal.value();
@@ -85,11 +103,14 @@ pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
     }
 
     let fields = with_a_key(input.fields, &model.ident, errors);
-    let key_columns = fields.iter().filter(|field| field.key.is_some() && field.skip.is_none()).count();
+    let key_columns = fields.iter().filter(|field| field.key.is_some() && is_column(field)).count();
     for field in fields {
         if field.skip.is_some() {
             column::refuse_other_attributes(&field, errors);
             model.skipped.push(field.ident);
+        } else if let Some(kind) = types::relation(&field.ty) {
+            let relation = relation::resolve(field, kind, &model, errors);
+            model.relations.extend(relation);
         } else {
             let place = model.columns.len();
             let (column, reference) = column::resolve(field, place, &model, key_columns, errors);
@@ -110,13 +131,17 @@ pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
     model
 }
 
+fn is_column(field: &FieldInput) -> bool {
+    field.skip.is_none() && types::relation(&field.ty).is_none()
+}
+
 /// Makes the field `id` the key where no field says that it is.
 fn with_a_key(mut fields: Vec<FieldInput>, model: &Ident, errors: &mut Errors) -> Vec<FieldInput> {
-    let none_is_a_column = fields.iter().all(|field| field.skip.is_some());
+    let none_is_a_column = !fields.iter().any(is_column);
     if none_is_a_column || fields.iter().any(|field| field.key.is_some()) {
         return fields;
     }
-    match fields.iter_mut().find(|field| field.skip.is_none() && unraw(&field.ident) == "id") {
+    match fields.iter_mut().find(|field| is_column(field) && unraw(&field.ident) == "id") {
         Some(id) => id.key = Some(id.ident.clone()),
         None => errors.at(
             model,
@@ -152,6 +177,9 @@ fn places(fields: &[Ident], model: &Model, attribute: &Ident, errors: &mut Error
             Some(place) => places.push(place),
             None if model.skipped.iter().any(|skipped| unraw(skipped) == name) => {
                 errors.at(ident, format!("`{name}` is skipped and no column"));
+            }
+            None if model.relations.iter().any(|relation| relation.field == name) => {
+                errors.at(ident, format!("`{name}` is a relation and no column"));
             }
             None => {
                 let known = model.columns.iter().map(|column| column.field.as_str());

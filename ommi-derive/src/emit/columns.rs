@@ -20,6 +20,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
             #vis const #name: #private::Column<#ident, #ty> = #private::Column::new(#index);
         }
     });
+    let relations = super::relations::constants(model, names);
     let (carrier, declaration) = match &model.columns_on {
         None => (ident, TokenStream::new()),
         Some(carrier) => {
@@ -39,6 +40,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         #[allow(non_upper_case_globals, dead_code, unreachable_pub)]
         impl #carrier {
             #(#constants)*
+            #(#relations)*
         }
     }
 }

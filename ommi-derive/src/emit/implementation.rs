@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Names, at, place, schema};
+use super::{Names, at, place, relations, schema};
 use crate::check::{Column, Model};
 use crate::types;
 
@@ -26,29 +26,60 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         let private = names.private_at(ty.span());
         quote_spanned!(at(ty.span())=> #private::RowWriter::borrowed::<#ty>(row, &self.#name);)
     });
+    let related = model.relations.iter().map(|relation| {
+        let name = &relation.ident;
+        quote_spanned!(at(name.span())=> #name: ::core::default::Default::default())
+    });
+    let (identity, references, constants) =
+        (relations::identity(model), relations::references(model, names), relations::relations(model, names));
+    let private = &names.private;
+    let methods = relations::methods(model, names);
     implementation(
         model,
         names,
-        quote!(#(#required),*),
+        quote! {
+            const IDENTITY: &'static str = #identity;
+            const REFERENCES: &'static [#private::ReferenceInfo] = #references;
+            const RELATIONS: &'static [#private::RelationInfo] = #constants;
+            const NEW_ROW: &'static [#private::NewRowColumn] = &[#(#required),*];
+        },
         schema,
-        quote!(::core::result::Result::Ok(#ident { #(#decoded,)* #(#skipped,)* })),
+        quote!(::core::result::Result::Ok(#ident { #(#decoded,)* #(#skipped,)* #(#related,)* })),
         quote!(#(#encoded)*),
+        methods,
     )
 }
 
 /// The same without a look at the fields. It is never run: what it stands beside does not compile.
 pub(super) fn shell(model: &Model, names: &Names) -> TokenStream {
     let never = quote!(loop {});
-    implementation(model, names, TokenStream::new(), never.clone(), never, TokenStream::new())
+    let (private, identity) = (&names.private, relations::identity(model));
+    let constants = quote! {
+        const IDENTITY: &'static str = #identity;
+        const REFERENCES: &'static [#private::ReferenceInfo] = &[];
+        const RELATIONS: &'static [#private::RelationInfo] = &[];
+        const NEW_ROW: &'static [#private::NewRowColumn] = &[];
+    };
+    let methods = quote! {
+        fn value_of(&self, _: u16) -> ::core::result::Result<#private::Value<'_>, #private::InvalidValue> {
+            loop {}
+        }
+
+        fn link(&mut self, _: u16, _: #private::Link) {}
+
+        fn relink(&mut self, _: u16, _: #private::Key) {}
+    };
+    implementation(model, names, constants, never.clone(), never, TokenStream::new(), methods)
 }
 
 fn implementation(
     model: &Model,
     names: &Names,
-    required: TokenStream,
+    constants: TokenStream,
     schema: TokenStream,
     decode: TokenStream,
     encode: TokenStream,
+    methods: TokenStream,
 ) -> TokenStream {
     let Names { private, draft } = names;
     let ident = &model.ident;
@@ -60,7 +91,7 @@ fn implementation(
             type Draft = #draft;
             type Key = #key;
 
-            const NEW_ROW: &'static [#private::NewRowColumn] = &[#required];
+            #constants
 
             fn schema() -> #private::SchemaRef {
                 #schema
@@ -73,6 +104,8 @@ fn implementation(
             fn encode(&self, row: &mut #private::RowWriter<'_>) {
                 #encode
             }
+
+            #methods
         }
     }
 }

@@ -7,6 +7,7 @@
 mod columns;
 mod draft;
 mod implementation;
+mod relations;
 mod schema;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -48,6 +49,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     code.extend(draft::emit(model, &names));
     code.extend(draft::rows(model, &names));
     code.extend(implementation::emit(model, &names));
+    code.extend(relations::checks(model, &names));
     code
 }
 

@@ -2,9 +2,11 @@
 
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Expr, Ident, LitBool, LitStr, Path, Token, token};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Expr, Ident, LitBool, LitStr, Path, Token, parenthesized, token};
 
 use crate::errors::Errors;
+use crate::input::FieldList;
 use crate::suggest;
 
 /// What an attribute stands on.
@@ -39,6 +41,8 @@ impl Level {
                 "on_update",
                 "constraint",
                 "skip",
+                "by",
+                "to",
             ],
             Level::Newtype => &["crate"],
         }
@@ -139,6 +143,26 @@ pub(crate) fn boolean(name: &Ident, input: ParseStream<'_>) -> syn::Result<bool>
 /// `name = Name`.
 pub(crate) fn ident(name: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
     value(name, input, "Name")
+}
+
+/// `name = field`, or `name = (field, field)`.
+pub(crate) fn fields(name: &Ident, input: ParseStream<'_>) -> syn::Result<FieldList> {
+    equals(name, input, "field")?;
+    let at = input.span();
+    let form = || syn::Error::new(at, format!("`{name}` needs the name of a field: `{name} = author_id`"));
+    let fields: Vec<Ident> = if input.peek(token::Paren) {
+        let content;
+        parenthesized!(content in input);
+        let fields = Punctuated::<Ident, Token![,]>::parse_terminated_with(&content, Ident::parse_any);
+        fields.map_err(|_| form())?.into_iter().collect()
+    } else {
+        vec![input.call(Ident::parse_any).map_err(|_| form())?]
+    };
+    let ended = input.is_empty() || input.peek(Token![,]);
+    if fields.is_empty() || !ended {
+        return Err(form());
+    }
+    Ok(FieldList { name: name.clone(), fields })
 }
 
 /// `name = expression`.

@@ -3,7 +3,7 @@
 use syn::parse::ParseStream;
 use syn::{Field, Ident, Token};
 
-use super::attribute::{Level, expression, flag, items, once, string};
+use super::attribute::{Level, expression, fields, flag, items, once, string};
 use super::reference;
 use crate::errors::Errors;
 use crate::input::{AutoInput, AutoKind, DefaultInput, FieldInput, ReferenceOptions};
@@ -23,6 +23,8 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
         references: None,
         options: ReferenceOptions::default(),
         skip: None,
+        by: None,
+        to: None,
         given: Vec::new(),
     };
     items(&field.attrs, Level::Field, errors, |name, input, errors| {
@@ -32,6 +34,14 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
             "unique" => &mut this.unique,
             "index" => &mut this.index,
             "skip" => &mut this.skip,
+            "by" => {
+                once(&mut this.by, fields(name, input)?, name, errors);
+                return Ok(());
+            }
+            "to" => {
+                once(&mut this.to, fields(name, input)?, name, errors);
+                return Ok(());
+            }
             "auto" => {
                 once(&mut this.auto, auto(name, input)?, name, errors);
                 return Ok(());

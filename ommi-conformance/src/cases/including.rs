@@ -1,0 +1,149 @@
+//! Related rows are loaded with the query.
+
+use ommi::prelude::*;
+use ommi::testing::assert_queries;
+
+use super::blog::{Comment, Post, Tag, Team, User, filled, names, tags, titles};
+
+pub(crate) async fn of_many(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let users =
+        assert_queries(2, db, async |db| db.find_all::<User>().sort(User::name).include(User::posts).all().await)
+            .await?;
+    let posts: Vec<_> = users.iter().map(|user| user.posts.get().map(titles)).collect();
+    assert_eq!(posts, [Some(vec!["a1", "a2", "a3"]), Some(vec!["b1"]), Some(vec!["c1"]), Some(vec![])]);
+    Ok(())
+}
+
+pub(crate) async fn of_several(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let includes = (User::team, User::posts, User::profile, User::tags);
+    let users =
+        assert_queries(6, db, async |db| db.find_all::<User>().sort(User::name).include(includes).all().await).await?;
+    let ann = &users[0];
+    assert_eq!(ann.team.get().map(|team| team.name.as_str()), Some("core"));
+    assert_eq!(ann.profile.get().map(|profile| profile.about.as_str()), Some("first"));
+    assert_eq!(ann.tags.get().map(tags), Some(vec!["rust", "sql"]));
+    assert!(users[2].team.is_loaded() && users[2].team.get().is_none());
+    Ok(())
+}
+
+pub(crate) async fn to_any_depth(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let include = Team::members.include(User::posts.include((Post::comments, Post::author)));
+    let teams =
+        assert_queries(5, db, async |db| db.find_all::<Team>().sort(Team::name).include(include).all().await).await?;
+    let ann = &teams[0].members.get().expect("included")[0];
+    let post = &ann.posts.get().expect("included")[0];
+    let comments: Vec<_> = post.comments.get().expect("included").iter().map(|c| c.text.as_str()).collect();
+    assert_eq!(comments, ["x", "z"]);
+    assert_eq!(post.author.get().map(|author| author.name.as_str()), Some("Ann"));
+    assert_eq!(teams[1].members.get().map(names), Some(vec![]));
+    Ok(())
+}
+
+pub(crate) async fn filtered_and_sorted(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let include = User::posts.filter(Post::score.is_not_null()).sort(Post::title.desc());
+    let users = db.find_all::<User>().sort(User::name).include(include).all().await?;
+    assert_eq!(users[0].posts.get().map(titles), Some(vec!["a2", "a1"]));
+    assert_eq!(users[1].posts.get().map(titles), Some(vec![]));
+    Ok(())
+}
+
+pub(crate) async fn limited_per_row(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let find = |include| db.find_all::<User>().sort(User::name).include(include).all();
+    let posts = |users: &[User]| -> Vec<Vec<String>> {
+        let titles =
+            |user: &User| titles(user.posts.get().unwrap_or_default()).into_iter().map(str::to_owned).collect();
+        users.iter().map(titles).collect()
+    };
+    assert_queries(2, db, async |db| {
+        let include = User::posts.sort(Post::id.desc()).limit(2);
+        let users = db.find_all::<User>().sort(User::name).include(include).all().await?;
+        assert_eq!(posts(&users), [vec!["a3", "a2"], vec!["b1"], vec!["c1"], vec![]]);
+        DBResult::Ok(())
+    })
+    .await?;
+    let users = find(User::posts.sort(Post::id.desc()).limit(1).offset(1)).await?;
+    assert_eq!(posts(&users), [vec!["a2"], vec![], vec![], vec![]]);
+    let users = find(User::posts.sort(Post::title).offset(1)).await?;
+    assert_eq!(posts(&users), [vec!["a2", "a3"], vec![], vec![], vec![]]);
+    let users = find(User::posts.limit(0)).await?;
+    assert_eq!(posts(&users), [[""; 0]; 4]);
+    let users = find(User::posts.filter(Post::score.gt(1)).sort(Post::score.desc()).limit(1)).await?;
+    assert_eq!(posts(&users), [vec!["a1"], vec![], vec!["c1"], vec![]]);
+    Ok(())
+}
+
+pub(crate) async fn limited_per_row_through_an_association(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let users = assert_queries(3, db, async |db| {
+        let include = User::tags.sort(Tag::name.desc()).limit(1);
+        db.find_all::<User>().sort(User::name).include(include).all().await
+    })
+    .await?;
+    assert_eq!(users[0].tags.get().map(tags), Some(vec!["sql"]));
+    assert_eq!(users[1].tags.get().map(tags), Some(vec!["rust"]));
+    let filtered = User::tags.filter(Tag::name.eq("sql"));
+    let users = db.find_all::<User>().sort(User::name).include(filtered).all().await?;
+    assert_eq!(users[0].tags.get().map(tags), Some(vec!["sql"]));
+    assert_eq!(users[1].tags.get().map(tags), Some(vec![]));
+    Ok(())
+}
+
+pub(crate) async fn or_not_as_is_known_at_run_time(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    for wanted in [false, true] {
+        let include = wanted.then_some(User::posts);
+        let users =
+            assert_queries(1 + usize::from(wanted), db, async |db| db.find_all::<User>().include(include).all().await)
+                .await?;
+        assert_eq!(users[0].posts.is_loaded(), wanted);
+    }
+    Ok(())
+}
+
+pub(crate) async fn with_one_row(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let ann = assert_queries(2, db, async |db| db.find(User::name.eq("Ann")).include(User::posts).one().await).await?;
+    assert_eq!(ann.posts.get().map(titles), Some(vec!["a1", "a2", "a3"]));
+    let none = db.find(User::name.eq("Zoe")).include(User::posts).first().await?;
+    assert_eq!(none, None);
+    Ok(())
+}
+
+pub(crate) async fn what_is_included_is_not_asked_again(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_queries(2, db, async |db| {
+        let include = User::posts.filter(Post::title.eq("a1"));
+        for user in db.find_all::<User>().include(include).all().await? {
+            let expected = usize::from(user.name == "Ann");
+            assert_eq!(user.posts.load(db).await?.len(), expected, "{}", user.name);
+        }
+        DBResult::Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn with_a_page_of_rows(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let page = db.find_all::<Post>().sort(Post::id).page(1, 2).include((Post::author, Post::comments)).all().await?;
+    assert_eq!(titles(&page), ["a2", "c1"]);
+    assert_eq!(page[0].comments.get().map(|comments: &[Comment]| comments.len()), Some(1));
+    assert_eq!(page[1].author.get().map(|author| author.name.as_str()), Some("Cid"));
+    Ok(())
+}
+
+pub(crate) async fn in_a_transaction(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    db.transaction(async |tx| {
+        let ann = tx.find(User::name.eq("Ann")).one().await?;
+        tx.add(new!(Post { author_id: ann.id, title: "a4" })).await?;
+        let ann = tx.find(User::name.eq("Ann")).include((User::posts, User::team)).one().await?;
+        assert_eq!(ann.posts.get().map(titles), Some(vec!["a1", "a2", "a3", "a4"]));
+        DBResult::Ok(())
+    })
+    .await
+}

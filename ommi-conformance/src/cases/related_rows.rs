@@ -1,0 +1,112 @@
+//! Conditions on related rows, and orders by them.
+
+use ommi::prelude::*;
+
+use super::blog::{Comment, Post, Tag, Team, User, UserTag, filled, names, titles};
+
+async fn who(db: &Ommi, predicate: Predicate<User>) -> DBResult<Vec<String>> {
+    let users = db.find(predicate.clone()).sort(User::name).all().await?;
+    assert_eq!(db.find(predicate).count().await?, users.len() as u64);
+    Ok(users.into_iter().map(|user| user.name).collect())
+}
+
+pub(crate) async fn some_row_meets_it(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_eq!(who(db, User::posts.any(Post::score.ge(3))).await?, ["Ann", "Cid"]);
+    assert_eq!(who(db, !User::posts.any(Post::score.ge(3))).await?, ["Bob", "Dan"], "no unknowns");
+    assert_eq!(who(db, User::posts.any(Post::title.eq("none"))).await?, [""; 0]);
+    Ok(())
+}
+
+pub(crate) async fn no_row_meets_it(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_eq!(who(db, User::posts.none(Post::score.ge(3))).await?, ["Bob", "Dan"]);
+    assert_eq!(who(db, User::posts.is_empty()).await?, ["Dan"]);
+    assert_eq!(who(db, !User::posts.is_empty()).await?, ["Ann", "Bob", "Cid"]);
+    Ok(())
+}
+
+/// Where the condition is unknown it is not true.
+pub(crate) async fn every_row_meets_it(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_eq!(who(db, User::posts.all(Post::score.ge(1))).await?, ["Cid", "Dan"]);
+    assert_eq!(
+        who(db, User::posts.all(Post::score.is_null() | Post::score.ge(1))).await?,
+        ["Ann", "Bob", "Cid", "Dan"]
+    );
+    assert_eq!(who(db, !User::posts.all(Post::score.ge(1))).await?, ["Ann", "Bob"]);
+    Ok(())
+}
+
+pub(crate) async fn the_row_referred_to_meets_it(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_eq!(who(db, User::team.is(Team::name.eq("core"))).await?, ["Ann", "Bob", "Dan"]);
+    assert_eq!(who(db, User::team.is(Team::name.eq("empty"))).await?, [""; 0]);
+    assert_eq!(who(db, !User::team.is(Team::name.eq("core"))).await?, ["Cid"]);
+    assert_eq!(who(db, User::team.is_none()).await?, ["Cid"]);
+    assert_eq!(who(db, User::team.is_some()).await?, ["Ann", "Bob", "Dan"]);
+    assert_eq!(who(db, User::profile.is_some()).await?, ["Ann", "Cid"]);
+    Ok(())
+}
+
+pub(crate) async fn by_their_number(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_eq!(who(db, User::posts.count().ge(1)).await?, ["Ann", "Bob", "Cid"]);
+    assert_eq!(who(db, User::posts.count().eq(0)).await?, ["Dan"]);
+    assert_eq!(who(db, User::posts.count().gt(1)).await?, ["Ann"]);
+    assert_eq!(who(db, User::posts.count().ne(1)).await?, ["Ann", "Dan"]);
+    assert_eq!(who(db, User::posts.count().lt(3) & User::posts.count().ge(1)).await?, ["Bob", "Cid"]);
+    assert_eq!(who(db, User::posts.count().le(u64::MAX)).await?.len(), 4);
+    assert_eq!(who(db, User::posts.count_where(Post::score.is_null()).eq(1)).await?, ["Ann", "Bob"]);
+    assert_eq!(who(db, User::tags.count().eq(2)).await?, ["Ann"]);
+    Ok(())
+}
+
+pub(crate) async fn through_an_association(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_eq!(who(db, User::tags.any(Tag::name.eq("rust"))).await?, ["Ann", "Bob"]);
+    assert_eq!(who(db, User::tags.none(Tag::name.eq("rust"))).await?, ["Cid", "Dan"]);
+    assert_eq!(who(db, User::tags.all(Tag::name.eq("rust"))).await?, ["Bob", "Cid", "Dan"]);
+    assert_eq!(who(db, User::tags.is_empty()).await?, ["Cid", "Dan"]);
+    Ok(())
+}
+
+pub(crate) async fn over_several_relations(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let commented = User::posts.any(Post::comments.any(Comment::text.eq("y")));
+    assert_eq!(who(db, commented).await?, ["Ann"]);
+    let of_team = Post::author.is(User::team.is(Team::name.eq("core")));
+    let posts = db.find(of_team).sort(Post::title).all().await?;
+    assert_eq!(titles(&posts), ["a1", "a2", "a3", "b1"]);
+    let colleagues = User::team.is(Team::members.any(User::name.eq("Ann")));
+    assert_eq!(who(db, colleagues).await?, ["Ann", "Bob", "Dan"]);
+    let mixed = User::posts.any(Post::title.eq("b1")) | (User::name.eq("Cid") & !User::tags.any(None));
+    assert_eq!(who(db, mixed).await?, ["Bob", "Cid"]);
+    Ok(())
+}
+
+pub(crate) async fn in_an_update_and_a_delete(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let changed = db.find(User::posts.any(Post::score.eq(5))).update(User::name.set("Anna")).await?;
+    assert_eq!(changed, 1);
+    let deleted = db.find(UserTag::weight.gt(1)).delete().await?;
+    assert_eq!(deleted, 1);
+    let deleted = db.find(Comment::post.is(Post::author.is(User::name.eq("Anna")))).delete().await?;
+    assert_eq!(deleted, 3);
+    let deleted = db.find(Post::comments.is_empty() & Post::author.is(User::name.eq("Anna"))).delete().await?;
+    assert_eq!(deleted, 3);
+    assert_eq!(db.find_all::<Post>().count().await?, 2);
+    Ok(())
+}
+
+pub(crate) async fn in_the_order_of_a_related_row(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let posts = db.find_all::<Post>().sort((Post::author.then(User::name).desc(), Post::title)).all().await?;
+    assert_eq!(titles(&posts), ["c1", "b1", "a1", "a2", "a3"]);
+    let users = db.find_all::<User>().sort((User::team.then(Team::name).asc(), User::name.desc())).all().await?;
+    assert_eq!(names(&users), ["Cid", "Dan", "Bob", "Ann"], "without a team first");
+    let sort = (Post::author.then(User::team.then(Team::name)).desc(), Post::title.desc());
+    let posts = db.find_all::<Post>().sort(sort).limit(3).all().await?;
+    assert_eq!(titles(&posts), ["b1", "a3", "a2"]);
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Rows that came from one query, and what is loaded for all of them at once.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use futures::lock::Mutex;
+
+use super::key::{Key, Keys};
+use super::lazy::Link;
+use super::loaded::Chain;
+use super::{Loaded, RelationInfo};
+use crate::driver::{Row, RowSink};
+use crate::error::DBResult;
+use crate::model::Model;
+
+/// What the rows of one query share. It goes with the last of them.
+#[derive(Debug)]
+pub struct Batch {
+    relations: &'static [RelationInfo],
+    keys: OnceLock<Keys>,
+    slots: Box<[Slot]>,
+}
+
+/// What was loaded for one relation.
+#[derive(Debug)]
+struct Slot {
+    loaded: Chain<Box<dyn Any + Send + Sync>>,
+    /// Held by who loads, so that others wait for it instead of doing the same.
+    gate: Mutex<()>,
+}
+
+impl Batch {
+    fn new(relations: &'static [RelationInfo]) -> Batch {
+        let slots = relations.iter().map(|_| Slot { loaded: Chain::new(), gate: Mutex::new(()) }).collect();
+        Batch { relations, keys: OnceLock::new(), slots }
+    }
+
+    pub(crate) fn relation(&self, slot: u16) -> Option<&'static RelationInfo> {
+        self.relations.get(usize::from(slot))
+    }
+
+    /// The keys of the rows; none before the query has ended.
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        self.keys.get()
+    }
+
+    pub(crate) fn gate(&self, slot: u16) -> Option<&Mutex<()>> {
+        self.slots.get(usize::from(slot)).map(|slot| &slot.gate)
+    }
+
+    /// What was loaded for a relation, as this picks it.
+    pub(crate) fn loaded<T: Model>(
+        &self,
+        slot: u16,
+        pick: impl FnOnce(&Chain<Box<dyn Any + Send + Sync>>) -> Option<&Box<dyn Any + Send + Sync>>,
+    ) -> Option<&Loaded<T>> {
+        pick(&self.slots.get(usize::from(slot))?.loaded)?.downcast_ref()
+    }
+
+    pub(crate) fn chain(&self, slot: u16) -> Option<&Chain<Box<dyn Any + Send + Sync>>> {
+        self.slots.get(usize::from(slot)).map(|slot| &slot.loaded)
+    }
+}
+
+/// Collects rows, and makes those with relations a batch.
+pub(crate) struct Batched<M> {
+    rows: Vec<M>,
+    linker: Option<Linker>,
+}
+
+/// Gives rows their places in a batch.
+struct Linker {
+    batch: Arc<Batch>,
+    keys: Keys,
+}
+
+impl Linker {
+    fn new(relations: &'static [RelationInfo]) -> Linker {
+        Linker { batch: Arc::new(Batch::new(relations)), keys: Keys::new(relations) }
+    }
+
+    fn link<M: Model>(&mut self, row: &mut M) -> DBResult<()> {
+        let place = self.keys.rows() as u32;
+        self.keys.push(row)?;
+        for slot in 0..M::RELATIONS.len() as u16 {
+            row.link(slot, Link::Batched { batch: self.batch.clone(), row: place, slot });
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Arc<Batch> {
+        // Set here and nowhere else.
+        let _ = self.batch.keys.set(self.keys);
+        self.batch
+    }
+}
+
+impl<M: Model> Batched<M> {
+    pub(crate) const fn new() -> Batched<M> {
+        Batched { rows: Vec::new(), linker: None }
+    }
+
+    /// These rows, which are there already.
+    pub(crate) fn of(rows: Vec<M>) -> DBResult<Vec<M>> {
+        let mut batched = Batched { rows, linker: None };
+        if !M::RELATIONS.is_empty() {
+            let mut linker = Linker::new(M::RELATIONS);
+            batched.rows.iter_mut().try_for_each(|row| linker.link(row))?;
+            batched.linker = Some(linker);
+        }
+        Ok(batched.finish().0)
+    }
+
+    /// The rows, and what they share if they have relations.
+    pub(crate) fn finish(self) -> (Vec<M>, Option<Arc<Batch>>) {
+        (self.rows, self.linker.map(Linker::finish))
+    }
+}
+
+impl<M: Model> RowSink for Batched<M> {
+    fn row(&mut self, row: &mut dyn Row) -> DBResult<()> {
+        let mut row = M::decode(row)?;
+        if !M::RELATIONS.is_empty() {
+            self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS)).link(&mut row)?;
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        *self = Batched::new();
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn fork(&self) -> Box<dyn RowSink> {
+        Box::new(Batched::<M>::new())
+    }
+
+    fn absorb(&mut self, fork: Box<dyn RowSink>) {
+        if let Ok(fork) = fork.into_any().downcast::<Batched<M>>() {
+            if self.rows.is_empty() {
+                *self = *fork;
+            } else {
+                // Rows that came apart stay a batch of their own.
+                self.rows.extend(fork.finish().0);
+            }
+        }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// Links a row that came alone: it keeps its own keys.
+pub(crate) fn alone<M: Model>(row: &mut M) -> DBResult<()> {
+    for (slot, relation) in (0..).zip(M::RELATIONS) {
+        let key = Key::of(row, relation.near)?;
+        row.link(slot, Link::Alone { key, relation });
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! The inside of a relation's field: which row it belongs to, and how its related rows are found.
+
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::key::{Key, KeySource};
+use super::load::{self, Narrow};
+use super::loaded::{Chain, Group};
+use super::{Loaded, RelationInfo};
+use crate::driver::Context;
+use crate::error::{DBError, DBResult};
+use crate::handle::{At, traced};
+use crate::model::Model;
+
+/// How a field came to its row.
+#[doc(hidden)]
+#[derive(Debug, Clone, Default)]
+pub enum Link {
+    /// Not from a database: the struct was built by hand.
+    #[default]
+    Detached,
+    /// With a row that came alone.
+    Alone {
+        /// The row's key for this relation, as it was read.
+        key: Key,
+        /// Which relation it is.
+        relation: &'static RelationInfo,
+    },
+    /// With others.
+    Batched {
+        /// What they share.
+        batch: Arc<Batch>,
+        /// The place of the row among them.
+        row: u32,
+        /// The place of the relation among those of the model.
+        slot: u16,
+    },
+}
+
+/// What a field holds.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Lazy<T> {
+    link: Link,
+    /// What was loaded or set for this row alone. It comes before what the batch has.
+    own: Chain<Loaded<T>>,
+}
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Lazy<T> {
+        Lazy { link: Link::Detached, own: Chain::new() }
+    }
+}
+
+impl<T> Clone for Lazy<T> {
+    fn clone(&self) -> Lazy<T> {
+        Lazy { link: self.link.clone(), own: self.own.clone() }
+    }
+}
+
+impl<T: Model> Lazy<T> {
+    pub(crate) fn set_link(&mut self, link: Link) {
+        *self = Lazy { link, own: Chain::new() };
+    }
+
+    fn relation(&self) -> DBResult<&'static RelationInfo> {
+        match &self.link {
+            Link::Detached => Err(detached::<T>()),
+            Link::Alone { relation, .. } => Ok(relation),
+            Link::Batched { batch, slot, .. } => batch.relation(*slot).ok_or_else(detached::<T>),
+        }
+    }
+
+    /// The relation's name for messages: `User.posts`.
+    pub(crate) fn name(&self) -> String {
+        self.relation().map_or_else(|_| "a relation".to_owned(), RelationInfo::full_name)
+    }
+
+    /// The row's key as it was read.
+    fn key(&self) -> DBResult<Key> {
+        match &self.link {
+            Link::Detached => Err(detached::<T>()),
+            Link::Alone { key, .. } => Ok(key.clone()),
+            Link::Batched { batch, row, slot } => {
+                let relation = batch.relation(*slot).ok_or_else(detached::<T>)?;
+                Ok(batch.keys().ok_or_else(detached::<T>)?.key(*row as usize, relation.near))
+            }
+        }
+    }
+
+    /// What is there without asking.
+    pub(crate) fn get(&self) -> Option<Group<'_, T>> {
+        if let Some(own) = self.own.latest() {
+            return Some(own.group(0));
+        }
+        match &self.link {
+            Link::Batched { batch, row, slot } => Some(batch.loaded::<T>(*slot, |chain| chain.latest())?.group(*row)),
+            _ => None,
+        }
+    }
+
+    /// What is there for who stands here, without asking.
+    fn visible(&self, at: At<'_>) -> Option<Group<'_, T>> {
+        if let Some(own) = self.own.find(None, at.ending) {
+            return Some(own.group(0));
+        }
+        match &self.link {
+            Link::Batched { batch, row, slot } => {
+                Some(batch.loaded::<T>(*slot, |chain| chain.find(None, at.ending))?.group(*row))
+            }
+            _ => None,
+        }
+    }
+
+    /// Loads what is not there, for all rows of the batch.
+    pub(crate) async fn load(&self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
+        if let Some(group) = self.visible(at) {
+            return Ok(group);
+        }
+        let Link::Batched { batch, row, slot } = &self.link else {
+            return self.load_alone(at, context).await;
+        };
+        let relation = self.relation()?;
+        // Inside a transaction statements take turns anyway, and who waits there must not be waited for.
+        let _gate = match batch.gate(*slot) {
+            Some(gate) if at.ending.is_none() => Some(gate.lock().await),
+            _ => None,
+        };
+        if let Some(group) = self.visible(at) {
+            return Ok(group);
+        }
+        let keys = batch.keys().ok_or_else(detached::<T>)?;
+        let (loaded, _) = run::<T>(at, relation, KeySource::Many(keys, relation.near), context).await?;
+        if let Some(chain) = batch.chain(*slot) {
+            chain.push(Box::new(loaded), None, at.ending.cloned());
+        }
+        let loaded = batch.loaded::<T>(*slot, |chain| chain.find(None, at.ending));
+        loaded.map(|loaded| loaded.group(*row)).ok_or_else(detached::<T>)
+    }
+
+    /// Loads for this row alone.
+    pub(crate) async fn load_alone(&self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
+        if let Some(own) = self.own.find(None, at.ending) {
+            return Ok(own.group(0));
+        }
+        self.load_own(at, &self.key()?, None, context).await
+    }
+
+    async fn load_own(&self, at: At<'_>, key: &Key, tag: Option<Key>, context: &Context) -> DBResult<Group<'_, T>> {
+        let (loaded, _) = run(at, self.relation()?, KeySource::One(key), context).await?;
+        self.own.push(loaded, tag.clone(), at.ending.cloned());
+        self.own.find(tag.as_ref(), at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
+    }
+
+    /// Loads by the key that the row has now, where that is another than was read.
+    pub(crate) async fn load_by(&self, at: At<'_>, key: Key, context: &Context) -> DBResult<Group<'_, T>> {
+        if self.key()? == key {
+            return self.load(at, context).await;
+        }
+        match self.own.find(Some(&key), at.ending) {
+            Some(own) => Ok(own.group(0)),
+            None => self.load_own(at, &key.clone(), Some(key), context).await,
+        }
+    }
+
+    /// Loads again, for this row alone.
+    pub(crate) async fn refresh(&mut self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
+        let key = self.key()?;
+        let (loaded, _) = run(at, self.relation()?, KeySource::One(&key), context).await?;
+        self.own = Chain::new();
+        self.own.push(loaded, None, at.ending.cloned());
+        self.own.find(None, at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
+    }
+
+    /// Puts rows there, as if they had been loaded.
+    pub(crate) fn set(&mut self, rows: Vec<T>) {
+        self.own = Chain::new();
+        self.own.push(Loaded::of_one(rows), None, None);
+    }
+
+    /// As [`set`](Lazy::set), where rows can be shared.
+    pub(crate) fn set_shared(&mut self, rows: Vec<T>) {
+        let mut loaded = Loaded::of_one(rows);
+        loaded.items = Some((0..loaded.rows.len() as u32).collect());
+        self.own = Chain::new();
+        self.own.push(loaded, None, None);
+    }
+
+    /// Forgets what is there: it will be loaded for this row alone.
+    pub(crate) fn forget(&mut self) {
+        self.own = Chain::new();
+        if let (Ok(key), Ok(relation)) = (self.key(), self.relation()) {
+            self.link = Link::Alone { key, relation };
+        }
+    }
+
+    /// Goes by another key from now on, where it is another.
+    pub(crate) fn relink(&mut self, key: Key) {
+        if let (Ok(old), Ok(relation)) = (self.key(), self.relation())
+            && old != key
+        {
+            self.set_link(Link::Alone { key, relation });
+        }
+    }
+}
+
+/// Loads in the span of the operation.
+async fn run<T: Model>(
+    at: At<'_>,
+    relation: &RelationInfo,
+    keys: KeySource<'_>,
+    context: &Context,
+) -> DBResult<(Loaded<T>, Vec<Arc<Batch>>)> {
+    let everything = Narrow::default();
+    let work = load::fetch::<T>(at, relation, keys, &everything, context);
+    traced("load", &T::schema().name, work, |(loaded, _)| loaded.rows.len() as u64).await
+}
+
+#[cold]
+fn detached<T: Model>() -> DBError {
+    DBError::query(format!(
+        "a relation to {} cannot be loaded: its struct was not read from a database but built by hand",
+        T::schema().name
+    ))
+}

@@ -1,0 +1,37 @@
+//! Relations between models: fields that load lazily and for all rows of a query at once, includes, and conditions on related rows.
+//!
+//! ```text
+//!   derive ──▶ RelationInfo (info.rs): which columns of which models are equal
+//!                  │
+//!   rows of a query ──▶ Batch (batch.rs): their keys (key.rs), and what is loaded for all of them (loaded.rs)
+//!                  ▲            ▲
+//!   fields.rs: BelongsTo, HasOne, HasMany        include.rs: the same loads, with the query
+//!       lazy.rs: one row's share of a batch      typed.rs: `User::posts` in queries
+//!                  └──── load.rs: the statements ────┘
+//! ```
+//!
+//! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
+//! loading costs one statement and a row with relations costs no allocation of its own. A row that came alone keeps its own keys instead.
+
+mod batch;
+mod fields;
+mod include;
+mod info;
+mod key;
+mod lazy;
+mod load;
+mod loaded;
+mod typed;
+
+pub use batch::Batch;
+pub(crate) use batch::{Batched, alone};
+pub use fields::{BelongsTo, Direct, Found, HasMany, HasOne, One, RelationField, Through, Via};
+pub(crate) use include::load_all;
+pub use include::{Include, Included, IntoIncludes, Load};
+pub(crate) use info::same;
+pub use info::{ReferenceInfo, RelationInfo, ThroughInfo, belongs_to, has, identity_of, through};
+pub use key::Key;
+pub use lazy::{Lazy, Link};
+pub(crate) use loaded::Loaded;
+pub use loaded::{Many, ManyIter};
+pub use typed::{Count, Further, LoadRelation, RelatedColumn, Relation};

@@ -1,0 +1,141 @@
+//! Relations: their constants, and how their fields learn which row they belong to.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Names, at, place};
+use crate::check::{Model, Reference, Relation};
+use crate::types;
+
+/// `pub const posts: Relation<User, HasMany<Post>> = ..;`
+pub(super) fn constants<'m>(model: &'m Model, names: &'m Names) -> impl Iterator<Item = TokenStream> + 'm {
+    let private = &names.private;
+    let model_ident = &model.ident;
+    model.relations.iter().enumerate().map(move |(slot, relation)| {
+        let Relation { ident, vis, ty, field, .. } = relation;
+        let doc = format!("The relation of the field `{field}`.");
+        let slot = place(slot);
+        quote_spanned! {at(ident.span())=>
+            #[doc = #doc]
+            #vis const #ident: #private::Relation<#model_ident, #ty> =
+                #private::Relation::new(#slot, |row: &#model_ident| &row.#ident);
+        }
+    })
+}
+
+/// What tells the model from others: its path and its place, since two functions of a module may each have a `User`.
+pub(super) fn identity(model: &Model) -> TokenStream {
+    let name = model.name();
+    quote!(::core::concat!(
+        ::core::module_path!(), "::", #name, " ", ::core::file!(), ":", ::core::line!(), ":", ::core::column!()
+    ))
+}
+
+/// The references, as constants.
+pub(super) fn references(model: &Model, names: &Names) -> TokenStream {
+    let private = &names.private;
+    let references = model.references.iter().map(|reference: &Reference| {
+        let columns = reference.columns.iter().copied().map(place);
+        let fields = reference.columns.iter().filter_map(|&column| Some(&model.columns.get(column)?.field));
+        let targets = reference.targets.iter().map(|target| {
+            let private = names.private_at(target.span());
+            quote_spanned!(at(target.span())=> #private::Column::index(#target))
+        });
+        let target = reference.targets.first().map(|target| {
+            let private = names.private_at(target.span());
+            quote_spanned!(at(target.span())=> #private::identity_of(#target))
+        });
+        quote! {
+            #private::ReferenceInfo {
+                target: #target,
+                columns: &[#(#columns),*],
+                fields: &[#(#fields),*],
+                target_columns: &[#(#targets),*],
+            }
+        }
+    });
+    quote!(&[#(#references),*])
+}
+
+/// The relations, as constants.
+pub(super) fn relations(model: &Model, names: &Names) -> TokenStream {
+    let relations = model.relations.iter().map(|relation| one(relation, model, names));
+    quote!(&[#(#relations),*])
+}
+
+/// Has the compiler look at each relation whether or not it is ever used, and report what is wrong at the field.
+pub(super) fn checks(model: &Model, names: &Names) -> TokenStream {
+    let checks = model.relations.iter().map(|relation| {
+        let private = names.private_at(relation.ty.span());
+        let relation_info = one(relation, model, names);
+        quote_spanned! {at(relation.ty.span())=>
+            const _: #private::RelationInfo = #relation_info;
+        }
+    });
+    quote!(#(#checks)*)
+}
+
+fn one(relation: &Relation, model: &Model, names: &Names) -> TokenStream {
+    let Relation { field, kind, by, to, ty, .. } = relation;
+    let (private, ident) = (names.private_at(ty.span()), &model.ident);
+    let span = at(ty.span());
+    match kind {
+        types::Relation::BelongsTo { target } => quote_spanned! {span=>
+            #private::belongs_to::<#ident, #target>(#field, &[#(#by),*])
+        },
+        types::Relation::HasOne { target } | types::Relation::HasMany { target, through: None } => {
+            quote_spanned! {span=>
+                #private::has::<#ident, #target>(#field, &[#(#by),*])
+            }
+        }
+        types::Relation::HasMany { target, through: Some(association) } => quote_spanned! {span=>
+            #private::through::<#ident, #association, #target>(#field, &[#(#by),*], &[#(#to),*])
+        },
+    }
+}
+
+/// `value_of`, `link` and `relink`.
+pub(super) fn methods(model: &Model, names: &Names) -> TokenStream {
+    let private = &names.private;
+    let values = model.columns.iter().enumerate().filter(|&(index, column)| {
+        let in_one = |lists: &[Vec<usize>]| lists.iter().any(|list| list.contains(&index));
+        column.key
+            || column.unique
+            || in_one(&model.uniques)
+            || model.references.iter().any(|reference| reference.columns.contains(&index))
+    });
+    let values = values.map(|(index, column)| {
+        let (ident, ty, index) = (&column.ident, &column.ty, place(index));
+        let private = names.private_at(ty.span());
+        quote_spanned!(at(ty.span())=> #index => <#ty as #private::FieldType>::encode(&self.#ident),)
+    });
+    let fields: Vec<_> = model.relations.iter().map(|relation| &relation.ident).collect();
+    let slots: Vec<_> = (0..fields.len()).map(place).collect();
+    let (link, key) = if fields.is_empty() { (quote!(_), quote!(_)) } else { (quote!(link), quote!(key)) };
+    quote! {
+        fn value_of(
+            &self,
+            column: u16,
+        ) -> ::core::result::Result<#private::Value<'_>, #private::InvalidValue> {
+            match column {
+                #(#values)*
+                _ => ::core::result::Result::Err(#private::InvalidValue::new("no column that rows belong together by")),
+            }
+        }
+
+        fn link(&mut self, slot: u16, #link: #private::Link) {
+            match slot {
+                #(#slots => #private::RelationField::set_link(&mut self.#fields, link),)*
+                _ => {}
+            }
+        }
+
+        fn relink(&mut self, slot: u16, #key: #private::Key) {
+            match slot {
+                #(#slots => #private::RelationField::relink(&mut self.#fields, key),)*
+                _ => {}
+            }
+        }
+    }
+}
