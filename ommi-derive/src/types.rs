@@ -31,7 +31,7 @@ pub(crate) fn option_inner(ty: &Type) -> Option<&Type> {
 pub(crate) enum Relation {
     BelongsTo { target: Type },
     HasOne { target: Type },
-    HasMany { target: Type, through: Option<Type> },
+    HasMany { target: Type, through: Option<Box<Type>> },
 }
 
 /// The relation that the type is written as, if it is one; the error where it is one that nothing leads to.
@@ -52,7 +52,7 @@ pub(crate) fn relation(ty: &Type) -> Option<syn::Result<Relation>> {
         ("HasMany", [target, via]) => match last_segment(via).filter(|via| via.ident == "Through").map(generics) {
             Some(association) => match association.as_slice() {
                 [association] => {
-                    Ok(Relation::HasMany { target: (*target).clone(), through: Some((*association).clone()) })
+                    Ok(Relation::HasMany { target: (*target).clone(), through: Some(Box::new((*association).clone())) })
                 }
                 _ => wrong(),
             },

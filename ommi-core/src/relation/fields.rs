@@ -207,9 +207,9 @@ macro_rules! verbs {
             /// kept. What was loaded in a transaction that was rolled back is loaded again outside of it.
             ///
             /// Who waits for another's load waits until that has ended; a limit of time counts from one's own statement.
-            pub fn load<'a, 'h>(
+            pub fn load<'a>(
                 &'a self,
-                db: &'h (impl Handle + ?Sized),
+                db: &(impl Handle + ?Sized),
             ) -> Pending<impl Operation<Output = DBResult<$loaded>, Future: Send> + Send> {
                 let at = db.at();
                 Pending::new(move |options| async move {
@@ -219,9 +219,9 @@ macro_rules! verbs {
             }
 
             /// As [`load`](Self::load), for this row and no other.
-            pub fn load_alone<'a, 'h>(
+            pub fn load_alone<'a>(
                 &'a self,
-                db: &'h (impl Handle + ?Sized),
+                db: &(impl Handle + ?Sized),
             ) -> Pending<impl Operation<Output = DBResult<$loaded>, Future: Send> + Send> {
                 let at = db.at();
                 Pending::new(move |options| async move {
@@ -231,9 +231,9 @@ macro_rules! verbs {
             }
 
             /// Loads again, for this row alone.
-            pub fn refresh<'a, 'h>(
+            pub fn refresh<'a>(
                 &'a mut self,
-                db: &'h (impl Handle + ?Sized),
+                db: &(impl Handle + ?Sized),
             ) -> Pending<impl Operation<Output = DBResult<$loaded>, Future: Send> + Send> {
                 let at = db.at();
                 Pending::new(move |options| async move {

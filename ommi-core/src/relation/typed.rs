@@ -302,10 +302,10 @@ pub trait LoadRelation: Model {
     /// user.team_id = Some(7);
     /// let team = user.load(User::team, &db).await?;      // team 7, though the row is not saved yet
     /// ```
-    fn load<'a, 'h, F: RelationField>(
+    fn load<'a, F: RelationField>(
         &'a self,
         relation: Relation<Self, F>,
-        db: &'h (impl Handle + ?Sized),
+        db: &(impl Handle + ?Sized),
     ) -> Pending<impl Operation<Output = DBResult<F::Loaded<'a>>, Future: Send> + Send> {
         let at = db.at();
         Pending::new(move |options| async move {

@@ -37,9 +37,10 @@ pub(super) fn resolve(
         kind: match kind {
             types::Relation::BelongsTo { target } => types::Relation::BelongsTo { target: own(target) },
             types::Relation::HasOne { target } => types::Relation::HasOne { target: own(target) },
-            types::Relation::HasMany { target, through } => {
-                types::Relation::HasMany { target: own(target), through: through.map(own) }
-            }
+            types::Relation::HasMany { target, through } => types::Relation::HasMany {
+                target: own(target),
+                through: through.map(|through| Box::new(own(*through))),
+            },
         },
         by: names(field.by),
         to: names(field.to),
