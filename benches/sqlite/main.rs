@@ -10,6 +10,7 @@
 mod allocations;
 mod ratios;
 mod raw;
+mod relations;
 mod workloads;
 
 use std::time::Instant;

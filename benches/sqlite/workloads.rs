@@ -40,7 +40,7 @@ impl Runtime {
         }
     }
 
-    fn build(self) -> Tokio {
+    pub fn build(self) -> Tokio {
         let mut builder = match self {
             Runtime::CurrentThread => Builder::new_current_thread(),
             Runtime::MultiThread => Builder::new_multi_thread(),
@@ -57,9 +57,20 @@ pub struct Workload {
     raw: Option<Side>,
     kept: Option<Side>,
     ommi: Side,
+    /// What must outlive it.
+    kept_alive: Option<Rc<tempfile::TempDir>>,
 }
 
 impl Workload {
+    pub fn new(name: &str, raw: Side, ommi: Side) -> Workload {
+        Workload { name: name.to_owned(), raw: Some(raw), kept: None, ommi, kept_alive: None }
+    }
+
+    /// Keeps something as long as the workload.
+    pub fn keep(&mut self, folder: Rc<tempfile::TempDir>) {
+        self.kept_alive = Some(folder);
+    }
+
     pub fn sides(&mut self) -> impl Iterator<Item = (&'static str, &mut Side)> {
         let raw = self.raw.as_mut().map(|side| ("raw", side));
         let kept = self.kept.as_mut().map(|side| ("kept", side));
@@ -125,6 +136,7 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     }
     workloads.push(update(&fixture));
     workloads.push(build_and_compile(&fixture));
+    workloads.extend(crate::relations::all(runtime));
     workloads
 }
 
@@ -159,6 +171,7 @@ macro_rules! sides {
                     }
                 }
             })),
+            kept_alive: None,
             ommi: Box::new({
                 let mut keys = Keys(1);
                 move |times| {
@@ -254,6 +267,7 @@ fn build_and_compile(fixture: &Rc<Fixture>) -> Workload {
         name: "build and compile, nothing cached".to_owned(),
         raw: None,
         kept: None,
+        kept_alive: None,
         ommi: Box::new(move |times| {
             for _ in 0..times {
                 let id = keys.next();

@@ -119,11 +119,12 @@ impl<M: Model> Batched<M> {
 
 impl<M: Model> RowSink for Batched<M> {
     fn row(&mut self, row: &mut dyn Row) -> DBResult<()> {
-        let mut row = M::decode(row)?;
-        if !M::RELATIONS.is_empty() {
-            self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS)).link(&mut row)?;
+        self.rows.push(M::decode(row)?);
+        if !M::RELATIONS.is_empty()
+            && let Some(row) = self.rows.last_mut()
+        {
+            self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS)).link(row)?;
         }
-        self.rows.push(row);
         Ok(())
     }
 

@@ -59,8 +59,9 @@ impl<T> Clone for Lazy<T> {
 }
 
 impl<T: Model> Lazy<T> {
+    /// Says which row it belongs to, to a field that was just made.
     pub(crate) fn set_link(&mut self, link: Link) {
-        *self = Lazy { link, own: Chain::new() };
+        self.link = link;
     }
 
     fn relation(&self) -> DBResult<&'static RelationInfo> {
@@ -199,7 +200,7 @@ impl<T: Model> Lazy<T> {
         if let (Ok(old), Ok(relation)) = (self.key(), self.relation())
             && old != key
         {
-            self.set_link(Link::Alone { key, relation });
+            *self = Lazy { link: Link::Alone { key, relation }, own: Chain::new() };
         }
     }
 }
