@@ -82,7 +82,8 @@ pub mod __private {
     pub use ommi_core::driver::Row;
     pub use ommi_core::query::Column;
     pub use ommi_core::relation::{
-        Key, Link, ReferenceInfo, Relation, RelationField, RelationInfo, belongs_to, has, identity_of, through,
+        GivenColumns, IntoNewRelated, Key, Link, Nested, NewRelated, ReferenceInfo, Relation, RelationField,
+        RelationInfo, belongs_to, has, identity_of, through,
     };
     pub use ommi_core::schema::{
         Auto, ColumnBuilder, ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef, Target,

@@ -99,7 +99,8 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     let db = tokio.block_on(async {
         let db = Ommi::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
         db.create_tables::<(Person, Author, Article, Remark)>().await.unwrap();
-        let person = |n: i64| new!(Person { name: format!("Person {n}"), hair_color: (n % 2 == 0).then(|| "black".to_owned()) });
+        let person =
+            |n: i64| new!(Person { name: format!("Person {n}"), hair_color: (n % 2 == 0).then(|| "black".to_owned()) });
         db.add_all((0..10_000).map(person)).await.unwrap();
         for (authors, first) in [(10_000, 0)] {
             db.add_all((first..first + authors).map(|n: i64| new!(Author { name: format!("Author {n}") })))

@@ -505,6 +505,23 @@ macro_rules! __behaviours {
                 in_an_update_and_a_delete,
                 in_the_order_of_a_related_row,
             }
+            changing_relations {
+                a_row_with_rows_that_refer_to_it needs transactions,
+                a_row_with_the_row_that_it_refers_to needs transactions,
+                a_row_with_rows_through_an_association needs transactions,
+                many_rows_with_theirs needs transactions,
+                all_of_it_or_nothing needs transactions,
+                a_new_row_that_belongs_to_a_row needs transactions,
+                a_row_is_made_to_belong_to_another,
+                a_row_is_made_to_belong_to_none,
+                a_row_that_belongs_to_a_row_is_removed,
+                rows_are_associated_once,
+                with_columns_of_the_association,
+                rows_are_associated_and_no_others needs transactions,
+                a_new_row_is_associated needs transactions,
+                in_a_transaction needs transactions,
+                an_upsert_takes_no_rows_with_it,
+            }
             cancellation {
                 of_reads,
                 of_a_bulk_add_adds_all_or_none needs transactions,

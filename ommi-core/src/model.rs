@@ -15,7 +15,7 @@ use crate::value::{DecodeFailure, FieldType, InvalidValue, Value};
 )]
 pub trait Model: Sized + Send + Sync + 'static {
     /// A new row of this model, whose columns may be left out: what `new!` builds.
-    type Draft: NewRow<Model = Self> + Default + Clone;
+    type Draft: NewRow<Model = Self> + Default + Clone + 'static;
 
     /// The type of the key's field, or a tuple of those of a composite key, in the order of the fields.
     type Key;
@@ -86,7 +86,7 @@ pub const fn check_new_row<M: Model>(given: &[&str]) {
             while j < given.len() && !crate::relation::same(given[j], columns[i].name) {
                 j += 1;
             }
-            if j == given.len() {
+            if j == given.len() && !crate::relation::given_by_relation::<M>(i as u16, given) {
                 panic!("{}", message);
             }
         }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::error::DBError;
 use crate::model::Model;
+use crate::relation::Nested;
 use crate::schema::SchemaRef;
-use crate::value::{FieldType, IntoField, InvalidValue, Value};
+use crate::value::{DecodeFailure, FieldType, IntoField, InvalidValue, Value};
 
 /// What can be added: the draft that `new!` builds, or a whole model with its key.
 #[diagnostic::on_unimplemented(
@@ -18,6 +19,31 @@ pub trait NewRow: Send {
 
     /// Writes every column in the schema's order.
     fn write(self, row: &mut RowWriter<'_>);
+
+    /// Whether rows can be added with it that belong to it.
+    #[doc(hidden)]
+    const NESTS: bool = false;
+
+    /// Whether there are such rows.
+    #[doc(hidden)]
+    fn has_nested(&self) -> bool {
+        false
+    }
+
+    /// Takes the rows out that are to be added with these.
+    #[doc(hidden)]
+    fn nested(_: &mut [Self]) -> Nested<Self>
+    where
+        Self: Sized,
+    {
+        Nested::default()
+    }
+
+    /// Gives a column of a reference the value that the other row's column has.
+    #[doc(hidden)]
+    fn refer(&mut self, _: u16, _: Value<'_>) -> Result<(), DecodeFailure> {
+        Err(DecodeFailure::new("nothing", "a value"))
+    }
 }
 
 /// One column of a draft: a value, or nothing yet.
@@ -36,6 +62,12 @@ impl<T> Slot<T> {
     /// Gives the column a value.
     pub fn set(&mut self, value: impl IntoField<T>) {
         self.0 = Some(value.into_field());
+    }
+
+    /// Gives the column a value of its own type. For generated code.
+    #[doc(hidden)]
+    pub fn put(&mut self, value: T) {
+        self.0 = Some(value);
     }
 
     /// Leaves the column out again.

@@ -9,7 +9,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Path, Token, braced, token};
+use syn::{Expr, Ident, Path, Token, braced, bracketed, token};
 
 use crate::errors::Errors;
 use crate::naming::unraw;
@@ -37,7 +37,22 @@ fn expression(errors: Errors) -> TokenStream {
 struct Row {
     krate: TokenStream,
     model: Path,
-    columns: Vec<(Ident, Expr)>,
+    columns: Vec<(Ident, Given)>,
+    /// Whether `..` says that something else gives the columns that are not named.
+    open: bool,
+}
+
+/// What a column or relation is given.
+enum Given {
+    Value(Expr),
+    /// The rows that belong to the new one.
+    Rows(Vec<Literal>),
+}
+
+/// `{ title: "x" }`, of a model that the relation knows.
+struct Literal {
+    brace: Span,
+    columns: Vec<(Ident, Given)>,
 }
 
 fn read(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Row> {
@@ -64,23 +79,26 @@ fn read(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Row> {
     if !input.is_empty() {
         return Err(input.error("`new!` takes one row and nothing after it"));
     }
-    Ok(Row { krate, model, columns: columns(&content, errors)? })
+    let (columns, open) = columns(&content, errors)?;
+    Ok(Row { krate, model, columns, open })
 }
 
-fn columns(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<(Ident, Expr)>> {
-    let mut columns: Vec<(Ident, Expr)> = Vec::new();
+fn columns(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<(Vec<(Ident, Given)>, bool)> {
+    let mut columns: Vec<(Ident, Given)> = Vec::new();
     while !content.is_empty() {
         if content.peek(Token![..]) {
             let message = "`new!` takes no `..rest`: columns that are not named get their defaults by themselves";
-            return Err(content.error(message));
+            let rest = content.error(message);
+            content.parse::<Token![..]>()?;
+            return if content.is_empty() { Ok((columns, true)) } else { Err(rest) };
         }
         let name = content.call(column_name)?;
         let value = if content.peek(Token![:]) {
             content.parse::<Token![:]>()?;
-            content.parse::<Expr>()?
+            given(content, errors)?
         } else {
             let name = name.clone();
-            syn::parse_quote!(#name)
+            Given::Value(syn::parse_quote!(#name))
         };
         if columns.iter().any(|(other, _)| unraw(other) == unraw(&name)) {
             errors.at(&name, format!("the column `{}` is given twice", unraw(&name)));
@@ -91,7 +109,62 @@ fn columns(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<(Id
         }
         content.parse::<Token![,]>()?;
     }
-    Ok(columns)
+    Ok((columns, false))
+}
+
+/// A value, or the rows that belong to the new one.
+fn given(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Given> {
+    if content.peek(token::Brace) && is_literal(&content.fork()) {
+        return Ok(Given::Rows(vec![literal(content, errors)?]));
+    }
+    if content.peek(token::Bracket) && is_list(&content.fork()) {
+        let list;
+        bracketed!(list in content);
+        let mut rows = Vec::new();
+        while !list.is_empty() {
+            rows.push(literal(&list, errors)?);
+            if list.is_empty() {
+                break;
+            }
+            list.parse::<Token![,]>()?;
+        }
+        return Ok(Given::Rows(rows));
+    }
+    content.parse().map(Given::Value)
+}
+
+fn literal(content: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Literal> {
+    let inner;
+    let brace = braced!(inner in content);
+    let (columns, open) = columns(&inner, errors)?;
+    if open {
+        errors.at(quote_spanned!(brace.span.join()=> {}), "a nested row takes no `..`");
+    }
+    Ok(Literal { brace: brace.span.join(), columns })
+}
+
+/// Whether a block is a row: nothing, or a name and a colon or comma.
+fn is_literal(content: ParseStream<'_>) -> bool {
+    let read = |content: ParseStream<'_>| -> syn::Result<bool> {
+        let inner;
+        braced!(inner in content);
+        if inner.is_empty() {
+            return Ok(true);
+        }
+        inner.call(Ident::parse_any)?;
+        Ok(inner.is_empty() || inner.peek(Token![,]) || (inner.peek(Token![:]) && !inner.peek(Token![::])))
+    };
+    read(content).unwrap_or(false)
+}
+
+/// Whether a list is one of rows.
+fn is_list(content: ParseStream<'_>) -> bool {
+    let read = |content: ParseStream<'_>| -> syn::Result<bool> {
+        let inner;
+        bracketed!(inner in content);
+        Ok(inner.peek(token::Brace) && is_literal(&inner))
+    };
+    read(content).unwrap_or(false)
 }
 
 fn column_name(content: ParseStream<'_>) -> syn::Result<Ident> {
@@ -107,28 +180,57 @@ fn column_name(content: ParseStream<'_>) -> syn::Result<Ident> {
 }
 
 fn emit(row: &Row) -> TokenStream {
-    let Row { krate, model, columns } = row;
+    let Row { krate, model, columns, open } = row;
     let private = quote!(#krate::__private);
     let names = columns.iter().map(|(name, _)| unraw(name));
     // What is forgotten is missing at the model's name.
     let at_model = Span::mixed_site().located_at(model.span());
-    let check = quote_spanned!(at_model=> const _: () = #private::check_new_row::<#model>(&[#(#names),*]););
+    let check = match open {
+        true => TokenStream::new(),
+        false => quote_spanned!(at_model=> const _: () = #private::check_new_row::<#model>(&[#(#names),*]);),
+    };
     let draft = quote_spanned!(at_model=>
         <<#model as #private::Model>::Draft as ::core::default::Default>::default());
     if columns.is_empty() {
         return quote!({ #check #draft });
     }
     let this = Ident::new("row", Span::mixed_site());
-    let sets = columns.iter().map(|(name, value)| {
-        let set = quote_spanned!(Span::mixed_site().located_at(value.span())=> set);
-        quote!(#this.#name.#set(#value);)
-    });
+    let sets = columns.iter().map(|(name, given)| set(&this, name, given, &private));
     quote!({
         #check
         let mut #this = #draft;
         #(#sets)*
         #this
     })
+}
+
+/// Gives a column of a draft its value, or a relation its rows.
+fn set(this: &Ident, name: &Ident, given: &Given, private: &TokenStream) -> TokenStream {
+    match given {
+        Given::Value(value) => {
+            let set = quote_spanned!(Span::mixed_site().located_at(value.span())=> set);
+            quote!(#this.#name.#set(#value);)
+        }
+        Given::Rows(rows) => {
+            let rows = rows.iter().map(|Literal { brace, columns }| {
+                let names = columns.iter().map(|(name, _)| unraw(name));
+                let inner = Ident::new("nested", Span::mixed_site());
+                let sets = columns.iter().map(|(name, given)| set(&inner, name, given, private));
+                let nested = quote_spanned!(Span::mixed_site().located_at(*brace)=> nested);
+                quote!({
+                    struct Given;
+                    impl #private::GivenColumns for Given {
+                        const NAMES: &'static [&'static str] = &[#(#names),*];
+                    }
+                    #this.#name.#nested::<Given>(|#inner| {
+                        let _ = &#inner;
+                        #(#sets)*
+                    });
+                })
+            });
+            quote!(#(#rows)*)
+        }
+    }
 }
 
 #[cfg(test)]

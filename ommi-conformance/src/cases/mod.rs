@@ -3,6 +3,7 @@
 pub(crate) mod adding;
 pub(crate) mod blog;
 pub(crate) mod cancellation;
+pub(crate) mod changing_relations;
 pub(crate) mod comparisons;
 pub(crate) mod concurrency;
 pub(crate) mod constraints;

@@ -1,21 +1,25 @@
 //! Adding rows.
 
-use super::{At, traced};
+use super::{At, Transacted, traced};
 use crate::ast::Insert;
 use crate::driver::{Collect, Context, Executor, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
 use crate::pending::Options;
-use crate::relation::{Batched, alone};
+use crate::relation::{Batched, add_tree, alone};
 use crate::schema::SchemaRef;
 use crate::value::Value;
 
 pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBResult<N::Model> {
     let schema = N::Model::schema();
     schema.usable()?;
-    let mut insert = one_row(&schema, row)?;
     let context = at.context(options);
+    if row.has_nested() {
+        let work = async { add_trees(at, vec![row], &context).await?.pop().ok_or_else(too_few_keys) };
+        return traced("add", &schema.name, work, |_| 1).await;
+    }
+    let mut insert = one_row(&schema, row)?;
     let work = async {
         let mut added = Vec::with_capacity(1);
         run(at.executor, &mut insert, &mut added, &context).await?;
@@ -27,7 +31,7 @@ pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBRe
 }
 
 /// The insert of one row, which gives back the key if the database is to generate it.
-pub(super) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert> {
+pub(crate) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert> {
     let mut batch = Batch::new(schema.clone(), 1);
     row_into(&mut batch, schema, row)?;
     let mut inserts = batch.into_inserts(1);
@@ -41,33 +45,60 @@ pub(super) async fn add_all<N: NewRow>(
 ) -> DBResult<Vec<N::Model>> {
     let schema = N::Model::schema();
     schema.usable()?;
-    let batches = batches(&schema, rows)?;
-    let total = batches.iter().map(|batch| batch.rows).sum();
     let context = at.context(options);
-    let work = async {
-        let capabilities = at.driver.capabilities();
-        let mut inserts: Vec<Insert> = batches
-            .into_iter()
-            .flat_map(|batch| {
-                let size = capabilities.rows_per_insert(batch.width());
-                batch.into_inserts(size)
-            })
-            .collect();
-        let mut added = Vec::with_capacity(total);
-        if inserts.len() <= 1 || at.ending.is_some() {
-            for insert in &mut inserts {
-                run(at.executor, insert, &mut added, &context).await?;
-            }
-            return Batched::of(added);
+    if N::NESTS {
+        let rows: Vec<N> = rows.into_iter().collect();
+        if rows.iter().any(N::has_nested) {
+            let work = add_trees(at, rows, &context);
+            return traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await;
         }
-        let transaction = at.driver.begin(&context).await?;
-        for mut insert in inserts {
-            run(&*transaction, &mut insert, &mut added, &context).await?;
-        }
-        transaction.commit(&context).await?;
-        Batched::of(added)
-    };
+        let batches = batches(&schema, rows)?;
+        let work = add_batches(at, batches, &context);
+        return traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await;
+    }
+    let batches = batches(&schema, rows)?;
+    let work = add_batches(at, batches, &context);
     traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await
+}
+
+/// Adds rows without what is nested in them. In a transaction it is part of that, whatever the number of statements.
+pub(crate) async fn add_rows<N: NewRow>(at: At<'_>, rows: Vec<N>, context: &Context) -> DBResult<Vec<N::Model>> {
+    let schema = N::Model::schema();
+    schema.usable()?;
+    add_batches(at, batches(&schema, rows)?, context).await
+}
+
+async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Context) -> DBResult<Vec<M>> {
+    let total = batches.iter().map(|batch| batch.rows).sum();
+    let capabilities = at.driver.capabilities();
+    let mut inserts: Vec<Insert> = batches
+        .into_iter()
+        .flat_map(|batch| {
+            let size = capabilities.rows_per_insert(batch.width());
+            batch.into_inserts(size)
+        })
+        .collect();
+    let mut added = Vec::with_capacity(total);
+    if inserts.len() <= 1 || at.ending.is_some() {
+        for insert in &mut inserts {
+            run(at.executor, insert, &mut added, context).await?;
+        }
+        return Batched::of(added);
+    }
+    let transaction = at.driver.begin(context).await?;
+    for mut insert in inserts {
+        run(&*transaction, &mut insert, &mut added, context).await?;
+    }
+    transaction.commit(context).await?;
+    Batched::of(added)
+}
+
+/// Adds rows with what is nested in them, in a transaction.
+async fn add_trees<N: NewRow>(at: At<'_>, rows: Vec<N>, context: &Context) -> DBResult<Vec<N::Model>> {
+    let transacted = Transacted::begin(at, context).await?;
+    let rows = add_tree(rows, transacted.at(), context).await?;
+    transacted.commit(context).await?;
+    Ok(rows)
 }
 
 /// Rows that give the same columns: all of them, or all but a key that the database generates.

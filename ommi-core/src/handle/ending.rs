@@ -1,7 +1,7 @@
 //! How a transaction ended, for those who hold on to what was read in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 const OPEN: u8 = 0;
 const COMMITTED: u8 = 1;
@@ -9,15 +9,28 @@ const UNDONE: u8 = 2;
 
 /// How a transaction ended, or that it has not yet.
 #[derive(Debug, Default)]
-pub(crate) struct Ending(AtomicU8);
+pub(crate) struct Ending {
+    state: AtomicU8,
+    /// It holds half of an operation.
+    spoilt: AtomicBool,
+}
 
 impl Ending {
     pub(crate) fn committed(&self) -> bool {
-        self.0.load(Ordering::Acquire) == COMMITTED
+        self.state.load(Ordering::Acquire) == COMMITTED
     }
 
     pub(crate) fn undone(&self) -> bool {
-        self.0.load(Ordering::Acquire) == UNDONE
+        self.state.load(Ordering::Acquire) == UNDONE
+    }
+
+    /// Only a rollback is left of it, because an operation of several statements did not come to its end.
+    pub(super) fn spoil(&self) {
+        self.spoilt.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.spoilt.load(Ordering::Acquire)
     }
 }
 
@@ -32,12 +45,12 @@ impl Teller {
 
     /// It was committed.
     pub(super) fn committed(self) {
-        self.0.0.store(COMMITTED, Ordering::Release);
+        self.0.state.store(COMMITTED, Ordering::Release);
     }
 }
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        let _ = self.0.0.compare_exchange(OPEN, UNDONE, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.0.state.compare_exchange(OPEN, UNDONE, Ordering::AcqRel, Ordering::Acquire);
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Guarded {
 
 #[derive(Default)]
 struct State {
+    ending: Arc<Ending>,
     failed: AtomicBool,
     first_error: Mutex<Option<DBError>>,
     streaming: AtomicBool,
@@ -24,7 +25,7 @@ struct State {
 
 impl State {
     fn usable(&self) -> DBResult<()> {
-        if self.failed.load(Ordering::Acquire) {
+        if self.has_failed() {
             return Err(self.aborted());
         }
         // A stream holds the connection: another statement would wait for it, and it for the loop that the statement stands in.
@@ -34,6 +35,10 @@ impl State {
             ));
         }
         Ok(())
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire) || self.ending.is_spoilt()
     }
 
     fn aborted(&self) -> DBError {
@@ -86,7 +91,9 @@ fn of_database(error: &DBError) -> bool {
 
 impl Guarded {
     pub(super) fn new(inner: Box<dyn DriverTransaction>) -> Guarded {
-        Guarded { inner, state: Arc::default(), teller: Teller::default() }
+        let teller = Teller::default();
+        let state = State { ending: teller.ending().clone(), ..State::default() };
+        Guarded { inner, state: Arc::new(state), teller }
     }
 
     pub(super) fn ending(&self) -> &Arc<Ending> {
@@ -94,7 +101,7 @@ impl Guarded {
     }
 
     pub(super) async fn commit(self, context: &Context) -> DBResult<()> {
-        if self.state.failed.load(Ordering::Acquire) {
+        if self.state.has_failed() {
             let error = self.state.aborted();
             self.inner.rollback(context).await?;
             return Err(error);

@@ -8,6 +8,7 @@ mod ending;
 mod guarded;
 mod ommi;
 mod trace;
+mod transacted;
 mod transaction;
 mod upsert;
 mod write;
@@ -23,10 +24,12 @@ use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
+pub(crate) use add::{add_rows, one_row};
 pub use closure::InTransaction;
 pub(crate) use ending::Ending;
 pub use ommi::Ommi;
 pub(crate) use trace::{record, span, traced};
+pub(crate) use transacted::Transacted;
 pub use transaction::Transaction;
 pub use upsert::{Upsert, UpsertOn};
 

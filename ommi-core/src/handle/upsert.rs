@@ -76,6 +76,9 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
     async fn run(self, assignments: Vec<Assignment>, options: Options) -> DBResult<Option<N::Model>> {
         let schema = N::Model::schema();
         schema.usable()?;
+        if self.row.has_nested() {
+            return Err(DBError::query(format!("an upsert of {} takes no rows that belong to it", schema.name)));
+        }
         let mut insert: Insert = add::one_row(&schema, self.row)?;
         insert.on_conflict = Some(OnConflict::new(self.target, assignments));
         insert.returning = schema.all_columns().clone();

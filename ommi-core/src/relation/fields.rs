@@ -83,6 +83,10 @@ pub trait Via: Send + Sync + 'static {
     /// What a load gives.
     type Loaded<'a, T: Model>: Send;
 
+    /// Whether one row can belong to several.
+    #[doc(hidden)]
+    const SHARED: bool;
+
     /// The rows.
     #[doc(hidden)]
     fn found<T: Model>(group: Found<'_, T>) -> Self::Loaded<'_, T>;
@@ -95,6 +99,8 @@ pub struct Found<'a, T>(Group<'a, T>);
 impl Via for Direct {
     type Loaded<'a, T: Model> = &'a [T];
 
+    const SHARED: bool = false;
+
     fn found<T: Model>(group: Found<'_, T>) -> &[T] {
         group.0.rows()
     }
@@ -102,6 +108,8 @@ impl Via for Direct {
 
 impl<A: Model> Via for Through<A> {
     type Loaded<'a, T: Model> = Many<'a, T>;
+
+    const SHARED: bool = true;
 
     fn found<T: Model>(group: Found<'_, T>) -> Many<'_, T> {
         group.0.many()
@@ -127,6 +135,12 @@ pub trait RelationField: Clone + Default + Send + Sync + 'static {
     #[doc(hidden)]
     fn set_link(&mut self, link: Link) {
         self.lazy_mut().set_link(link);
+    }
+
+    /// Puts rows there that were just added.
+    #[doc(hidden)]
+    fn put(&mut self, rows: Vec<Self::Target>) {
+        self.lazy_mut().set(rows);
     }
 
     #[doc(hidden)]
@@ -183,6 +197,13 @@ impl<T: Model, V: Via> RelationField for HasMany<T, V> {
 
     fn found<'a>(&self, group: Found<'a, T>) -> DBResult<V::Loaded<'a, T>> {
         Ok(V::found(group))
+    }
+
+    fn put(&mut self, rows: Vec<T>) {
+        match V::SHARED {
+            true => self.0.set_shared(rows),
+            false => self.0.set(rows),
+        }
     }
 }
 

@@ -3,9 +3,15 @@
 //! A relation is found from the references of one of its two models. That is done while compiling, so that a relation for which there is no
 //! reference, or more than one, is an error at the field.
 
+use futures::future::BoxFuture;
+
+use crate::driver::Context;
+use crate::error::DBResult;
+use crate::handle::At;
 use crate::model::Model;
 use crate::query::Column;
 use crate::schema::SchemaRef;
+use crate::value::Value;
 
 /// A reference of a model, as a constant.
 #[doc(hidden)]
@@ -33,6 +39,8 @@ pub struct RelationInfo {
     pub far: &'static [u16],
     /// What stands between, where there is an association model.
     pub through: Option<ThroughInfo>,
+    /// Whether the reference that it goes by is the model's own.
+    pub owned: bool,
     /// The schema of the model that has the relation.
     pub owner: fn() -> SchemaRef,
 }
@@ -47,7 +55,13 @@ pub struct ThroughInfo {
     pub near: &'static [u16],
     /// The columns of the related model that they refer to.
     pub far: &'static [u16],
+    /// Adds rows of it that have these values.
+    pub add: Associate,
 }
+
+/// Adds rows of an association model, in a transaction.
+#[doc(hidden)]
+pub type Associate = for<'a> fn(Vec<Vec<(u16, Value<'static>)>>, At<'a>, &'a Context) -> BoxFuture<'a, DBResult<()>>;
 
 impl RelationInfo {
     /// The names of model and field, for messages: `User.posts`.
@@ -66,14 +80,28 @@ pub const fn identity_of<M: Model, T>(_: Column<M, T>) -> &'static str {
 #[doc(hidden)]
 pub const fn belongs_to<M: Model, T: Model>(name: &'static str, by: &[&str]) -> RelationInfo {
     let reference = find(M::REFERENCES, T::IDENTITY, by, name);
-    RelationInfo { name, near: reference.columns, far: reference.target_columns, through: None, owner: M::schema }
+    RelationInfo {
+        name,
+        near: reference.columns,
+        far: reference.target_columns,
+        through: None,
+        owned: true,
+        owner: M::schema,
+    }
 }
 
 /// A relation along a reference of the other model.
 #[doc(hidden)]
 pub const fn has<M: Model, T: Model>(name: &'static str, by: &[&str]) -> RelationInfo {
     let reference = find(T::REFERENCES, M::IDENTITY, by, name);
-    RelationInfo { name, near: reference.target_columns, far: reference.columns, through: None, owner: M::schema }
+    RelationInfo {
+        name,
+        near: reference.target_columns,
+        far: reference.columns,
+        through: None,
+        owned: false,
+        owner: M::schema,
+    }
 }
 
 /// A relation along two references of an association model.
@@ -89,7 +117,13 @@ pub const fn through<M: Model, A: Model, T: Model>(name: &'static str, by: &[&st
         name,
         near: first.target_columns,
         far: first.columns,
-        through: Some(ThroughInfo { schema: A::schema, near: second.columns, far: second.target_columns }),
+        through: Some(ThroughInfo {
+            schema: A::schema,
+            near: second.columns,
+            far: second.target_columns,
+            add: super::tree::associate::<A>,
+        }),
+        owned: false,
         owner: M::schema,
     }
 }
@@ -233,4 +267,37 @@ pub(crate) const fn same(a: &str, b: &str) -> bool {
         i += 1;
     }
     true
+}
+
+/// Whether a name is among those given.
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
+pub(crate) const fn given(name: &str, names: &[&str]) -> bool {
+    let mut i = 0;
+    while i < names.len() {
+        if same(names[i], name) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// Whether a new row's column gets its value from a row that is given for a relation.
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
+pub(crate) const fn given_by_relation<M: Model>(column: u16, names: &[&str]) -> bool {
+    let mut i = 0;
+    while i < M::RELATIONS.len() {
+        let relation = &M::RELATIONS[i];
+        if relation.owned && given(relation.name, names) {
+            let mut j = 0;
+            while j < relation.near.len() {
+                if relation.near[j] == column {
+                    return true;
+                }
+                j += 1;
+            }
+        }
+        i += 1;
+    }
+    false
 }

@@ -72,6 +72,11 @@ impl<T: Model> Lazy<T> {
         }
     }
 
+    /// The relation, and the row's key for it as it was read.
+    pub(super) fn ends(&self) -> DBResult<(&'static RelationInfo, Key)> {
+        Ok((self.relation()?, self.key()?))
+    }
+
     /// The relation's name for messages: `User.posts`.
     pub(crate) fn name(&self) -> String {
         self.relation().map_or_else(|_| "a relation".to_owned(), RelationInfo::full_name)

@@ -10,6 +10,8 @@
 //!                  └──── load.rs: the statements ────┘
 //! ```
 //!
+//! `tree.rs` adds rows together with those that belong to them; `write.rs` changes what belongs to a row.
+//!
 //! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
 //! loading costs one statement and a row with relations costs no allocation of its own. A row that came alone keeps its own keys instead.
 
@@ -21,17 +23,21 @@ mod key;
 mod lazy;
 mod load;
 mod loaded;
+mod tree;
 mod typed;
+mod write;
 
 pub use batch::Batch;
 pub(crate) use batch::{Batched, alone};
 pub use fields::{BelongsTo, Direct, Found, HasMany, HasOne, One, RelationField, Through, Via};
 pub(crate) use include::load_all;
 pub use include::{Include, Included, IntoIncludes, Load};
-pub(crate) use info::same;
-pub use info::{ReferenceInfo, RelationInfo, ThroughInfo, belongs_to, has, identity_of, through};
+pub use info::{Associate, ReferenceInfo, RelationInfo, ThroughInfo, belongs_to, has, identity_of, through};
+pub(crate) use info::{given, given_by_relation, same};
 pub use key::Key;
 pub use lazy::{Lazy, Link};
 pub(crate) use loaded::Loaded;
 pub use loaded::{Many, ManyIter};
+pub(crate) use tree::add as add_tree;
+pub use tree::{GivenColumns, IntoNewRelated, Nested, NewRelated};
 pub use typed::{Count, Further, LoadRelation, RelatedColumn, Relation};

@@ -73,6 +73,17 @@ pub(crate) struct Relation {
     pub(crate) to: Vec<String>,
 }
 
+impl Relation {
+    /// The model that it leads to.
+    pub(crate) fn target(&self) -> &Type {
+        match &self.kind {
+            types::Relation::BelongsTo { target }
+            | types::Relation::HasOne { target }
+            | types::Relation::HasMany { target, .. } => target,
+        }
+    }
+}
+
 impl Model {
     /// The struct's name, without `r#`.
     pub(crate) fn name(&self) -> String {

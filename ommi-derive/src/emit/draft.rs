@@ -33,6 +33,30 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
             }
         }
     });
+    let related = model.relations.iter().map(|relation| {
+        let crate::check::Relation { ident: name, vis, ty, field, .. } = relation;
+        let doc = format!("The rows of the relation `{field}` that are added with this one.");
+        let target = relation.target();
+        let slot = quote_spanned!(at(ty.span())=> #private::NewRelated<#ident, #target>);
+        quote! {
+            #[doc = #doc]
+            #vis #name: #slot
+        }
+    });
+    let related_methods = model.relations.iter().map(|relation| {
+        let crate::check::Relation { ident: name, vis, field, .. } = relation;
+        let doc = format!("Adds rows with this one, for the relation `{field}`.");
+        let target = relation.target();
+        quote! {
+            #[doc = #doc]
+            #[must_use]
+            #[inline]
+            #vis fn #name(mut self, rows: impl #private::IntoNewRelated<#target>) -> Self {
+                #private::NewRelated::set(&mut self.#name, rows);
+                self
+            }
+        }
+    });
     // A method of a column comes first.
     let new = (!model.columns.iter().any(|column| column.field == "new")).then(|| {
         quote! {
@@ -52,6 +76,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         #[allow(dead_code, unreachable_pub, non_snake_case, clippy::struct_field_names)]
         #vis struct #draft {
             #(#slots,)*
+            #(#related,)*
         }
 
         #[automatically_derived]
@@ -69,6 +94,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         impl #draft {
             #new
             #(#methods)*
+            #(#related_methods)*
         }
     }
 }
@@ -93,6 +119,8 @@ fn new_row(model: &Model, names: &Names, writes: TokenStream, of_draft: bool) ->
     let Names { private, draft } = names;
     let ident = &model.ident;
     let this = if of_draft { draft } else { ident };
+    let references = super::relations::refer(model, names, of_draft);
+    let nested = if of_draft { super::relations::nested(model, names) } else { TokenStream::new() };
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -102,6 +130,9 @@ fn new_row(model: &Model, names: &Names, writes: TokenStream, of_draft: bool) ->
             fn write(self, row: &mut #private::RowWriter<'_>) {
                 #writes
             }
+
+            #references
+            #nested
         }
     }
 }

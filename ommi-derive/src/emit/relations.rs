@@ -139,3 +139,67 @@ pub(super) fn methods(model: &Model, names: &Names) -> TokenStream {
         }
     }
 }
+
+/// `refer`: gives the columns of references the values of the rows they refer to.
+pub(super) fn refer(model: &Model, names: &Names, of_draft: bool) -> TokenStream {
+    let private = &names.private;
+    let mut columns: Vec<usize> = model.references.iter().flat_map(|reference| reference.columns.clone()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    if columns.is_empty() {
+        return TokenStream::new();
+    }
+    let arms = columns.into_iter().filter_map(|index| {
+        let column = model.columns.get(index)?;
+        let (ident, ty, index) = (&column.ident, &column.ty, place(index));
+        let private = names.private_at(ty.span());
+        let decoded = quote_spanned!(at(ty.span())=> <#ty as #private::FieldType>::decode(value)?);
+        Some(match of_draft {
+            true => quote_spanned!(at(ty.span())=> #index => #private::Slot::put(&mut self.#ident, #decoded),),
+            false => quote_spanned!(at(ty.span())=> #index => self.#ident = #decoded,),
+        })
+    });
+    quote! {
+        fn refer(
+            &mut self,
+            column: u16,
+            value: #private::Value<'_>,
+        ) -> ::core::result::Result<(), #private::DecodeFailure> {
+            match column {
+                #(#arms)*
+                _ => return ::core::result::Result::Err(#private::DecodeFailure::new("nothing", "a value")),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+/// `has_nested` and `nested`: the rows that are added with a draft.
+pub(super) fn nested(model: &Model, names: &Names) -> TokenStream {
+    if model.relations.is_empty() {
+        return TokenStream::new();
+    }
+    let private = &names.private;
+    let ident = &model.ident;
+    let fields: Vec<_> = model.relations.iter().map(|relation| &relation.ident).collect();
+    let slots = (0..fields.len()).map(place);
+    quote! {
+        const NESTS: bool = true;
+
+        fn has_nested(&self) -> bool {
+            #(!#private::NewRelated::is_empty(&self.#fields))||*
+        }
+
+        fn nested(drafts: &mut [Self]) -> #private::Nested<Self> {
+            let mut nested: #private::Nested<Self> = ::core::default::Default::default();
+            #(#private::Nested::take(
+                &mut nested,
+                drafts,
+                &<#ident as #private::Model>::RELATIONS[#slots],
+                |draft: &mut Self| &mut draft.#fields,
+                |row: &mut #ident| &mut row.#fields,
+            );)*
+            nested
+        }
+    }
+}

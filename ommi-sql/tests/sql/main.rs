@@ -7,6 +7,7 @@ mod condition;
 mod ddl;
 mod delete;
 mod insert;
+mod related;
 mod select;
 mod support;
 mod update;

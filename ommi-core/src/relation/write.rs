@@ -1,0 +1,332 @@
+//! Changing which rows belong to a row.
+
+use super::fields::{HasMany, RelationField, Through};
+use super::key::Key;
+use super::tree::{self, pair};
+use super::{RelationInfo, ThroughInfo};
+use crate::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, OnConflict, Output, Select, Update};
+use crate::driver::{Collect, Context, Row};
+use crate::error::{DBError, DBResult};
+use crate::handle::{At, Handle, Transacted, add_rows, one_row, traced};
+use crate::model::Model;
+use crate::new_row::NewRow;
+use crate::pending::{Operation, Pending};
+use crate::schema::SchemaRef;
+use crate::value::Value;
+
+impl<T: Model> HasMany<T> {
+    /// Adds a row that belongs to this one: its reference is set here, and need not be named: `new!(Post { title: "Hello", .. })`. What is
+    /// loaded stays as it is.
+    pub fn add<N: NewRow<Model = T>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: N,
+    ) -> Pending<impl Operation<Output = DBResult<T>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let context = at.context(options);
+            let (relation, key) = self.ends()?;
+            let mut row = row;
+            for (&column, value) in relation.far.iter().zip(key) {
+                tree::set(&mut row, column, value)?;
+            }
+            let mut added = match row.has_nested() {
+                true => {
+                    let transacted = Transacted::begin(at, &context).await?;
+                    let added = tree::add(vec![row], transacted.at(), &context).await?;
+                    transacted.commit(&context).await?;
+                    added
+                }
+                false => {
+                    let work = async { add_rows(at, vec![row], &context).await };
+                    traced("add", &T::schema().name, work, |_| 1).await?
+                }
+            };
+            added.pop().ok_or_else(|| DBError::not_found(T::schema().name.clone()))
+        })
+    }
+
+    /// Makes a row belong to this one, by setting its reference. `NotFound` when it has gone; nothing happens when it does already.
+    pub fn link(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let (relation, key) = self.ends()?;
+            let assignments = relation.far.iter().zip(key).map(|(&column, value)| set(column, value)).collect();
+            self.change(at, assignments, own_key(row)?, &at.context(options)).await
+        })
+    }
+
+    /// Makes a row that belongs to this one belong to none, by setting its reference to NULL. `NotFound` when there is no such row, and an
+    /// error when the reference cannot be NULL: such a row has to be [removed](HasMany::remove).
+    pub fn unlink(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let (relation, key) = self.ends()?;
+            let schema = T::schema();
+            // One column that is NULL is enough, and others may serve another reference too.
+            let nullable = |column: &u16| schema.column(*column).is_some_and(|column| column.nullable);
+            let Some(&column) = relation.far.iter().find(|column| nullable(column)) else {
+                return Err(DBError::query(format!(
+                    "a {} of `{}` cannot be without its reference; `remove` deletes it",
+                    schema.name,
+                    relation.full_name()
+                )));
+            };
+            let filter = own_key(row)?.and(equal(relation.far, key));
+            self.change(at, vec![set(column, Value::Null)], filter, &at.context(options)).await
+        })
+    }
+
+    /// Deletes a row that belongs to this one. `NotFound` when there is no such row.
+    pub fn remove(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let (relation, key) = self.ends()?;
+            let context = at.context(options);
+            let schema = T::schema();
+            let delete = Delete::new(schema.clone(), own_key(row)?.and(equal(relation.far, key)));
+            let work = async { at.executor.delete(&delete, &context).await };
+            match traced("delete", &schema.name, work, |rows| *rows).await? {
+                0 => Err(DBError::not_found(schema.name.clone())),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    async fn change(
+        &self,
+        at: At<'_>,
+        assignments: Vec<Assignment>,
+        filter: Condition,
+        context: &Context,
+    ) -> DBResult<()> {
+        let schema = T::schema();
+        let update = Update::new(schema.clone(), assignments, filter);
+        let work = async { at.executor.update(&update, context).await };
+        match traced("update", &schema.name, work, |rows| *rows).await? {
+            0 => Err(DBError::not_found(schema.name.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The relation, and the values by which rows belong to this one.
+    fn ends(&self) -> DBResult<(&'static RelationInfo, Vec<Value<'static>>)> {
+        let (relation, key) = self.lazy().ends()?;
+        Ok((relation, values(relation, key)?))
+    }
+}
+
+impl<T: Model, A: Model> HasMany<T, Through<A>> {
+    /// Makes a row belong to this one, by a row of the association model. Nothing happens when it does already.
+    pub fn link(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        self.link_with(db, row, A::Draft::default())
+    }
+
+    /// As [`link`](Self::link), with more columns of the association's row: `new!(UserTag { weight: 3, .. })`. An association that is there
+    /// already is left as it is.
+    pub fn link_with<N: NewRow<Model = A>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+        association: N,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let context = at.context(options);
+            let ends = self.ends()?;
+            let work = async {
+                if ends.columns_are_unique() {
+                    return ends.link(at, ends.values_to(row)?, association, &context).await;
+                }
+                // Nothing in the database keeps the same two rows from being associated twice.
+                let transacted = Transacted::begin(at, &context).await?;
+                ends.link(transacted.at(), ends.values_to(row)?, association, &context).await?;
+                transacted.commit(&context).await
+            };
+            traced("link", &A::schema().name, work, |()| 1).await
+        })
+    }
+
+    /// Makes a row belong to this one no more, by deleting the association's row. Nothing happens when it does not. The row itself stays.
+    pub fn unlink(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let context = at.context(options);
+            let ends = self.ends()?;
+            let (columns, values): (Vec<u16>, Vec<_>) = ends.values_to(row)?.into_iter().unzip();
+            let delete = Delete::new(A::schema(), equal(&columns, values));
+            let work = async { at.executor.delete(&delete, &context).await };
+            traced("unlink", &A::schema().name, work, |rows| *rows).await.map(drop)
+        })
+    }
+
+    /// Makes these rows, and no others, belong to this one. Associations that are there and stay are left as they are.
+    pub fn replace<'r>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        rows: impl IntoIterator<Item = &'r T>,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let at = db.at();
+        let rows: Vec<&T> = rows.into_iter().collect();
+        Pending::new(move |options| async move {
+            let context = at.context(options);
+            let ends = self.ends()?;
+            let work = async {
+                let wanted = rows.iter().map(|row| ends.values_to(*row)).collect::<DBResult<Vec<_>>>()?;
+                let transacted = Transacted::begin(at, &context).await?;
+                let at = transacted.at();
+                let mut others = equal(ends.relation.far, ends.key.clone());
+                for pair in &wanted {
+                    let (columns, values): (Vec<u16>, Vec<_>) = pair.iter().cloned().unzip();
+                    others = others.and(!equal(&columns, values));
+                }
+                at.executor.delete(&Delete::new(A::schema(), others), &context).await?;
+                for pair in wanted {
+                    ends.link(at, pair, A::Draft::default(), &context).await?;
+                }
+                transacted.commit(&context).await
+            };
+            traced("replace", &A::schema().name, work, |()| rows.len() as u64).await
+        })
+    }
+
+    /// Adds a row and makes it belong to this one.
+    pub fn add<N: NewRow<Model = T>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: N,
+    ) -> Pending<impl Operation<Output = DBResult<T>, Future: Send> + Send> {
+        let at = db.at();
+        Pending::new(move |options| async move {
+            let context = at.context(options);
+            let ends = self.ends()?;
+            let work = async {
+                let transacted = Transacted::begin(at, &context).await?;
+                let mut added = tree::add(vec![row], transacted.at(), &context).await?;
+                let added = added.pop().ok_or_else(|| DBError::not_found(T::schema().name.clone()))?;
+                ends.link(transacted.at(), ends.values_to(&added)?, A::Draft::default(), &context).await?;
+                transacted.commit(&context).await?;
+                Ok(added)
+            };
+            traced("add", &T::schema().name, work, |_| 1).await
+        })
+    }
+
+    fn ends(&self) -> DBResult<Ends<A>> {
+        let (relation, key) = self.lazy().ends()?;
+        let through = relation.through.as_ref().ok_or_else(|| DBError::query("a relation without its association"))?;
+        Ok(Ends { relation, through, key: values(relation, key)?, association: std::marker::PhantomData })
+    }
+}
+
+/// What a row of the association model is to hold.
+struct Ends<A> {
+    relation: &'static RelationInfo,
+    through: &'static ThroughInfo,
+    /// The values by which it belongs to this side.
+    key: Vec<Value<'static>>,
+    association: std::marker::PhantomData<fn() -> A>,
+}
+
+impl<A: Model> Ends<A> {
+    /// The values of an association with this row.
+    fn values_to<T: Model>(&self, row: &T) -> DBResult<Vec<(u16, Value<'static>)>> {
+        let near = self.relation.far.iter().copied().zip(self.key.iter().cloned());
+        let mut values: Vec<_> = near.collect();
+        values.extend(pair::<T>(self.through, row)?);
+        Ok(values)
+    }
+
+    fn columns(&self) -> Vec<u16> {
+        [self.relation.far, self.through.near].concat()
+    }
+
+    fn columns_are_unique(&self) -> bool {
+        A::schema().is_unique(&self.columns())
+    }
+
+    /// Adds the association's row, unless it is there.
+    async fn link<N: NewRow<Model = A>>(
+        &self,
+        at: At<'_>,
+        values: Vec<(u16, Value<'static>)>,
+        association: N,
+        context: &Context,
+    ) -> DBResult<()> {
+        let schema = A::schema();
+        let mut row = association;
+        for (column, value) in &values {
+            tree::set(&mut row, *column, value.clone())?;
+        }
+        if self.columns_are_unique() {
+            let mut insert: Insert = one_row(&schema, row)?;
+            insert.on_conflict = Some(OnConflict::new(self.columns(), Vec::new()));
+            insert.returning = schema.all_columns().clone();
+            let mut added = Collect::new(|_: &mut dyn Row| Ok(()));
+            return at.executor.insert(&mut insert, &mut added, context).await.map(drop);
+        }
+        let (columns, values): (Vec<u16>, Vec<_>) = values.into_iter().unzip();
+        let filter = equal(&columns, values);
+        let select = Select { output: Output::Exists, filter, ..Select::new(schema) };
+        let mut exists = Collect::new(|row: &mut dyn Row| Ok(row.value(0)? == Value::Bool(true)));
+        at.executor.fetch(&select, &mut exists, context).await?;
+        match exists.rows.contains(&true) {
+            true => Ok(()),
+            false => add_rows(at, vec![row], context).await.map(drop),
+        }
+    }
+}
+
+fn values(relation: &RelationInfo, key: Key) -> DBResult<Vec<Value<'static>>> {
+    match key {
+        Key::Null => {
+            Err(DBError::query(format!("nothing can belong to `{}` by a key that is NULL", relation.full_name())))
+        }
+        Key::Int(value) => Ok(vec![Value::Int(value)]),
+        Key::Uuid(value) => Ok(vec![Value::Uuid(value)]),
+        Key::Other(values) => Ok(values.into_vec()),
+    }
+}
+
+fn set(column: u16, value: Value<'static>) -> Assignment {
+    Assignment::new(column, Change::Set(Expr::Value(value)))
+}
+
+fn equal(columns: &[u16], values: Vec<Value<'static>>) -> Condition {
+    let equals = columns
+        .iter()
+        .zip(values)
+        .map(|(&column, value)| Condition::compare(CompareOp::Eq, Expr::Column(column), Expr::Value(value)));
+    equals.fold(Condition::True, Condition::and)
+}
+
+/// The condition that a row has this row's key.
+fn own_key<T: Model>(row: &T) -> DBResult<Condition> {
+    let schema: SchemaRef = T::schema();
+    let mut values = Vec::with_capacity(schema.key.len());
+    for &column in &schema.key {
+        let value = row.value_of(column).map_err(|invalid| DBError::invalid_query(&schema, &invalid.at(column)))?;
+        values.push(value.into_owned());
+    }
+    Ok(equal(&schema.key, values))
+}
