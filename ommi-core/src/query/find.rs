@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::predicate::Problem;
 use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
 use crate::ast::{Assignment, Condition, Delete, Expr, Output, Select, Sort, Statement, Update};
 use crate::driver::{Collect, Context, Explanation, First, Row};
@@ -11,7 +12,7 @@ use crate::handle::{At, traced};
 use crate::key::{IntoKey, KeyWriter};
 use crate::model::Model;
 use crate::pending::{Operation, Options, Pending};
-use crate::value::{InvalidValue, Value};
+use crate::value::Value;
 
 /// The rows of `M` that meet a condition: refine it, then run it with a verb.
 ///
@@ -24,7 +25,7 @@ pub struct Find<'h, M> {
     select: Select,
     /// Whether every row was asked for by name, which an update or delete of every row needs.
     whole: bool,
-    invalid: Option<Box<InvalidValue>>,
+    problem: Option<Box<Problem>>,
     batch: usize,
     model: PhantomData<fn() -> M>,
 }
@@ -33,7 +34,7 @@ impl<'h, M: Model> Find<'h, M> {
     pub(crate) fn new(at: At<'h>, predicate: Predicate<M>) -> Find<'h, M> {
         let mut select = Select::new(M::schema());
         select.filter = predicate.condition;
-        Find { at, select, whole: false, invalid: predicate.invalid, batch: Context::DEFAULT_BATCH, model: PhantomData }
+        Find { at, select, whole: false, problem: predicate.problem, batch: Context::DEFAULT_BATCH, model: PhantomData }
     }
 
     pub(crate) fn whole(at: At<'h>) -> Find<'h, M> {
@@ -51,7 +52,7 @@ impl<'h, M: Model> Find<'h, M> {
     pub fn filter(mut self, predicate: impl IntoPredicate<M>) -> Find<'h, M> {
         let predicate = predicate.into_predicate();
         self.select.filter = self.select.filter.and(predicate.condition);
-        self.invalid = self.invalid.or(predicate.invalid);
+        self.problem = self.problem.or(predicate.problem);
         self
     }
 
@@ -131,6 +132,27 @@ impl<'h, M: Model> Find<'h, M> {
         driver.explain(&Statement::Select(self.readable()?))
     }
 
+    /// What would be sent for [`count`](Find::count), without sending it.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain_count(self) -> DBResult<Explanation> {
+        self.explain_asking(Output::Count)
+    }
+
+    /// What would be sent for [`exists`](Find::exists), without sending it.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain_exists(self) -> DBResult<Explanation> {
+        self.explain_asking(Output::Exists)
+    }
+
+    fn explain_asking(self, output: Output) -> DBResult<Explanation> {
+        let driver = self.at.driver;
+        driver.explain(&Statement::Select(self.asking(output)?))
+    }
+
     // ---- writing ------------------------------------------------------------------
 
     /// Changes every row that meets the condition, and gives their number. A table is changed as a whole only if the query began with
@@ -186,8 +208,8 @@ impl<'h, M: Model> Find<'h, M> {
 
     fn usable(&self) -> DBResult<()> {
         self.select.model.usable()?;
-        match &self.invalid {
-            Some(invalid) => Err(DBError::invalid_query(&self.select.model, invalid)),
+        match &self.problem {
+            Some(problem) => Err(problem.error(&self.select.model)),
             None => Ok(()),
         }
     }
@@ -251,12 +273,18 @@ impl<'h, M: Model> Find<'h, M> {
         }
     }
 
-    /// Asks for one value; the order does not matter to it.
-    async fn ask(mut self, output: Output, operation: &'static str, options: Options) -> DBResult<Value<'static>> {
+    /// The select that asks for one value; the order does not matter to it.
+    fn asking(mut self, output: Output) -> DBResult<Select> {
         self.usable()?;
         self.select.output = output;
         self.select.sort.clear();
-        let (at, select) = (self.at, self.select);
+        Ok(self.select)
+    }
+
+    /// Asks for one value.
+    async fn ask(self, output: Output, operation: &'static str, options: Options) -> DBResult<Value<'static>> {
+        let at = self.at;
+        let select = self.asking(output)?;
         let context = at.context(options);
         let work = async {
             let mut first = First::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
@@ -307,7 +335,7 @@ impl<M> Clone for Find<'_, M> {
             at: self.at,
             select: self.select.clone(),
             whole: self.whole,
-            invalid: self.invalid.clone(),
+            problem: self.problem.clone(),
             batch: self.batch,
             model: PhantomData,
         }
