@@ -205,6 +205,10 @@ macro_rules! __behaviours {
                 filter_narrows_what_was_found,
                 two_thousand_alternatives,
                 conditions_nested_deeply,
+                conditions_as_deep_as_they_may_be,
+                conditions_nested_too_deep_are_refused,
+                a_condition_nested_too_deep_leaves_a_transaction_usable needs transactions,
+                long_chains_do_not_nest,
                 a_condition_is_used_many_times,
             }
             sorting {
@@ -386,6 +390,10 @@ macro_rules! __behaviours {
                 null_for_a_required_field_names_table_and_column,
                 an_error_is_cloned_with_its_cause,
                 a_closed_database_is_a_connection_error,
+            }
+            explaining {
+                every_verb_without_running_it,
+                what_is_wrong_is_found_as_when_it_runs,
             }
             privacy {
                 queries_do_not_show_values,

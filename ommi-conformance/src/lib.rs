@@ -31,6 +31,7 @@ mod cases;
 mod database;
 mod expect;
 mod requirement;
+mod rows;
 mod run;
 mod samples;
 
@@ -60,7 +61,7 @@ macro_rules! suite {
         /// Prints what runs and what is skipped.
         #[test]
         fn coverage() {
-            $crate::coverage(conformance_setup());
+            $crate::coverage(module_path!(), conformance_setup());
         }
 
         /// Random data, against what must come of it.

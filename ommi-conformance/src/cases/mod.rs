@@ -8,6 +8,7 @@ pub(crate) mod constraints;
 pub(crate) mod deleting;
 pub(crate) mod drafts;
 pub(crate) mod errors;
+pub(crate) mod explaining;
 pub(crate) mod invalid_values;
 pub(crate) mod lists;
 pub(crate) mod logic;

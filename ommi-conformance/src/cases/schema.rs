@@ -62,8 +62,7 @@ pub(crate) async fn creating_twice_does_not_double_anything(db: &Ommi) -> DBResu
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
-#[ommi(table = "indexed", index(title, rank), index(rank, title))]
-#[allow(clippy::duplicated_attributes)] // One column may be in several indexes.
+#[ommi(table = "indexed", index((title, rank), (rank, title)))]
 struct Indexed {
     id: i64,
     #[ommi(unique)]
