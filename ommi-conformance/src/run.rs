@@ -64,7 +64,8 @@ pub fn coverage(suite: &str, setup: impl AsyncFn() -> DBResult<Database>) {
         let line = format!("{suite}: {}", summary(driver, BEHAVIOURS.len(), &skipped));
         tell(&line);
         if let Some(path) = env::var_os(REPORT) {
-            let written = File::options().append(true).create(true).open(&path).and_then(|mut file| writeln!(file, "{line}"));
+            let written =
+                File::options().append(true).create(true).open(&path).and_then(|mut file| writeln!(file, "{line}"));
             assert!(written.is_ok(), "{} cannot be written: {written:?}", path.display());
         }
         database.end().await;

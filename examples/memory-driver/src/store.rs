@@ -113,7 +113,8 @@ impl State {
             };
             let target: Vec<usize> = conflict.target.iter().map(|&c| places.of(c)).collect::<DBResult<_>>()?;
             let same = unique_text(&row, &target);
-            let there = same.and_then(|same| table.rows.iter().position(|r| unique_text(r, &target).as_ref() == Some(&same)));
+            let there =
+                same.and_then(|same| table.rows.iter().position(|r| unique_text(r, &target).as_ref() == Some(&same)));
             match there {
                 None => {
                     written.push(table.rows.len());
@@ -229,7 +230,8 @@ impl Table {
     fn check_row(&self, row: &Row) -> DBResult<()> {
         for (column, value) in self.columns.iter().zip(row) {
             if value.is_null() && !column.nullable {
-                let violated = Constraint::new(ConstraintKind::NotNull).on_table(&*self.name).on_columns([&*column.name]);
+                let violated =
+                    Constraint::new(ConstraintKind::NotNull).on_table(&*self.name).on_columns([&*column.name]);
                 return Err(DBError::new(ErrorKind::Constraint(violated)).with_source("a required column"));
             }
             if !column.ty.accepts(value) {

@@ -1,8 +1,6 @@
 //! `&`, `|`, `!`, and conditions that are put together at run time.
 
-use ommi::ast::{
-    Assignment, Change, CompareOp, Condition, Delete, Expr, MAX_DEPTH, Select, Statement, Update,
-};
+use ommi::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, MAX_DEPTH, Select, Statement, Update};
 use ommi::driver::Context;
 use ommi::prelude::*;
 use ommi::value::Value;

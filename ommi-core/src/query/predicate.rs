@@ -117,7 +117,11 @@ impl<M> Not for Predicate<M> {
     fn not(self) -> Predicate<M> {
         let nests = matches!(
             self.condition,
-            Condition::And(_) | Condition::Or(_) | Condition::Compare { .. } | Condition::Between { .. } | Condition::Text { .. }
+            Condition::And(_)
+                | Condition::Or(_)
+                | Condition::Compare { .. }
+                | Condition::Between { .. }
+                | Condition::Text { .. }
         );
         let depth = match &self.condition {
             Condition::Not(_) => self.depth.saturating_sub(1),
