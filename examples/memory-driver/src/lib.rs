@@ -292,12 +292,13 @@ impl Executor for MemoryTransaction {
 
 #[async_trait]
 impl DriverTransaction for MemoryTransaction {
-    async fn commit(self: Box<Self>) -> DBResult<()> {
+    async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
+        context.check_time()?;
         *lock(&self.shared.committed) = Arc::new(lock(&self.state).clone());
         Ok(())
     }
 
-    async fn rollback(self: Box<Self>) -> DBResult<()> {
+    async fn rollback(self: Box<Self>, _: &Context) -> DBResult<()> {
         Ok(())
     }
 }
