@@ -68,7 +68,15 @@ impl Drop for Report {
 /// Writes `docs/support.md` anew from what the drivers declare.
 pub(crate) fn renew_support_table() -> Result<(), String> {
     let mut cargo = cargo();
-    cargo.current_dir(workspace()).args(["test", "--quiet", "-p", "ommi-tests", "--test", "conformance", "support::the_table"]);
+    cargo.current_dir(workspace()).args([
+        "test",
+        "--quiet",
+        "-p",
+        "ommi-tests",
+        "--test",
+        "conformance",
+        "support::the_table",
+    ]);
     run(cargo.env("OMMI_RENEW_SUPPORT_TABLE", "1"))
 }
 
