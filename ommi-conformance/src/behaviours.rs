@@ -268,6 +268,7 @@ macro_rules! __behaviours {
                 a_decrement_beyond_the_range_is_an_error needs checks,
                 increments_up_to_the_ends_of_the_range,
                 floats_are_incremented,
+                a_sum_of_floats_is_as_precise_as_its_column,
                 a_float_incremented_beyond_its_range_is_an_error,
                 an_increment_to_nan_is_an_error,
                 sets_values_of_every_kind,
@@ -357,6 +358,7 @@ macro_rules! __behaviours {
                 dropped_tables_are_gone_with_their_rows,
                 tables_that_refer_to_each_other_are_dropped_in_any_order,
                 a_table_that_is_made_anew_is_read_as_it_is_now,
+                a_table_that_is_made_anew_with_other_types_works_with_every_verb,
                 a_table_that_grew_is_read_by_statements_kept_before,
                 a_reference_to_what_is_not_unique_is_a_misfit,
             }

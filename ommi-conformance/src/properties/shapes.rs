@@ -210,18 +210,18 @@ pub fn shapes(setup: impl AsyncFn() -> DBResult<Database>, cases: u32) {
 async fn holds(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
     let result = try_holds(db, case).await;
     // What a failed case left behind would be in the way of the next.
-    db.driver().schema().drop(std::slice::from_ref(&case.schema), &Context::new()).await?;
+    db.driver().schema().drop(std::slice::from_ref(&case.schema), &Context::new()).await.told("dropping")?;
     result
 }
 
 async fn try_holds(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
     let (schema, context) = (&case.schema, Context::new());
-    db.create_schemas(vec![schema.clone()]).await?;
+    db.create_schemas(vec![schema.clone()]).await.told("creating")?;
     let mut rows = case.rows.clone();
     if !rows.is_empty() {
         let values = rows.iter().flatten().cloned().collect();
         let mut insert = Insert::new(schema.clone(), schema.all_columns().clone(), values, rows.len());
-        let written = db.driver().insert(&mut insert, &mut Rows::new(0), &context).await?;
+        let written = db.driver().insert(&mut insert, &mut Rows::new(0), &context).await.told("adding")?;
         prop_assert_eq!(written, rows.len() as u64, "the rows written");
     }
     for query in &case.queries {
@@ -243,9 +243,10 @@ async fn try_holds(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
             (Ok(_), Err(given)) => return Err(failed(&shown(), &given)),
             (Err(expected), Ok(_)) => prop_assert!(false, "{} should have been {:?}", shown(), expected),
         }
-        same_rows(&shown(), schema, &fetch(db, &Select::new(schema.clone())).await?, &rows)?;
+        same_rows(&shown(), schema, &fetch(db, &Select::new(schema.clone())).await.told("find all")?, &rows)?;
     }
-    let deleted = db.driver().delete(&Delete::new(schema.clone(), case.delete.clone()), &context).await?;
+    let deleted =
+        db.driver().delete(&Delete::new(schema.clone(), case.delete.clone()), &context).await.told("the delete")?;
     let mut kept = Vec::new();
     for row in &rows {
         if evaluator::truth(&case.delete, row)? != Some(true) {
@@ -253,7 +254,18 @@ async fn try_holds(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
         }
     }
     prop_assert_eq!(deleted, (rows.len() - kept.len()) as u64, "the rows deleted");
-    same_rows("the delete", schema, &fetch(db, &Select::new(schema.clone())).await?, &kept)
+    same_rows("the delete", schema, &fetch(db, &Select::new(schema.clone())).await.told("find all")?, &kept)
+}
+
+/// The error of a statement with all its causes.
+trait Told<T> {
+    fn told(self, doing: &str) -> Result<T, TestCaseError>;
+}
+
+impl<T> Told<T> for DBResult<T> {
+    fn told(self, doing: &str) -> Result<T, TestCaseError> {
+        self.map_err(|error| failed(doing, &error))
+    }
 }
 
 fn failed(doing: &str, error: &DBError) -> TestCaseError {
@@ -297,7 +309,7 @@ async fn read(db: &Ommi, schema: &SchemaRef, rows: &[Row], query: &Query) -> Res
     let mut all = Select::new(schema.clone());
     all.filter = query.condition.clone();
     all.sort.clone_from(&query.sorts);
-    let found = fetch(db, &all).await.map_err(|error| failed(&shown(), &error))?;
+    let found = fetch(db, &all).await.told(&shown())?;
     same_rows(&shown(), schema, &found, &evaluator::select(&all, rows)?)?;
     for pair in found.windows(2) {
         prop_assert!(evaluator::order(&query.sorts, &pair[0], &pair[1])?.is_le(), "the order of {}", shown());
@@ -310,15 +322,24 @@ async fn read(db: &Ommi, schema: &SchemaRef, rows: &[Row], query: &Query) -> Res
     let expected = evaluator::select(&page, rows)?;
     let mut count = page.clone();
     (count.output, count.sort) = (Output::Count, Vec::new());
-    prop_assert!(one_value(db, &count).await? == Value::Int(expected.len() as i64), "the count of {}", shown());
+    prop_assert!(
+        one_value(db, &count).await.told("count")? == Value::Int(expected.len() as i64),
+        "the count of {}",
+        shown()
+    );
     let mut exists = count.clone();
     exists.output = Output::Exists;
-    prop_assert!(one_value(db, &exists).await? == Value::Bool(!expected.is_empty()), "whether there is {}", shown());
+    prop_assert!(
+        one_value(db, &exists).await.told("exists")? == Value::Bool(!expected.is_empty()),
+        "whether there is {}",
+        shown()
+    );
     let mut streamed = Vec::new();
     let mut context = Context::new();
     context.batch = query.batch;
-    let mut stream = db.driver().stream(page, Box::new(Rows::new(schema.columns.len())), context).await?;
-    while let Some(piece) = stream.next().await? {
+    let mut stream =
+        db.driver().stream(page, Box::new(Rows::new(schema.columns.len())), context).await.told("stream")?;
+    while let Some(piece) = stream.next().await.told("the next piece")? {
         if let Ok(piece) = piece.into_any().downcast::<Rows>() {
             streamed.extend(piece.rows);
         }
