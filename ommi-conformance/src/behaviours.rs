@@ -205,6 +205,10 @@ macro_rules! __behaviours {
                 filter_narrows_what_was_found,
                 two_thousand_alternatives,
                 conditions_nested_deeply,
+                conditions_as_deep_as_they_may_be,
+                conditions_nested_too_deep_are_refused,
+                a_condition_nested_too_deep_leaves_a_transaction_usable needs transactions,
+                long_chains_do_not_nest,
                 a_condition_is_used_many_times,
             }
             sorting {
@@ -264,6 +268,7 @@ macro_rules! __behaviours {
                 a_decrement_beyond_the_range_is_an_error needs checks,
                 increments_up_to_the_ends_of_the_range,
                 floats_are_incremented,
+                a_sum_of_floats_is_as_precise_as_its_column,
                 a_float_incremented_beyond_its_range_is_an_error,
                 an_increment_to_nan_is_an_error,
                 sets_values_of_every_kind,
@@ -353,6 +358,7 @@ macro_rules! __behaviours {
                 dropped_tables_are_gone_with_their_rows,
                 tables_that_refer_to_each_other_are_dropped_in_any_order,
                 a_table_that_is_made_anew_is_read_as_it_is_now,
+                a_table_that_is_made_anew_with_other_types_works_with_every_verb,
                 a_table_that_grew_is_read_by_statements_kept_before,
                 a_reference_to_what_is_not_unique_is_a_misfit,
             }
@@ -386,6 +392,10 @@ macro_rules! __behaviours {
                 null_for_a_required_field_names_table_and_column,
                 an_error_is_cloned_with_its_cause,
                 a_closed_database_is_a_connection_error,
+            }
+            explaining {
+                every_verb_without_running_it,
+                what_is_wrong_is_found_as_when_it_runs,
             }
             privacy {
                 queries_do_not_show_values,

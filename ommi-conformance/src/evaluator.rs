@@ -1,12 +1,14 @@
 //! What a query means, in the fewest words: the naive reference that drivers are compared with.
 //!
 //! It walks the tree ([`ommi::ast`]) over rows of values, one value per column of the model. It knows no index, no
-//! cache and no trick; where a driver and this file disagree, one of them is wrong.
+//! cache and no trick; where a driver and this file disagree, one of them is wrong. A store that keeps rows as values can run
+//! statements with it, as the example `memory-driver` does.
 
 use std::cmp::Ordering;
 
-use ommi::ast::{CompareOp, Condition, Direction, Expr, List, Nulls, Select, Sort, TextOp};
-use ommi::value::Value;
+use ommi::ast::{Assignment, Change, CompareOp, Condition, Direction, Expr, List, Nulls, Select, Sort, TextOp};
+use ommi::schema::ModelSchema;
+use ommi::value::{ColumnType, Value};
 use ommi::{DBError, DBResult};
 
 /// A row: the values of the model's columns, in their order.
@@ -49,6 +51,15 @@ pub fn select(select: &Select, rows: &[Row]) -> DBResult<Vec<Row>> {
             found.push(row.clone());
         }
     }
+    arrange(select, found)
+}
+
+/// Of the rows that meet a select's filter, those that it gives, in its order; rows that its sort leaves equal stay in the order in which
+/// they came.
+///
+/// # Errors
+/// As [`truth`].
+pub fn arrange(select: &Select, mut found: Vec<Row>) -> DBResult<Vec<Row>> {
     // A sort cannot fail, so what could is tried before.
     for pair in found.windows(2) {
         if let [left, right] = pair {
@@ -59,6 +70,37 @@ pub fn select(select: &Select, rows: &[Row]) -> DBResult<Vec<Row>> {
     let offset = usize::try_from(select.offset.unwrap_or(0)).unwrap_or(usize::MAX);
     let limit = usize::try_from(select.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
     Ok(found.into_iter().skip(offset).take(limit).collect())
+}
+
+/// The value that an assignment gives to its column, of a row as it was before all assignments of the statement.
+///
+/// # Errors
+/// As [`truth`], and `OutOfRange` for a number that leaves its column's range.
+pub fn assigned(assignment: &Assignment, model: &ModelSchema, row: &Row) -> DBResult<Value<'static>> {
+    let column = model.column(assignment.column).ok_or_else(|| DBError::query("there is no such column"))?;
+    let (step, subtract) = match &assignment.change {
+        Change::Set(expr) => return value(expr, row).cloned(),
+        Change::Add(step) => (step, false),
+        Change::Subtract(step) => (step, true),
+        _ => return Err(DBError::unsupported("evaluator", "this change")),
+    };
+    let out_of_range = || DBError::out_of_range(model.table.clone(), Some(column.name.to_string()));
+    match (value(&Expr::Column(assignment.column), row)?, step) {
+        (Value::Null, _) | (_, Value::Null) => Ok(Value::Null),
+        (Value::Int(old), Value::Int(step)) => {
+            let new = if subtract { old.checked_sub(*step) } else { old.checked_add(*step) };
+            let new = new.map(Value::Int).filter(|new| column.ty.accepts(new));
+            new.ok_or_else(out_of_range)
+        }
+        (Value::Float(old), Value::Float(step)) => {
+            let new = if subtract { old - step } else { old + step };
+            let new = if column.ty == ColumnType::F32 { f64::from(new as f32) } else { new };
+            // Infinity is reached by a step to it, not by one that goes too far.
+            let overflows = new.is_infinite() && old.is_finite() && step.is_finite();
+            if overflows || new.is_nan() { Err(out_of_range()) } else { Ok(Value::Float(new)) }
+        }
+        _ => Err(DBError::query("values of different types are added")),
+    }
 }
 
 /// Which of two rows comes first.

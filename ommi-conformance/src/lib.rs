@@ -20,8 +20,9 @@
 //! `skipped: <driver> lacks <capability>` and passes; the test `coverage` prints how many behaviours run, and which are
 //! skipped for what.
 //!
-//! Two more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
-//! conditions, orders and pages against [`evaluator`]. Both are controlled by two environment variables:
+//! Three more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
+//! conditions, orders and pages against [`evaluator`], and `properties::shapes` for tables of random shapes, with updates and deletes.
+//! They are controlled by two environment variables:
 //!
 //! - `OMMI_PROPERTY_CASES`: how many cases; 2 000 unless said otherwise
 //! - `PROPTEST_RNG_SEED`: the seed; another one in each run unless said otherwise. A failure prints its seed.
@@ -31,6 +32,7 @@ mod cases;
 mod database;
 mod expect;
 mod requirement;
+mod rows;
 mod run;
 mod samples;
 
@@ -60,7 +62,7 @@ macro_rules! suite {
         /// Prints what runs and what is skipped.
         #[test]
         fn coverage() {
-            $crate::coverage(conformance_setup());
+            $crate::coverage(module_path!(), conformance_setup());
         }
 
         /// Random data, against what must come of it.
@@ -73,6 +75,11 @@ macro_rules! suite {
             #[test]
             fn queries() {
                 $crate::properties::queries(super::conformance_setup(), $crate::properties::cases());
+            }
+
+            #[test]
+            fn shapes() {
+                $crate::properties::shapes(super::conformance_setup(), $crate::properties::cases());
             }
         }
     };

@@ -1,7 +1,10 @@
 //! Running one behaviour.
 
+use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use futures::FutureExt;
 use ommi::{DBError, DBResult};
 use tokio::runtime::Runtime;
 
-use crate::{BEHAVIOURS, Behaviour, Database, Requirement};
+use crate::{BEHAVIOURS, Database, Requirement};
 
 /// Far more than any behaviour takes: what runs longer hangs.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -25,7 +28,7 @@ pub fn run(topic: &str, name: &str, setup: impl AsyncFn() -> DBResult<Database>)
         let database = open(setup).await;
         let driver = database.ommi.driver().capabilities().driver;
         if let Some(missing) = behaviour.missing(&database) {
-            println!("skipped: {driver} lacks {missing}");
+            tell(&format!("{topic}::{name} ... skipped: {driver} lacks {missing}"));
             return database.end().await;
         }
         let case = tokio::time::timeout(LIMIT, (behaviour.case)(&database.ommi));
@@ -45,23 +48,53 @@ pub fn run(topic: &str, name: &str, setup: impl AsyncFn() -> DBResult<Database>)
     });
 }
 
-/// Prints how many behaviours run, and which are skipped for what.
+/// Where [`coverage`] notes what it prints, for whoever runs several suites: the name of a file.
+const REPORT: &str = "OMMI_CONFORMANCE_REPORT";
+
+/// Prints how many behaviours run in the suite of this name, and how many are skipped for what. What is printed goes past the capture of
+/// test harnesses, and to the end of the file that `OMMI_CONFORMANCE_REPORT` names.
 ///
 /// # Panics
-/// When the setup fails.
-pub fn coverage(setup: impl AsyncFn() -> DBResult<Database>) {
+/// When the setup fails, or the file cannot be written.
+pub fn coverage(suite: &str, setup: impl AsyncFn() -> DBResult<Database>) {
     runtime().block_on(async {
         let database = open(setup).await;
         let driver = database.ommi.driver().capabilities().driver;
-        let skipped: Vec<(&Behaviour, Requirement)> =
-            BEHAVIOURS.iter().filter_map(|b| Some((b, b.missing(&database)?))).collect();
-        let running = BEHAVIOURS.len() - skipped.len();
-        println!("{driver}: {running} of {} behaviours run, {} are skipped", BEHAVIOURS.len(), skipped.len());
-        for (behaviour, missing) in skipped {
-            println!("skipped: {}::{}: {driver} lacks {missing}", behaviour.topic, behaviour.name);
+        let skipped: Vec<Requirement> = BEHAVIOURS.iter().filter_map(|b| b.missing(&database)).collect();
+        let line = format!("{suite}: {}", summary(driver, BEHAVIOURS.len(), &skipped));
+        tell(&line);
+        if let Some(path) = env::var_os(REPORT) {
+            let written =
+                File::options().append(true).create(true).open(&path).and_then(|mut file| writeln!(file, "{line}"));
+            assert!(written.is_ok(), "{} cannot be written: {written:?}", path.display());
         }
         database.end().await;
     });
+}
+
+/// How many behaviours of so many run, and what is missing for those that do not.
+fn summary(driver: &str, all: usize, skipped: &[Requirement]) -> String {
+    let mut text = format!("{} of {all} behaviours run on {driver}", all - skipped.len());
+    if skipped.is_empty() {
+        return text;
+    }
+    let mut reasons: Vec<(Requirement, usize)> = Vec::new();
+    for missing in skipped {
+        match reasons.iter_mut().find(|(reason, _)| reason == missing) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((*missing, 1)),
+        }
+    }
+    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} for want of {reason}")).collect();
+    // Writing to a `String` does not fail.
+    let _ = write!(text, ", {} are skipped: {}", skipped.len(), reasons.join(", "));
+    text
+}
+
+/// Prints a line where a test that passes is heard too: harnesses capture what `println!` prints, and not this.
+fn tell(line: &str) {
+    // A line in one piece: other tests print at the same time. Nobody is there to be told that it failed.
+    let _ = std::io::stderr().write_all(format!("test {line}\n").as_bytes());
 }
 
 pub(crate) async fn open(setup: impl AsyncFn() -> DBResult<Database>) -> Database {
@@ -89,4 +122,19 @@ pub(crate) fn chain(error: &DBError) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_counts_the_reasons() {
+        assert_eq!(summary("x", 5, &[]), "5 of 5 behaviours run on x");
+        let skipped = [Requirement::checks, Requirement::foreign_keys, Requirement::checks];
+        assert_eq!(
+            summary("x", 5, &skipped),
+            "2 of 5 behaviours run on x, 3 are skipped: 2 for want of checks, 1 for want of foreign keys"
+        );
+    }
 }

@@ -26,7 +26,8 @@ use proc_macro::TokenStream;
 ///
 /// - `table = "users"`: the stored name; without it the plural of the struct's name in snake case
 /// - `columns = UserColumns`: puts the columns on a type of that name, where they would clash with functions of the model
-/// - `unique(a, b)`, `index(a, b)`: sets of fields; may be repeated
+/// - `unique(a, b)`, `index(a, b)`: sets of fields; may be repeated. Several are also said in one: `index((a, b), (a, c))`, which is the
+///   way for sets that share a field: `clippy::duplicated_attributes` takes a field that is named twice for a slip
 /// - `references((a, b) = (Other::x, Other::y))`: a reference of several columns, with the options of a single one after
 ///   it; may be repeated
 /// - `crate = "path"`: where the `ommi` crate is, if not at `::ommi`

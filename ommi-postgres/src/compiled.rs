@@ -68,18 +68,18 @@ impl Cache {
     /// What was compiled of the shape that `write` writes; compiles it where nothing was.
     pub(crate) fn get(
         &self,
-        write: impl FnOnce(&mut Shape),
+        write: impl FnOnce(&mut Shape) -> DBResult<()>,
         compile: impl FnOnce() -> DBResult<Compiled>,
     ) -> DBResult<Arc<Compiled>> {
         SHAPE.with(|shape| match shape.try_borrow_mut() {
             Ok(mut shape) => {
-                write(&mut shape);
+                write(&mut shape)?;
                 self.look_up(shape.words(), compile)
             }
             // Compiling calls nothing that comes back here; should it ever, this is only slower.
             Err(_) => {
                 let mut shape = Shape::new();
-                write(&mut shape);
+                write(&mut shape)?;
                 self.look_up(shape.words(), compile)
             }
         })

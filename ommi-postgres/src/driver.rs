@@ -40,6 +40,11 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities
 });
 
+/// What PostgreSQL, driven by this crate, can do. It is the same for every database.
+pub fn capabilities() -> &'static Capabilities {
+    &CAPABILITIES
+}
+
 /// A PostgreSQL database, through a pool of connections.
 pub struct PostgresDriver {
     pub(crate) inner: Arc<Inner>,

@@ -41,7 +41,7 @@ mod transaction;
 mod url;
 mod wire;
 
-pub use driver::PostgresDriver;
+pub use driver::{PostgresDriver, capabilities};
 pub use error::PostgresError;
 pub use options::{PostgresOptions, SslMode};
 /// The client library, for what is done with a [pool](PostgresDriver::pool) of its own.

@@ -34,7 +34,10 @@ impl<'a> Job<'a> {
         let compiled = inner.cache.get(
             |shape| match self {
                 Job::Select(select) => shape.write_select(select),
-                Job::Insert(insert) => insert_shape(insert, shape),
+                Job::Insert(insert) => {
+                    insert_shape(insert, shape);
+                    Ok(())
+                }
                 Job::Update(update) => shape.write_update(update),
                 Job::Delete(delete) => shape.write_delete(delete),
             },

@@ -9,10 +9,10 @@ use std::task::{Context as TaskContext, Poll};
 
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use ommi_core::DBResult;
 use ommi_core::ast::Select;
 use ommi_core::driver::{Answer, Context, RowSink, RowStream};
-use sqlx::Executor as _;
+use ommi_core::{DBError, DBResult, ErrorKind};
+use sqlx::{Connection as _, Executor as _};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::driver::{Inner, PostgresDriver};
@@ -81,12 +81,41 @@ impl Work<()> for &mut Read {
             lease.begin().await?;
         }
         let mut piece = sink.fork();
-        let result = read(lease, ready, sink, &mut piece, context, pieces).await;
+        let mut result = read(lease, ready, sink, &mut piece, context, pieces).await;
+        if let Err(Halt::Stale) = result {
+            // Its table was made anew. Nothing was read yet.
+            let connection = lease.start()?;
+            let cleared = connection.clear_cached_statements().await;
+            lease.done();
+            cleared.map_err(|error| error::general(error, None))?;
+            if !lease.begun {
+                let ready = prepare(&lease.inner, Job::Select(select))?;
+                result = read(lease, ready, sink, &mut piece, context, pieces).await;
+            }
+        }
+        let result = result.map_err(|halt| match halt {
+            // The failure ended the transaction, or the table was made anew once more.
+            Halt::Stale => DBError::new(ErrorKind::Conflict).with_detail("a table was changed meanwhile"),
+            Halt::Failed(error) => error,
+        });
         if !piece.is_empty() {
             // Whoever takes the pieces is the one that polls this.
             let _ = pieces.send(piece).await;
         }
         result
+    }
+}
+
+/// Why a read ended early.
+enum Halt {
+    /// A kept statement does not fit its table any more.
+    Stale,
+    Failed(DBError),
+}
+
+impl From<DBError> for Halt {
+    fn from(error: DBError) -> Halt {
+        Halt::Failed(error)
     }
 }
 
@@ -97,7 +126,7 @@ async fn read(
     piece: &mut Piece,
     context: &Context,
     pieces: &Sender<Piece>,
-) -> DBResult<()> {
+) -> Result<(), Halt> {
     let persistent = lease.inner.prepared;
     let columns = ready.compiled.clone();
     let limit = lease.inner.limit(context);
@@ -112,7 +141,7 @@ async fn read(
             Err(error) => {
                 drop(results);
                 lease.done();
-                return Err(failed(error));
+                return Err(if error::is_stale_plan(&error) { Halt::Stale } else { Halt::Failed(failed(error)) });
             }
         }
         if piece.len() >= context.batch.max(1) {

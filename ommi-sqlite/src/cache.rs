@@ -127,7 +127,7 @@ mod tests {
                 let schema = ModelSchema::builder("T", format!("t{i}")).column(column).build().unwrap();
                 let model = SchemaRef::from(Arc::new(schema));
                 let mut shape = Shape::new();
-                shape.write_select(&Select::new(model.clone()));
+                shape.write_select(&Select::new(model.clone())).unwrap();
                 (shape, model)
             })
             .collect()

@@ -8,8 +8,10 @@ use ommi_core::ast::Shape;
 use ommi_core::{DBError, DBResult, ErrorKind};
 use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 
 use crate::cache::{Cache, SharedCache};
+use crate::dialect::SINGLE;
 use crate::error;
 use crate::options::{Mode, SqliteOptions};
 use crate::watch::{STEPS, Watch};
@@ -73,6 +75,12 @@ impl Connection {
             }))?;
         }
         rusqlite::vtab::array::load_module(sqlite)?;
+        // Rounded where it is summed up, so that an `f32` is found by the value that it is read as.
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+        sqlite.create_scalar_function(SINGLE, 1, flags, |context| {
+            let sum: Option<f64> = context.get(0)?;
+            Ok(sum.map(|sum| f64::from(sum as f32)))
+        })?;
         sqlite.set_prepared_statement_cache_capacity(options.statement_cache);
         let watch = self.watch.clone();
         sqlite.progress_handler(STEPS, Some(move || watch.look()))?;

@@ -11,17 +11,18 @@ pub(crate) struct Sqlite;
 
 pub(crate) const NAME: &str = "sqlite";
 
-/// A sum within the greatest finite number; one of infinity and a finite number; NULL of NULL; else a failure.
+/// A sum within the greatest finite number; one of infinity and a finite number; NULL of NULL; else a failure. What opens and closes
+/// rounds the sum to what the column holds.
 macro_rules! float_sum {
-    ($operator:literal, $greatest:literal) => {
+    ($operator:literal, $greatest:literal, $open:literal, $close:literal) => {
         &[
             Piece::Sql("CASE WHEN "),
             Piece::Left,
-            Piece::Sql(" IS NULL OR abs("),
+            Piece::Sql(concat!(" IS NULL OR abs(", $open)),
             Piece::Left,
             Piece::Sql($operator),
             Piece::Right,
-            Piece::Sql(concat!(") <= ", $greatest, " OR (")),
+            Piece::Sql(concat!($close, ") <= ", $greatest, " OR (")),
             Piece::Left,
             Piece::Sql($operator),
             Piece::Right,
@@ -29,16 +30,19 @@ macro_rules! float_sum {
             Piece::Left,
             Piece::Sql(concat!(") > ", $greatest, " OR abs(")),
             Piece::Right,
-            Piece::Sql(concat!(") > ", $greatest, ")) THEN ")),
+            Piece::Sql(concat!(") > ", $greatest, ")) THEN ", $open)),
             Piece::Left,
             Piece::Sql($operator),
             Piece::Right,
-            Piece::Sql(" ELSE abs(("),
+            Piece::Sql(concat!($close, " ELSE abs((")),
             Piece::Left,
             Piece::Sql(" IS NULL) - 9223372036854775807 - 1) END"),
         ]
     };
 }
+
+/// The function that rounds a number to an `f32`, which SQLite does not have. Each connection is given it.
+pub(crate) const SINGLE: &str = "ommi_single";
 
 impl Dialect for Sqlite {
     fn name(&self) -> &'static str {
@@ -91,10 +95,10 @@ impl Dialect for Sqlite {
     // for certain ("integer overflow"); the zero that is added keeps it from being computed in advance.
     fn float_sum(&self, ty: ColumnType, subtract: bool) -> Option<&'static [Piece]> {
         Some(match (ty, subtract) {
-            (ColumnType::F32, false) => float_sum!(" + ", "3.4028234663852886e38"),
-            (ColumnType::F32, true) => float_sum!(" - ", "3.4028234663852886e38"),
-            (_, false) => float_sum!(" + ", "1.7976931348623157e308"),
-            (_, true) => float_sum!(" - ", "1.7976931348623157e308"),
+            (ColumnType::F32, false) => float_sum!(" + ", "3.4028234663852886e38", "ommi_single(", ")"),
+            (ColumnType::F32, true) => float_sum!(" - ", "3.4028234663852886e38", "ommi_single(", ")"),
+            (_, false) => float_sum!(" + ", "1.7976931348623157e308", "", ""),
+            (_, true) => float_sum!(" - ", "1.7976931348623157e308", "", ""),
         })
     }
 

@@ -42,6 +42,11 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities
 });
 
+/// What SQLite, driven by this crate, can do. It is the same for every database.
+pub fn capabilities() -> &'static Capabilities {
+    &CAPABILITIES
+}
+
 /// An SQLite database.
 ///
 /// Dropping it closes its connections, and the last one to go writes the log back into the file, on the thread that drops it;

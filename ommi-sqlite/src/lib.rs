@@ -52,5 +52,5 @@ mod url;
 mod watch;
 mod work;
 
-pub use driver::SqliteDriver;
+pub use driver::{SqliteDriver, capabilities};
 pub use options::{Mode, SqliteOptions, Synchronous};

@@ -171,7 +171,7 @@ impl Rows for &mut (dyn RowSink + '_) {
 /// Compiles a select without running it, and notes its text in the span.
 pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<()> {
     let Connection { cache, shape, .. } = connection;
-    shape.write_select(select);
+    shape.write_select(select)?;
     trace(&cache.get(shape, || compile_select(select))?.text);
     Ok(())
 }
@@ -179,7 +179,7 @@ pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<
 /// Reads.
 pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl Rows, task: Task) -> Result<(), Halt> {
     let Connection { sqlite, cache, shape, watch, .. } = connection;
-    shape.write_select(select);
+    shape.write_select(select)?;
     let compiled = cache.get(shape, || compile_select(select))?;
     if task.here {
         trace(&compiled.text);
@@ -250,14 +250,14 @@ fn write(
     connection: &mut Connection,
     task: Task,
     model: &ModelSchema,
-    write_shape: impl FnOnce(&mut Shape),
+    write_shape: impl FnOnce(&mut Shape) -> DBResult<()>,
     compile: impl FnOnce() -> DBResult<Compiled>,
     is_short: bool,
     traverse: impl FnOnce(&mut Binder<'_, '_>) -> DBResult<()>,
 ) -> Result<u64, Halt> {
     let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
     let Connection { sqlite, cache, shape, watch, .. } = connection;
-    write_shape(shape);
+    write_shape(shape)?;
     let compiled = cache.get(shape, compile)?;
     if task.here {
         trace(&compiled.text);

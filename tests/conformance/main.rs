@@ -1,6 +1,8 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
 mod postgres;
+mod sqlite_explain;
+mod support;
 
 /// One connection, and no disk.
 mod sqlite_memory {

@@ -95,3 +95,34 @@ async fn inserts() {
         r#"INSERT INTO "users" ("name", "age") VALUES ($1::text, $2::int8) ON CONFLICT ("id") DO UPDATE SET "age" = "users"."age" + $3::int8 RETURNING "id""#
     );
 }
+
+#[tokio::test]
+async fn counts_adds_and_upserts() {
+    let db = db();
+    let ann = || db.find(User::name.eq("Ann"));
+    let row = || new!(User { id: 7, name: "Ann", age: 3 });
+    let upsert = || db.upsert(row()).on(User::id);
+    let columns = r#""id", "name", "nick", "age", "score""#;
+    let insert = format!(
+        r#"INSERT INTO "users" ({columns}) VALUES ($1::int8, $2::text, $3::text, $4::int8, $5::float8) ON CONFLICT ("id") DO"#
+    );
+    for (explanation, expected) in [
+        (ann().sort(User::nick).explain_count(), r#"SELECT count(*) FROM "users" WHERE "name" = $1::text"#),
+        (
+            ann().limit(3).explain_count(),
+            r#"SELECT count(*) FROM (SELECT 1 FROM "users" WHERE "name" = $1::text LIMIT $2::int8) AS "counted""#,
+        ),
+        (ann().explain_exists(), r#"SELECT EXISTS(SELECT 1 FROM "users" WHERE "name" = $1::text)"#),
+        (
+            db.explain_add(new!(User { name: "Ann", age: 3 })),
+            r#"INSERT INTO "users" ("name", "nick", "age", "score") VALUES ($1::text, $2::text, $3::int8, $4::float8) RETURNING "id""#,
+        ),
+        (
+            upsert().explain_update(User::nick.set("A")),
+            &format!(r#"{insert} UPDATE SET "nick" = $6::text RETURNING {columns}"#),
+        ),
+        (upsert().explain_ignore(), &format!("{insert} NOTHING RETURNING {columns}")),
+    ] {
+        assert_eq!(explanation.unwrap().to_string(), expected);
+    }
+}

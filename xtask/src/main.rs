@@ -1,16 +1,22 @@
 //! Commands for working on Ommi: `cargo xtask test` runs every test.
 
 mod compile_time;
+mod properties;
 mod servers;
+mod suites;
 
 use std::env;
 use std::ffi::OsString;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 use servers::Servers;
+use suites::Report;
 
 const USAGE: &str = "\
 cargo xtask test [ARGUMENT ..]   runs every test; arguments go to `cargo test`
+cargo xtask properties [OPTION ..]
+        a long run of the property tests; --cases N of each (30000), --seed S, --driver NAME (all), --release
+cargo xtask support-table        writes docs/support.md from what the drivers declare
 cargo xtask compile-time         builds a crate of 50 models and prints how long it took
 ";
 
@@ -18,20 +24,10 @@ fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
     match arguments.next().as_deref().and_then(|command| command.to_str()) {
         Some("test") => test(arguments),
-        Some("compile-time") => match compile_time::measure() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        },
-        Some(servers::KEEP) => match servers::keep() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        },
+        Some("properties") => ended(properties::long_run(arguments)),
+        Some("support-table") => ended(suites::renew_support_table()),
+        Some("compile-time") => ended(compile_time::measure().map_err(|error| error.to_string())),
+        Some(servers::KEEP) => ended(servers::keep()),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -43,10 +39,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Unit, integration, compile-fail and documentation tests of every package, with every feature, on servers that are started for them.
+fn ended(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Unit, integration, compile-fail and documentation tests of every package, with every feature, on servers that are started for them;
+/// then those of the driver in `examples`.
 fn test(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    // The toolchain that runs this runs the tests too, whatever else is on the path.
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let arguments: Vec<OsString> = arguments.collect();
     let servers = match Servers::start() {
         Ok(servers) => servers,
         Err(error) => {
@@ -54,18 +60,17 @@ fn test(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let status = Command::new(cargo)
-        .args(["test", "--workspace", "--all-features"])
-        .args(arguments)
-        .envs(servers.variables.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .status();
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("cargo could not be started: {error}");
-            ExitCode::FAILURE
-        }
+    let report = Report::new();
+    let mut tests = suites::cargo();
+    tests.args(["test", "--workspace", "--all-features"]).args(&arguments);
+    tests.envs(servers.variables.iter().map(|(name, value)| (name, value))).env(Report::VARIABLE, report.path());
+    let mut result = suites::run(&mut tests);
+    if suites::concern_all(&arguments) {
+        let mut tests = suites::memory_driver("test");
+        result = result.and(suites::run(tests.args(&arguments).env(Report::VARIABLE, report.path())));
+    } else {
+        println!("The driver in `examples` was not tested: these options choose among the packages of the workspace.");
     }
+    report.print();
+    ended(result)
 }

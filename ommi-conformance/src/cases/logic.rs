@@ -1,6 +1,12 @@
 //! `&`, `|`, `!`, and conditions that are put together at run time.
 
+use ommi::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, MAX_DEPTH, Select, Statement, Update};
+use ommi::driver::Context;
 use ommi::prelude::*;
+use ommi::value::Value;
+
+use crate::expect::assert_kind;
+use crate::rows::Rows;
 
 #[derive(Debug, Clone, PartialEq, Model)]
 struct Product {
@@ -140,6 +146,123 @@ pub(crate) async fn conditions_nested_deeply(db: &Ommi) -> DBResult<()> {
         condition = !(condition & Product::price.gt(-1 - n)) | Product::id.eq(n + 100);
     }
     assert_eq!(ids(db.find(condition)).await?, [1], "an even number of contraries");
+    Ok(())
+}
+
+/// A condition of so many rounds of three levels each. After an even number of them it is met by product 1 alone.
+fn nested(rounds: i64) -> Predicate<Product> {
+    let deeper = |condition: Predicate<Product>, n| !(condition & Product::price.gt(-1 - n)) | Product::id.eq(n + 100);
+    (0..rounds).fold(Product::id.eq(1), deeper)
+}
+
+/// Runs a future on a thread whose stack is small, as those of servers may be.
+async fn on_a_small_stack<T, F>(work: F) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let runtime = tokio::runtime::Handle::current();
+    let (done, result) = tokio::sync::oneshot::channel();
+    let work = move || drop(done.send(runtime.block_on(work)));
+    let thread = std::thread::Builder::new().stack_size(512 << 10).spawn(work);
+    assert!(thread.is_ok(), "no thread: {thread:?}");
+    match result.await {
+        Ok(value) => value,
+        Err(_) => panic!("the work on a small stack panicked"),
+    }
+}
+
+/// As deep as conditions may be, or `TooLarge` where a store takes less.
+pub(crate) async fn conditions_as_deep_as_they_may_be(db: &Ommi) -> DBResult<()> {
+    products(db).await?;
+    let deepest = || nested(MAX_DEPTH as i64 / 3 / 2 * 2);
+    let db = db.clone();
+    on_a_small_stack(async move {
+        match ids(db.find(deepest())).await {
+            Ok(found) => assert_eq!(found, [1]),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
+                return Ok(());
+            }
+        }
+        assert_eq!(db.find(deepest()).sort(Product::id).limit(3).count().await?, 1);
+        assert_eq!(db.find(deepest()).update(Product::price.set(1_000)).await?, 1);
+        assert_eq!(db.find(deepest() & Product::price.eq(1_000)).delete().await?, 1);
+        assert_eq!(ids(db.find(!deepest())).await?, [2, 3, 4, 5, 6]);
+        Ok(())
+    })
+    .await
+}
+
+/// However they are built, and before anything is sent: there is no table.
+pub(crate) async fn conditions_nested_too_deep_are_refused(db: &Ommi) -> DBResult<()> {
+    let db = db.clone();
+    on_a_small_stack(async move {
+        let raw = || {
+            let product = || Condition::compare(CompareOp::Eq, Expr::Column(0), Expr::Value(Value::Int(1)));
+            let either = |inner| Condition::Or(vec![Condition::Not(Box::new(inner)), product()]);
+            (0..100_000).fold(product(), |inner, _| either(inner))
+        };
+        for deep in [100, 100_000].map(|rounds| move || nested(rounds)) {
+            let find = || db.find(deep()).filter(Product::id.ge(0));
+            let error = assert_kind!(find().all().await, ErrorKind::TooLarge);
+            assert!(error.to_string().contains("Product"), "{error}");
+            assert_kind!(find().first().await, ErrorKind::TooLarge);
+            assert_kind!(find().count().await, ErrorKind::TooLarge);
+            assert_kind!(find().exists().await, ErrorKind::TooLarge);
+            assert_kind!(find().stream().try_next().await, ErrorKind::TooLarge);
+            assert_kind!(find().update(Product::price.set(1)).await, ErrorKind::TooLarge);
+            assert_kind!(find().delete().await, ErrorKind::TooLarge);
+            assert_kind!(find().explain(), ErrorKind::TooLarge);
+            assert_kind!(find().explain_delete(), ErrorKind::TooLarge);
+        }
+        assert_kind!(db.find(Predicate::<Product>::new(raw())).count().await, ErrorKind::TooLarge);
+        // As whoever builds the tree without the typed edge meets the driver.
+        let (driver, context) = (db.driver(), Context::new());
+        let select = || {
+            let mut select = Select::new(Product::schema());
+            select.filter = raw();
+            select
+        };
+        assert_kind!(driver.fetch(&select(), &mut Rows::new(3), &context).await, ErrorKind::TooLarge);
+        let stream = driver.stream(select(), Box::new(Rows::new(3)), context.clone()).await.map(drop);
+        assert_kind!(stream, ErrorKind::TooLarge);
+        let change = vec![Assignment::new(1, Change::Set(Expr::Value(Value::Text("x".into()))))];
+        let update = Update::new(Product::schema(), change, raw());
+        assert_kind!(driver.update(&update, &context).await, ErrorKind::TooLarge);
+        assert_kind!(driver.delete(&Delete::new(Product::schema(), raw()), &context).await, ErrorKind::TooLarge);
+        assert_kind!(driver.explain(&Statement::Select(select())), ErrorKind::TooLarge);
+        Ok(())
+    })
+    .await
+}
+
+/// It was found before anything was sent.
+pub(crate) async fn a_condition_nested_too_deep_leaves_a_transaction_usable(db: &Ommi) -> DBResult<()> {
+    products(db).await?;
+    let tx = db.begin().await?;
+    tx.find(is("food")).delete().await?;
+    assert_kind!(tx.find(nested(1_000)).delete().await, ErrorKind::TooLarge);
+    tx.commit().await?;
+    assert_eq!(ids(db.find_all::<Product>()).await?, [1, 2, 3, 4]);
+    Ok(())
+}
+
+/// Chains of one operator do not nest, however they are put together.
+pub(crate) async fn long_chains_do_not_nest(db: &Ommi) -> DBResult<()> {
+    products(db).await?;
+    let one = |n: i64| Product::id.eq(n);
+    let any = (3..2_000).fold(one(2), |any, n| any | one(n));
+    assert_eq!(ids(db.find(any)).await?, [2, 3, 4, 5, 6]);
+    let any = (3..2_000).fold(one(2), |any, n| one(n) | any);
+    assert_eq!(ids(db.find(any)).await?, [2, 3, 4, 5, 6]);
+    let all = (3..2_000).fold(!one(2), |all, n| all & !one(n));
+    assert_eq!(ids(db.find(all)).await?, [1]);
+    let halves = |from, to| any_of((from..to).map(one));
+    assert_eq!(ids(db.find(halves(2, 500) | (halves(500, 1_000) | halves(1_000, 1_500)))).await?, [2, 3, 4, 5, 6]);
+    // Too many for any store to be asked, but not to be built and dropped.
+    let endless = (0..100_000).fold(one(1), |any, n| any | one(n));
+    drop(endless.clone() & endless);
     Ok(())
 }
 

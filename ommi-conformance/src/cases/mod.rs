@@ -10,6 +10,7 @@ pub(crate) mod constraints;
 pub(crate) mod deleting;
 pub(crate) mod drafts;
 pub(crate) mod errors;
+pub(crate) mod explaining;
 pub(crate) mod including;
 pub(crate) mod invalid_values;
 pub(crate) mod lazy_loading;

@@ -72,10 +72,16 @@ pub(crate) async fn new_rows_do_not_show_values(db: &Ommi) -> DBResult<()> {
 pub(crate) async fn explain_shows_values_only_when_asked(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Patient>().await?;
     let changes = || (Patient::name.set(SECRET), Patient::age.increment(424_242));
+    let row = || new!(Patient { name: SECRET, note: SECRET, age: 424_242 });
     for explanation in [
         db.find(secrets()).explain()?,
         db.find(secrets()).explain_update(changes())?,
         db.find(secrets()).explain_delete()?,
+        db.find(secrets()).explain_count()?,
+        db.find(secrets()).explain_exists()?,
+        db.explain_add(row())?,
+        db.upsert(row()).on(Patient::name).explain_update(changes())?,
+        db.upsert(row()).on(Patient::name).explain_ignore()?,
     ] {
         hidden(&explanation);
         let text = explanation.to_string();

@@ -1,57 +1,15 @@
 //! Statements without any Rust type: from a schema that was built at run time, as a driver meets every statement.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use ommi::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, Output, Select, TextOp, Update};
-use ommi::driver::{Context, Row, RowSink};
+use ommi::driver::Context;
 use ommi::prelude::*;
 use ommi::schema::{ColumnBuilder, ModelSchema, SchemaRef};
 use ommi::value::{ColumnType, Value};
 
 use crate::expect::assert_kind;
-
-/// Collects rows of so many values.
-struct Rows {
-    width: usize,
-    rows: Vec<Vec<Value<'static>>>,
-}
-
-impl Rows {
-    fn new(width: usize) -> Rows {
-        Rows { width, rows: Vec::new() }
-    }
-}
-
-impl RowSink for Rows {
-    fn row(&mut self, row: &mut dyn Row) -> DBResult<()> {
-        let values = (0..self.width).map(|index| Ok(row.value(index)?.into_owned())).collect::<DBResult<_>>()?;
-        self.rows.push(values);
-        Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.rows.clear();
-    }
-
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn fork(&self) -> Box<dyn RowSink> {
-        Box::new(Rows::new(self.width))
-    }
-
-    fn absorb(&mut self, fork: Box<dyn RowSink>) {
-        if let Ok(fork) = fork.into_any().downcast::<Rows>() {
-            self.rows.extend(fork.rows);
-        }
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}
+use crate::rows::Rows;
 
 /// id (counted), name, size (optional)
 fn schema() -> DBResult<SchemaRef> {

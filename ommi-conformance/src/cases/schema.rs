@@ -62,8 +62,7 @@ pub(crate) async fn creating_twice_does_not_double_anything(db: &Ommi) -> DBResu
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
-#[ommi(table = "indexed", index(title, rank), index(rank, title))]
-#[allow(clippy::duplicated_attributes)] // One column may be in several indexes.
+#[ommi(table = "indexed", index((title, rank), (rank, title)))]
 struct Indexed {
     id: i64,
     #[ommi(unique)]
@@ -306,6 +305,44 @@ pub(crate) async fn a_table_that_is_made_anew_is_read_as_it_is_now(db: &Ommi) ->
         db.drop_tables::<Article>().await?;
         db.create_tables::<ArticleWithMore>().await?;
         assert_eq!(db.find_all::<Article>().all().await?, []);
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "changing")]
+struct Numbers {
+    id: i64,
+    value: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "changing")]
+struct Words {
+    id: i64,
+    value: String,
+}
+
+/// The statements say the same, and give other types.
+pub(crate) async fn a_table_that_is_made_anew_with_other_types_works_with_every_verb(db: &Ommi) -> DBResult<()> {
+    for _ in 0..3 {
+        db.create_tables::<Numbers>().await?;
+        let number = db.add(Numbers { id: 1, value: 5 }).await?;
+        assert_eq!(db.find_all::<Numbers>().stream().try_next().await?, Some(number.clone()));
+        assert_eq!(db.get::<Numbers>(1).await?, number);
+        let again = db.upsert(number).on(Numbers::id).update(Numbers::value.increment(1)).await?;
+        assert_eq!(again.value, 6);
+        db.drop_tables::<Numbers>().await?;
+
+        db.create_tables::<Words>().await?;
+        let word = db.add(Words { id: 1, value: "five".to_owned() }).await?;
+        assert_eq!(db.find_all::<Words>().stream().try_next().await?, Some(word.clone()));
+        assert_eq!(db.get::<Words>(1).await?, word);
+        assert_eq!(db.find_all::<Words>().update(Words::value.set("six")).await?, 1);
+        let again = db.upsert(word).on(Words::id).update(Words::value.set("seven")).await?;
+        assert_eq!(again.value, "seven");
+        assert_eq!(db.find_all::<Words>().delete().await?, 1);
+        db.drop_tables::<Words>().await?;
     }
     Ok(())
 }

@@ -309,6 +309,22 @@ pub(crate) async fn floats_are_incremented(db: &Ommi) -> DBResult<()> {
 }
 
 /// Neither infinity nor NaN comes of numbers that are neither.
+/// A sum is what the column holds: an `f32` is found by the value that it is read as.
+pub(crate) async fn a_sum_of_floats_is_as_precise_as_its_column(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Ratio>().await?;
+    db.add(Ratio { id: 1, single: -1.5, double: -1.5, maybe: None }).await?;
+    db.find(Ratio::id.eq(1)).update((Ratio::single.decrement(0.1), Ratio::double.decrement(0.1))).await?;
+    let row = db.get::<Ratio>(1).await?;
+    assert_eq!((row.single, row.double), (-1.5f32 - 0.1, -1.5f64 - 0.1));
+    let found = db.find(Ratio::single.eq(-1.5f32 - 0.1) & Ratio::double.eq(-1.5f64 - 0.1));
+    assert_eq!(found.count().await?, 1);
+    // Rounded to the greatest number, not beyond it.
+    db.find(Ratio::id.eq(1)).update(Ratio::single.set(f32::MAX)).await?;
+    db.find(Ratio::id.eq(1)).update(Ratio::single.increment(1.0)).await?;
+    assert_eq!(db.find(Ratio::single.eq(f32::MAX)).count().await?, 1);
+    Ok(())
+}
+
 pub(crate) async fn a_float_incremented_beyond_its_range_is_an_error(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Ratio>().await?;
     let before = db.add(Ratio { id: 1, single: f32::MAX, double: f64::MAX, maybe: Some(f64::MIN) }).await?;

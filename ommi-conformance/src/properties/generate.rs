@@ -118,11 +118,12 @@ pub(super) fn common_value(ty: ColumnType) -> Values {
     let time = |nanos| TimeOfDay::from_nanos(nanos).map_or(Value::Null, Value::Time);
     match ty {
         ColumnType::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
-        ColumnType::F32 | ColumnType::F64 => {
-            select(vec![-1.5, -0.0, 0.0, 0.5, 2.0, 1e300, f64::INFINITY, f64::NEG_INFINITY])
-                .prop_map(Value::Float)
-                .boxed()
-        }
+        ColumnType::F32 => select(vec![-1.5f32, -0.0, 0.0, 0.1, 2.0, f32::MAX, f32::INFINITY, f32::NEG_INFINITY])
+            .prop_map(|v| Value::Float(f64::from(v)))
+            .boxed(),
+        ColumnType::F64 => select(vec![-1.5, -0.0, 0.0, 0.5, 2.0, 1e300, f64::INFINITY, f64::NEG_INFINITY])
+            .prop_map(Value::Float)
+            .boxed(),
         ColumnType::Text => common_text(0..6),
         ColumnType::Bytes => vec(select(vec![0, 1, 255]), 0..3).prop_map(|bytes| Value::Bytes(bytes.into())).boxed(),
         ColumnType::Uuid => select(vec![0, 1, 127, 128, 255]).prop_map(|byte| Value::Uuid([byte; 16])).boxed(),

@@ -6,6 +6,7 @@
 mod generate;
 mod queries;
 mod round_trip;
+mod shapes;
 mod show;
 
 use std::env;
@@ -21,6 +22,7 @@ use crate::run::{open, runtime};
 
 pub use queries::queries;
 pub use round_trip::round_trip;
+pub use shapes::shapes;
 
 const CASES: &str = "OMMI_PROPERTY_CASES";
 const SEED: &str = "PROPTEST_RNG_SEED";

@@ -1,6 +1,6 @@
 //! Cases in full, for whoever has to find out why one failed. Elsewhere conditions do not show their values.
 
-use ommi::ast::{Condition, Expr, Sort, TextOp};
+use ommi::ast::{Assignment, Change, Condition, Expr, Sort, TextOp};
 use ommi::schema::SchemaRef;
 
 fn expr(expr: &Expr, schema: &SchemaRef) -> String {
@@ -47,4 +47,18 @@ pub(super) fn sorts(of: &[Sort], schema: &SchemaRef) -> String {
     let terms =
         of.iter().map(|sort| format!("{} {:?}, nulls {:?}", expr(&sort.expr, schema), sort.direction, sort.nulls));
     terms.collect::<Vec<_>>().join("; ")
+}
+
+/// Changes as they would be written.
+pub(super) fn assignments(of: &[Assignment], schema: &SchemaRef) -> String {
+    let change = |assignment: &Assignment| {
+        let column = expr(&Expr::Column(assignment.column), schema);
+        match &assignment.change {
+            Change::Set(value) => format!("{column} = {}", expr(value, schema)),
+            Change::Add(step) => format!("{column} + {}", step.reveal()),
+            Change::Subtract(step) => format!("{column} - {}", step.reveal()),
+            other => format!("{column} {other:?}"),
+        }
+    };
+    of.iter().map(change).collect::<Vec<_>>().join(", ")
 }

@@ -4,6 +4,7 @@
 //! Statements from schemas known at run time can be wrong in every way.
 
 use super::condition::{CompareOp, Condition, Expr, TextOp};
+use super::depth;
 use super::statement::{Assignment, Change, Output, PerGroup, Select, StatementRef};
 use crate::driver::Capabilities;
 use crate::error::{DBError, DBResult};
@@ -15,6 +16,7 @@ use crate::value::{ColumnType, Value};
 ///
 /// # Errors
 /// [`ErrorKind::Query`](crate::ErrorKind::Query) for columns that do not exist or do not compare,
+/// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge) for conditions that nest deeper than [`MAX_DEPTH`](super::MAX_DEPTH),
 /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for what the capabilities exclude.
 pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabilities) -> DBResult<()> {
     let statement = statement.into();
@@ -28,7 +30,7 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
             if let Some(group) = &select.per_group {
                 checker.per_group(select, group)?;
             }
-            checker.condition(&select.filter)
+            checker.filter(&select.filter)
         }
         StatementRef::Insert(insert) => {
             for &column in insert.columns.iter().chain(insert.returning.iter()) {
@@ -53,9 +55,9 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
                 return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
             }
             checker.assignments(&update.assignments)?;
-            checker.condition(&update.filter)
+            checker.filter(&update.filter)
         }
-        StatementRef::Delete(delete) => checker.condition(&delete.filter),
+        StatementRef::Delete(delete) => checker.filter(&delete.filter),
     }
 }
 
@@ -202,6 +204,11 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn filter(&self, condition: &Condition) -> DBResult<()> {
+        depth::check(condition, self.model)?;
+        self.condition(condition)
     }
 
     fn condition(&self, condition: &Condition) -> DBResult<()> {

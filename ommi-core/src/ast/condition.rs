@@ -163,44 +163,44 @@ impl Condition {
     }
 
     /// Both; nested conjunctions become one, and constants are left out.
-    pub fn and(self, other: Condition) -> Condition {
-        match (self, other) {
-            (Condition::True, condition) | (condition, Condition::True) => condition,
-            (Condition::False, _) | (_, Condition::False) => Condition::False,
-            (Condition::And(mut all), Condition::And(more)) => {
-                all.extend(more);
-                Condition::And(all)
+    pub fn and(mut self, mut other: Condition) -> Condition {
+        match (&mut self, &mut other) {
+            (Condition::True, _) | (_, Condition::False) => other,
+            (_, Condition::True) | (Condition::False, _) => self,
+            (Condition::And(all), Condition::And(more)) => {
+                all.append(more);
+                self
             }
-            (Condition::And(mut all), one) => {
-                all.push(one);
-                Condition::And(all)
+            (Condition::And(all), _) => {
+                all.push(other);
+                self
             }
-            (one, Condition::And(mut all)) => {
-                all.insert(0, one);
-                Condition::And(all)
+            (_, Condition::And(all)) => {
+                all.insert(0, self);
+                other
             }
-            (one, other) => Condition::And(vec![one, other]),
+            _ => Condition::And(vec![self, other]),
         }
     }
 
     /// Either; nested disjunctions become one, and constants are left out.
-    pub fn or(self, other: Condition) -> Condition {
-        match (self, other) {
-            (Condition::False, condition) | (condition, Condition::False) => condition,
-            (Condition::True, _) | (_, Condition::True) => Condition::True,
-            (Condition::Or(mut any), Condition::Or(more)) => {
-                any.extend(more);
-                Condition::Or(any)
+    pub fn or(mut self, mut other: Condition) -> Condition {
+        match (&mut self, &mut other) {
+            (Condition::False, _) | (_, Condition::True) => other,
+            (_, Condition::False) | (Condition::True, _) => self,
+            (Condition::Or(any), Condition::Or(more)) => {
+                any.append(more);
+                self
             }
-            (Condition::Or(mut any), one) => {
-                any.push(one);
-                Condition::Or(any)
+            (Condition::Or(any), _) => {
+                any.push(other);
+                self
             }
-            (one, Condition::Or(mut any)) => {
-                any.insert(0, one);
-                Condition::Or(any)
+            (_, Condition::Or(any)) => {
+                any.insert(0, self);
+                other
             }
-            (one, other) => Condition::Or(vec![one, other]),
+            _ => Condition::Or(vec![self, other]),
         }
     }
 
@@ -227,16 +227,17 @@ impl std::ops::Not for Condition {
     type Output = Condition;
 
     /// The contrary; a double negation and constants are resolved.
-    fn not(self) -> Condition {
-        match self {
-            Condition::True => Condition::False,
-            Condition::False => Condition::True,
-            Condition::Not(inner) => *inner,
-            Condition::IsNull { expr, negated } => Condition::IsNull { expr, negated: !negated },
-            Condition::In { expr, list, negated } => Condition::In { expr, list, negated: !negated },
-            Condition::Exists { related, negated } => Condition::Exists { related, negated: !negated },
-            other => Condition::Not(Box::new(other)),
+    fn not(mut self) -> Condition {
+        match &mut self {
+            Condition::True => return Condition::False,
+            Condition::False => return Condition::True,
+            Condition::Not(inner) => return std::mem::replace(&mut **inner, Condition::True),
+            Condition::IsNull { negated, .. } | Condition::In { negated, .. } | Condition::Exists { negated, .. } => {
+                *negated = !*negated;
+            }
+            _ => return Condition::Not(Box::new(self)),
         }
+        self
     }
 }
 
@@ -264,6 +265,20 @@ mod tests {
         assert_eq!(eq(0).or(Condition::True), Condition::True);
         assert_eq!(!!eq(0), eq(0));
         assert_eq!(!Condition::True, Condition::False);
+    }
+
+    #[test]
+    fn contraries() {
+        let null = |negated| Condition::IsNull { expr: Expr::Column(0), negated };
+        let within = |negated| Condition::In { expr: Expr::Column(0), list: List::default(), negated };
+        assert_eq!((!null(false), !null(true)), (null(true), null(false)));
+        assert_eq!((!within(false), !within(true)), (within(true), within(false)));
+        assert_eq!(!eq(0).and(eq(1)), Condition::Not(Box::new(eq(0).and(eq(1)))));
+        assert_eq!(eq(0).and(Condition::True), eq(0));
+        assert_eq!(Condition::False.and(eq(0)), Condition::False);
+        assert_eq!(eq(0).or(Condition::False), eq(0));
+        assert_eq!(Condition::True.or(eq(0)), Condition::True);
+        assert_eq!(eq(0).and(eq(1).and(eq(2))), Condition::And(vec![eq(0), eq(1), eq(2)]));
     }
 
     #[test]

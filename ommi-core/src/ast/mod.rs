@@ -13,17 +13,23 @@
 //! - **Case-insensitive** means that the letters A-Z equal a-z, and nothing else.
 //! - **NULL sorts first** in ascending order and last in descending order, unless a sort says otherwise.
 //!
+//! Conditions nest at most [`MAX_DEPTH`] levels deep; [`check`] and [`Shape`] refuse deeper ones, so that whoever calls either first
+//! may recurse.
+//!
 //! Every enum here can grow. A driver that meets a form it does not know answers
 //! [`Unsupported`](crate::ErrorKind::Unsupported) before it sends anything.
 
 mod check;
 mod condition;
+mod depth;
 mod related;
 mod shape;
 mod statement;
 
 pub use check::check;
 pub use condition::{CompareOp, Condition, Expr, List, TextOp};
+pub use depth::MAX_DEPTH;
+pub(crate) use depth::too_deep;
 pub use related::{Related, RelatedCount, RelatedExpr, Truth, related_models};
 pub use shape::{ListClass, Shape};
 pub use statement::{

@@ -9,8 +9,10 @@
 //! [`related_models`](super::related_models) too, so that no other schema can take such an address meanwhile.
 
 use super::condition::{Condition, Expr, List};
+use super::depth;
 use super::related::{Related, RelatedCount, RelatedExpr, Truth};
 use super::statement::{Assignment, Change, Delete, Insert, Output, Select, Sort, Update};
+use crate::error::DBResult;
 use crate::schema::SchemaRef;
 use crate::value::Value;
 
@@ -54,7 +56,11 @@ impl Shape {
     }
 
     /// Writes the shape of a select, in place of what was there.
-    pub fn write_select(&mut self, select: &Select) {
+    ///
+    /// # Errors
+    /// `TooLarge` for a condition that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH); the shape is then of no use.
+    pub fn write_select(&mut self, select: &Select) -> DBResult<()> {
+        depth::check(&select.filter, &select.model)?;
         self.start(1, &select.model);
         self.push(match select.output {
             Output::Model => 0,
@@ -72,6 +78,7 @@ impl Shape {
             self.push(1 | u32::from(group.limit.is_some()) << 1 | u32::from(group.offset.is_some()) << 2);
             self.columns(&group.columns);
         }
+        Ok(())
     }
 
     /// Writes the shape of an insert.
@@ -91,16 +98,26 @@ impl Shape {
     }
 
     /// Writes the shape of an update.
-    pub fn write_update(&mut self, update: &Update) {
+    ///
+    /// # Errors
+    /// `TooLarge` for a condition that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH); the shape is then of no use.
+    pub fn write_update(&mut self, update: &Update) -> DBResult<()> {
+        depth::check(&update.filter, &update.model)?;
         self.start(3, &update.model);
         self.assignments(&update.assignments);
         self.condition(&update.filter);
+        Ok(())
     }
 
     /// Writes the shape of a delete.
-    pub fn write_delete(&mut self, delete: &Delete) {
+    ///
+    /// # Errors
+    /// `TooLarge` for a condition that nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH); the shape is then of no use.
+    pub fn write_delete(&mut self, delete: &Delete) -> DBResult<()> {
+        depth::check(&delete.filter, &delete.model)?;
         self.start(4, &delete.model);
         self.condition(&delete.filter);
+        Ok(())
     }
 
     fn start(&mut self, statement: u32, model: &SchemaRef) {

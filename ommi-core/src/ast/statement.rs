@@ -129,7 +129,10 @@ impl Sort {
 pub struct Insert {
     /// The model.
     pub model: SchemaRef,
-    /// The columns that `values` gives, in this order.
+    /// The columns that `values` gives, in this order; empty for rows of nothing but a generated key.
+    ///
+    /// The model's columns that are not here are [generated](crate::schema::Auto::Increment) by the store. What the table has and the
+    /// model does not know gets the default that it was created with, or NULL.
     pub columns: Arc<[u16]>,
     /// The rows, one after the other, each as wide as `columns`.
     pub values: Vec<Value<'static>>,

@@ -1,34 +1,91 @@
 //! What a store can do, declared once.
 
-/// What a driver can do. The compiler of queries checks it, the conformance suite skips by it, and the
-/// documentation's table is made from it.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Capabilities {
-    /// The driver's name, as in "the sqlite driver".
-    pub driver: &'static str,
+use std::fmt;
+
+macro_rules! capabilities {
+    ($($(#[doc = $meaning:literal])+ $title:literal $name:ident: $ty:ty = $none:expr,)*) => {
+        /// What a driver can do. The compiler of queries checks it, the conformance suite skips by it, and the
+        /// documentation's table is made from it.
+        #[derive(Debug, Clone)]
+        #[non_exhaustive]
+        pub struct Capabilities {
+            /// The driver's name, as in "the sqlite driver".
+            pub driver: &'static str,
+            $($(#[doc = $meaning])+ pub $name: $ty,)*
+        }
+
+        impl Capabilities {
+            /// A store that can do nothing that is optional and has no limits. Change the fields from there.
+            pub const fn none(driver: &'static str) -> Capabilities {
+                Capabilities { driver, $($name: $none,)* }
+            }
+
+            /// Each capability, for tables of drivers: its title, what it means, and what is declared.
+            pub fn declared(&self) -> Vec<Declared> {
+                vec![$(Declared { title: $title, meaning: concat!($($meaning),+).trim(), value: self.$name.shown() },)*]
+            }
+        }
+    };
+}
+
+capabilities! {
     /// Transactions of several statements.
-    pub transactions: bool,
+    "transactions" transactions: bool = false,
     /// Transactions within transactions, by savepoints.
-    pub savepoints: bool,
+    "savepoints" savepoints: bool = false,
     /// A statement that writes several rows writes all or none of them.
-    pub atomic_statements: bool,
+    "atomic statements" atomic_statements: bool = false,
     /// After a statement failed, the database would let its transaction go on. (The core does not.)
-    pub statement_error_keeps_transaction: bool,
+    "goes on after an error" statement_error_keeps_transaction: bool = false,
     /// The database holds references to be true.
-    pub foreign_keys: bool,
+    "foreign keys" foreign_keys: bool = false,
     /// The database holds checks to be true, ranges of narrow integers among them.
-    pub checks: bool,
+    "checks" checks: bool = false,
     /// The columns of a key can be changed.
-    pub key_update: bool,
+    "changing keys" key_update: bool = false,
     /// Binary columns have an order (by their bytes), not just equality.
-    pub bytes_order: bool,
+    "an order of bytes" bytes_order: bool = false,
     /// How finely dates and times are stored.
-    pub date_precision: DatePrecision,
+    "precision of times" date_precision: DatePrecision = DatePrecision::Milliseconds,
     /// The most values that one statement binds.
-    pub max_binds: usize,
+    "values per statement" max_binds: usize = usize::MAX,
     /// The most rows that one insert is given.
-    pub max_insert_rows: usize,
+    "rows per insert" max_insert_rows: usize = usize::MAX,
+}
+
+/// One capability of a driver, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Declared {
+    /// Its name.
+    pub title: &'static str,
+    /// What it means, in a sentence or two.
+    pub meaning: &'static str,
+    /// What the driver declares: `yes`, `no`, a number, a unit.
+    pub value: String,
+}
+
+/// A declared value in words.
+trait Shown {
+    fn shown(&self) -> String;
+}
+
+impl Shown for bool {
+    fn shown(&self) -> String {
+        if *self { "yes" } else { "no" }.to_owned()
+    }
+}
+
+impl Shown for usize {
+    fn shown(&self) -> String {
+        if *self == usize::MAX { "no limit".to_owned() } else { self.to_string() }
+    }
+}
+
+impl Shown for DatePrecision {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
 }
 
 /// How finely a store keeps times.
@@ -43,27 +100,39 @@ pub enum DatePrecision {
     Nanoseconds,
 }
 
-impl Capabilities {
-    /// A store that can do nothing that is optional and has no limits. Change the fields from there.
-    pub const fn none(driver: &'static str) -> Capabilities {
-        Capabilities {
-            driver,
-            transactions: false,
-            savepoints: false,
-            atomic_statements: false,
-            statement_error_keeps_transaction: false,
-            foreign_keys: false,
-            checks: false,
-            key_update: false,
-            bytes_order: false,
-            date_precision: DatePrecision::Milliseconds,
-            max_binds: usize::MAX,
-            max_insert_rows: usize::MAX,
-        }
+impl fmt::Display for DatePrecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DatePrecision::Milliseconds => "milliseconds",
+            DatePrecision::Microseconds => "microseconds",
+            DatePrecision::Nanoseconds => "nanoseconds",
+        })
     }
+}
 
+impl Capabilities {
     /// How many rows of this width go into one insert: at least one.
     pub fn rows_per_insert(&self, columns: usize) -> usize {
         self.max_binds.checked_div(columns).unwrap_or(usize::MAX).min(self.max_insert_rows).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_capability_is_told_with_its_meaning() {
+        let mut capabilities = Capabilities::none("x");
+        capabilities.savepoints = true;
+        capabilities.max_binds = 7;
+        let declared = capabilities.declared();
+        let value = |title: &str| declared.iter().find(|d| d.title == title).map(|d| d.value.as_str());
+        assert_eq!(value("savepoints"), Some("yes"));
+        assert_eq!(value("transactions"), Some("no"));
+        assert_eq!(value("values per statement"), Some("7"));
+        assert_eq!(value("rows per insert"), Some("no limit"));
+        assert_eq!(value("precision of times"), Some("milliseconds"));
+        assert!(declared.iter().all(|d| d.meaning.ends_with(['.', ')']) && !d.meaning.starts_with(' ')));
     }
 }

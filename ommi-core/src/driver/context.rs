@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::error::{DBError, DBResult};
+
 /// The circumstances of one operation.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -41,6 +43,17 @@ impl Context {
     /// When the operation must have ended.
     pub fn deadline(&self) -> Option<Instant> {
         self.limit.map(|(deadline, _)| deadline)
+    }
+
+    /// Whether there is time left, for drivers that look at it now and then while they work.
+    ///
+    /// # Errors
+    /// `Timeout`, with the time that was given, when it has passed.
+    pub fn check_time(&self) -> DBResult<()> {
+        match self.limit {
+            Some((deadline, given)) if Instant::now() >= deadline => Err(DBError::timeout(given)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -34,6 +34,17 @@
 //!   A dropped transaction is rolled back before anybody else can see or wait for what it held.
 //! - never panic on what a user or a database can send.
 //!
+//! Three things hold for every statement and are easily missed:
+//!
+//! - The table, not the model, says what is stored. Models are older or newer than their tables: columns are found by their stored names,
+//!   and a table may have more of them, in another order. NULL in a required column and a number outside its column's range are refused
+//!   by the columns that the table was created with (where [`Capabilities::checks`] says so).
+//! - A table or column that does not exist is an error of kind `Database`, whose source names it.
+//! - A number that is added to a column obeys the column's type: an `f32` is rounded to one, and a sum that leaves the range, becomes
+//!   infinite from finite numbers, or is no number is `OutOfRange`.
+//!
+//! The example `examples/memory-driver` is a driver of a few hundred lines, and `ommi-conformance` the suite that it passes.
+//!
 //! A driver SHOULD keep what it compiles by [`Shape`](crate::ast::Shape), bounded; make one hop to the database per statement; hand out
 //! text and bytes borrowed; and answer [`Answer::Ready`] where it need not wait.
 
@@ -46,7 +57,7 @@ mod row;
 use async_trait::async_trait;
 
 pub use answer::Answer;
-pub use capabilities::{Capabilities, DatePrecision};
+pub use capabilities::{Capabilities, DatePrecision, Declared};
 pub use context::Context;
 pub use explain::Explanation;
 pub(crate) use row::{Collect, First};
@@ -141,11 +152,14 @@ pub trait DriverTransaction: Executor {
 /// Makes and drops tables.
 #[async_trait]
 pub trait SchemaDriver: Send + Sync {
-    /// Creates what is missing: tables, columns that are optional in new rows, unique and plain indexes, foreign keys.
-    /// Never drops or changes what is there. The schemas come in the order in which they refer to each other, circles apart.
+    /// Creates what is missing: tables, columns that are optional in new rows (rows that are there get the default, or NULL), unique and
+    /// plain indexes, foreign keys. Never drops or changes what is there. The schemas come in the order in which they refer to each
+    /// other, circles apart, each table at most once, every reference to a key or unique set of its own type.
     ///
     /// # Errors
-    /// `Schema`, naming every misfit between a table and its model, with nothing changed.
+    /// `Schema`, naming every misfit between a table and its model, with nothing changed: a column of another type, one that takes NULL
+    /// where the model does not or the other way round, a missing one that is required in new rows, another key. Rows that violate a unique
+    /// set which is to be added are `Schema` too, or a `Constraint` error.
     async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()>;
 
     /// Drops the tables of these models where they exist, with all they hold.

@@ -1,8 +1,8 @@
 //! Adding rows.
 
 use super::{At, Transacted, traced};
-use crate::ast::Insert;
-use crate::driver::{Collect, Context, Executor, Row};
+use crate::ast::{Insert, Statement};
+use crate::driver::{Collect, Context, Executor, Explanation, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
@@ -28,6 +28,13 @@ pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBRe
         Ok(row)
     };
     traced("add", &schema.name, work, |_| 1).await
+}
+
+/// What would be sent to add a row.
+pub(super) fn explain<N: NewRow>(at: At<'_>, row: N) -> DBResult<Explanation> {
+    let schema = N::Model::schema();
+    schema.usable()?;
+    at.driver.explain(&Statement::Insert(one_row(&schema, row)?))
 }
 
 /// The insert of one row, which gives back the key if the database is to generate it.

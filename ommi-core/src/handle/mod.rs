@@ -16,7 +16,7 @@ mod write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::driver::{Context, Driver, Executor};
+use crate::driver::{Context, Driver, Executor, Explanation};
 use crate::error::DBResult;
 use crate::key::IntoKey;
 use crate::model::Model;
@@ -84,6 +84,14 @@ pub trait Handle: Send + Sync {
     fn add<N: NewRow>(&self, row: N) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send> {
         let at = self.at();
         Pending::new(move |options| add::add(at, row, options))
+    }
+
+    /// What would be sent for [`add`](Handle::add), without sending it. Values are not shown unless asked for.
+    ///
+    /// # Errors
+    /// What is found wrong with the row before anything is sent.
+    fn explain_add<N: NewRow>(&self, row: N) -> DBResult<Explanation> {
+        add::explain(self.at(), row)
     }
 
     /// Adds many rows, all or none, and gives them back in their order. They go in as few statements as the store's limits allow.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{At, add, traced};
-use crate::ast::{Assignment, Insert, OnConflict};
-use crate::driver::Collect;
+use crate::ast::{Assignment, Insert, OnConflict, Statement};
+use crate::driver::{Collect, Explanation};
 use crate::error::{DBError, DBResult};
 use crate::model::Model;
 use crate::new_row::NewRow;
@@ -56,36 +56,61 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         Pending::new(move |options| self.run(Vec::new(), options))
     }
 
+    /// What would be sent for [`update`](UpsertOn::update), without sending it. Values are not shown unless asked for.
+    ///
+    /// # Errors
+    /// What is found wrong with the row or the changes before anything is sent.
+    pub fn explain_update(self, changes: impl IntoAssignments<N::Model>) -> DBResult<Explanation> {
+        let mut assignments = Vec::new();
+        let collected = changes.collect(&mut assignments);
+        changing::<N>(collected, &assignments)?;
+        self.explain(assignments)
+    }
+
+    /// What would be sent for [`ignore`](UpsertOn::ignore), without sending it. Values are not shown unless asked for.
+    ///
+    /// # Errors
+    /// What is found wrong with the row before anything is sent.
+    pub fn explain_ignore(self) -> DBResult<Explanation> {
+        self.explain(Vec::new())
+    }
+
+    fn explain(self, assignments: Vec<Assignment>) -> DBResult<Explanation> {
+        let driver = self.at.driver;
+        driver.explain(&Statement::Insert(self.into_insert(assignments)?))
+    }
+
     async fn run_update(
         self,
         collected: Result<(), InvalidValue>,
         assignments: Vec<Assignment>,
         options: Options,
     ) -> DBResult<N::Model> {
-        let schema = N::Model::schema();
-        collected.map_err(|invalid| DBError::invalid_query(&schema, &invalid))?;
-        if assignments.is_empty() {
-            return Err(DBError::query(format!(
-                "an upsert of {} that changes nothing; `ignore` leaves the row as it is",
-                schema.name
-            )));
-        }
-        self.run(assignments, options).await?.ok_or_else(|| DBError::not_found(schema.name.clone()))
+        changing::<N>(collected, &assignments)?;
+        self.run(assignments, options).await?.ok_or_else(|| DBError::not_found(N::Model::schema().name.clone()))
     }
 
-    async fn run(self, assignments: Vec<Assignment>, options: Options) -> DBResult<Option<N::Model>> {
+    /// The statement.
+    fn into_insert(self, assignments: Vec<Assignment>) -> DBResult<Insert> {
         let schema = N::Model::schema();
         schema.usable()?;
         if self.row.has_nested() {
             return Err(DBError::query(format!("an upsert of {} takes no rows that belong to it", schema.name)));
         }
-        let mut insert: Insert = add::one_row(&schema, self.row)?;
+        let mut insert = add::one_row(&schema, self.row)?;
         insert.on_conflict = Some(OnConflict::new(self.target, assignments));
         insert.returning = schema.all_columns().clone();
-        let context = self.at.context(options);
+        Ok(insert)
+    }
+
+    async fn run(self, assignments: Vec<Assignment>, options: Options) -> DBResult<Option<N::Model>> {
+        let at = self.at;
+        let schema = N::Model::schema();
+        let mut insert = self.into_insert(assignments)?;
+        let context = at.context(options);
         let work = async {
             let mut rows = Collect::new(N::Model::decode);
-            self.at.executor.insert(&mut insert, &mut rows, &context).await?;
+            at.executor.insert(&mut insert, &mut rows, &context).await?;
             let mut row = rows.rows.pop();
             if let Some(row) = &mut row {
                 alone(row)?;
@@ -94,6 +119,19 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         };
         traced("upsert", &schema.name, work, |row| u64::from(row.is_some())).await
     }
+}
+
+/// Checks the changes of an upsert that is to change something.
+fn changing<N: NewRow>(collected: Result<(), InvalidValue>, assignments: &[Assignment]) -> DBResult<()> {
+    let schema = N::Model::schema();
+    collected.map_err(|invalid| DBError::invalid_query(&schema, &invalid))?;
+    if assignments.is_empty() {
+        return Err(DBError::query(format!(
+            "an upsert of {} that changes nothing; `ignore` leaves the row as it is",
+            schema.name
+        )));
+    }
+    Ok(())
 }
 
 impl<N> fmt::Debug for Upsert<'_, N> {

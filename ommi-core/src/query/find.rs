@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::predicate::Problem;
 use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
 use crate::ast::{Assignment, Condition, Delete, Expr, Output, Select, Sort, Statement, Update};
 use crate::driver::{Context, Explanation, First, Row};
@@ -12,7 +13,7 @@ use crate::key::{IntoKey, KeyWriter};
 use crate::model::Model;
 use crate::pending::{Operation, Options, Pending};
 use crate::relation::{Batched, Included, IntoIncludes, alone, load_all};
-use crate::value::{InvalidValue, Value};
+use crate::value::Value;
 
 /// The rows of `M` that meet a condition: refine it, then run it with a verb.
 ///
@@ -25,7 +26,7 @@ pub struct Find<'h, M> {
     select: Select,
     /// Whether every row was asked for by name, which an update or delete of every row needs.
     whole: bool,
-    invalid: Option<Box<InvalidValue>>,
+    problem: Option<Box<Problem>>,
     batch: usize,
     includes: Vec<Included<M>>,
     model: PhantomData<fn() -> M>,
@@ -39,7 +40,7 @@ impl<'h, M: Model> Find<'h, M> {
             at,
             select,
             whole: false,
-            invalid: predicate.invalid,
+            problem: predicate.problem,
             batch: Context::DEFAULT_BATCH,
             includes: Vec::new(),
             model: PhantomData,
@@ -61,7 +62,7 @@ impl<'h, M: Model> Find<'h, M> {
     pub fn filter(mut self, predicate: impl IntoPredicate<M>) -> Find<'h, M> {
         let predicate = predicate.into_predicate();
         self.select.filter = self.select.filter.and(predicate.condition);
-        self.invalid = self.invalid.or(predicate.invalid);
+        self.problem = self.problem.or(predicate.problem);
         self
     }
 
@@ -152,6 +153,27 @@ impl<'h, M: Model> Find<'h, M> {
         driver.explain(&Statement::Select(self.readable()?))
     }
 
+    /// What would be sent for [`count`](Find::count), without sending it.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain_count(self) -> DBResult<Explanation> {
+        self.explain_asking(Output::Count)
+    }
+
+    /// What would be sent for [`exists`](Find::exists), without sending it.
+    ///
+    /// # Errors
+    /// What is found wrong with the query before anything is sent.
+    pub fn explain_exists(self) -> DBResult<Explanation> {
+        self.explain_asking(Output::Exists)
+    }
+
+    fn explain_asking(self, output: Output) -> DBResult<Explanation> {
+        let driver = self.at.driver;
+        driver.explain(&Statement::Select(self.asking(output)?))
+    }
+
     // ---- writing ------------------------------------------------------------------
 
     /// Changes every row that meets the condition, and gives their number. A table is changed as a whole only if the query began with
@@ -207,8 +229,8 @@ impl<'h, M: Model> Find<'h, M> {
 
     fn usable(&self) -> DBResult<()> {
         self.select.model.usable()?;
-        match &self.invalid {
-            Some(invalid) => Err(DBError::invalid_query(&self.select.model, invalid)),
+        match &self.problem {
+            Some(problem) => Err(problem.error(&self.select.model)),
             None => self.includes.iter().try_for_each(|include| include.usable()),
         }
     }
@@ -291,12 +313,18 @@ impl<'h, M: Model> Find<'h, M> {
         }
     }
 
-    /// Asks for one value; the order does not matter to it.
-    async fn ask(mut self, output: Output, operation: &'static str, options: Options) -> DBResult<Value<'static>> {
+    /// The select that asks for one value; the order does not matter to it.
+    fn asking(mut self, output: Output) -> DBResult<Select> {
         self.usable()?;
         self.select.output = output;
         self.select.sort.clear();
-        let (at, select) = (self.at, self.select);
+        Ok(self.select)
+    }
+
+    /// Asks for one value.
+    async fn ask(self, output: Output, operation: &'static str, options: Options) -> DBResult<Value<'static>> {
+        let at = self.at;
+        let select = self.asking(output)?;
         let context = at.context(options);
         let work = async {
             let mut first = First::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
@@ -347,7 +375,7 @@ impl<M> Clone for Find<'_, M> {
             at: self.at,
             select: self.select.clone(),
             whole: self.whole,
-            invalid: self.invalid.clone(),
+            problem: self.problem.clone(),
             batch: self.batch,
             includes: self.includes.clone(),
             model: PhantomData,

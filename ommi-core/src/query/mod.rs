@@ -16,6 +16,7 @@ pub use assign::{Assign, IntoAssignments};
 pub use column::{Column, IntoColumns};
 pub use find::Find;
 pub use operand::Operand;
+pub(crate) use predicate::Problem;
 pub use predicate::{IntoPredicate, Predicate, all_of, any_of};
 pub use rows::Rows;
 pub use sort::{IntoSorts, SortBy};

@@ -14,21 +14,20 @@ use crate::driver::Context;
 use crate::error::{DBError, DBResult};
 use crate::handle::At;
 use crate::model::Model;
-use crate::query::{IntoPredicate, IntoSorts};
-use crate::value::InvalidValue;
+use crate::query::{IntoPredicate, IntoSorts, Problem};
 
 /// A relation to be loaded with the rows of a query, and what of it: `User::posts.sort(Post::id.desc()).limit(3)`.
 #[must_use = "an include does nothing until it is given to a query"]
 pub struct Include<M, F: RelationField> {
     relation: Relation<M, F>,
     narrow: Narrow,
-    invalid: Option<Box<InvalidValue>>,
+    problem: Option<Box<Problem>>,
     nested: Vec<Included<F::Target>>,
 }
 
 impl<M: Model, F: RelationField> Include<M, F> {
     pub(super) fn new(relation: Relation<M, F>) -> Include<M, F> {
-        Include { relation, narrow: Narrow::default(), invalid: None, nested: Vec::new() }
+        Include { relation, narrow: Narrow::default(), problem: None, nested: Vec::new() }
     }
 
     /// Loads relations of the related rows too.
@@ -43,7 +42,7 @@ impl<M: Model, T: Model, V: Via> Include<M, HasMany<T, V>> {
     pub fn filter(mut self, predicate: impl IntoPredicate<T>) -> Self {
         let predicate = predicate.into_predicate();
         self.narrow.filter = self.narrow.filter.and(predicate.condition);
-        self.invalid = self.invalid.or(predicate.invalid);
+        self.problem = self.problem.or(predicate.problem);
         self
     }
 
@@ -71,7 +70,7 @@ impl<M, F: RelationField> Clone for Include<M, F> {
         Include {
             relation: self.relation,
             narrow: self.narrow.clone(),
-            invalid: self.invalid.clone(),
+            problem: self.problem.clone(),
             nested: self.nested.clone(),
         }
     }
@@ -103,8 +102,8 @@ pub trait Load<M>: fmt::Debug + Send + Sync {
 
 impl<M: Model, F: RelationField> Load<M> for Include<M, F> {
     fn usable(&self) -> DBResult<()> {
-        if let Some(invalid) = &self.invalid {
-            return Err(DBError::invalid_query(&F::Target::schema(), invalid));
+        if let Some(problem) = &self.problem {
+            return Err(problem.error(&F::Target::schema()));
         }
         self.nested.iter().try_for_each(|include| include.usable())
     }

@@ -11,7 +11,7 @@ use crate::error::DBResult;
 use crate::handle::Handle;
 use crate::model::Model;
 use crate::pending::{Operation, Pending};
-use crate::query::{Column, IntoPredicate, IntoSorts, Predicate, SortBy};
+use crate::query::{Column, IntoPredicate, IntoSorts, Predicate, Problem, SortBy};
 use crate::value::InvalidValue;
 
 /// A relation of `M` whose field is an `F`. The derive makes one for each such field: `User::posts`.
@@ -73,7 +73,7 @@ impl<M: Model, F: RelationField> Relation<M, F> {
     fn exists_where(self, negated: bool, predicate: impl IntoPredicate<F::Target>) -> Predicate<M> {
         let predicate = predicate.into_predicate();
         let mut made = self.exists(negated, |related| related.filter(predicate.condition));
-        made.invalid = made.invalid.or(predicate.invalid);
+        made.problem = made.problem.or(elsewhere::<F::Target>(predicate.problem));
         made
     }
 
@@ -104,7 +104,7 @@ impl<M: Model, T: Model, V: Via> Relation<M, HasMany<T, V>> {
     pub fn all(self, predicate: impl IntoPredicate<T>) -> Predicate<M> {
         let predicate = predicate.into_predicate();
         let mut made = self.exists(true, |related| related.not_true(predicate.condition));
-        made.invalid = made.invalid.or(predicate.invalid);
+        made.problem = made.problem.or(elsewhere::<T>(predicate.problem));
         made
     }
 
@@ -124,15 +124,15 @@ impl<M: Model, T: Model, V: Via> Relation<M, HasMany<T, V>> {
     }
 
     fn count_of(self, predicate: Option<Predicate<T>>) -> Count<M> {
-        let mut invalid = None;
+        let mut problem = None;
         let related = self.related(|related| match predicate {
             None => related,
             Some(predicate) => {
-                invalid = predicate.invalid;
+                problem = elsewhere::<T>(predicate.problem);
                 related.filter(predicate.condition)
             }
         });
-        Count { related: related.map_err(Box::new), invalid, model: PhantomData }
+        Count { related: related.map_err(Box::new), problem, model: PhantomData }
     }
 
     /// Includes only the related rows that meet a condition.
@@ -156,11 +156,16 @@ impl<M: Model, T: Model, V: Via> Relation<M, HasMany<T, V>> {
     }
 }
 
+/// A problem of a condition on another model, told in that model's terms.
+pub(super) fn elsewhere<T: Model>(problem: Option<Box<Problem>>) -> Option<Box<Problem>> {
+    problem.map(|problem| Box::new(Problem::Elsewhere(problem.error(&T::schema()))))
+}
+
 /// The number of related rows of a row, to be compared.
 #[must_use = "a count of related rows does nothing until it is compared"]
 pub struct Count<M> {
     related: Result<Related, Box<InvalidValue>>,
-    invalid: Option<Box<InvalidValue>>,
+    problem: Option<Box<Problem>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -168,7 +173,7 @@ impl<M> Count<M> {
     fn compare(self, op: CompareOp, number: u64) -> Predicate<M> {
         let count = |related| Condition::Count(Box::new(RelatedCount::new(related, op, number)));
         let mut made = Predicate::of(self.related.map(count).map_err(|invalid| *invalid));
-        made.invalid = made.invalid.or(self.invalid);
+        made.problem = made.problem.or(self.problem);
         made
     }
 

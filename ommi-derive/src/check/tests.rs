@@ -35,6 +35,16 @@ fn a_plain_struct_gets_every_default() {
 }
 
 #[test]
+fn several_sets_in_one_item() {
+    let model =
+        model("#[ommi(unique((a, b), (b, id)), index((a, id)), index(b))] struct Set { id: i64, a: i64, b: i64 }");
+    assert_eq!(model.uniques, [[1, 2], [2, 0]]);
+    assert_eq!(model.indexes, [vec![1, 0], vec![2]]);
+    refused("#[ommi(index((id), id))] struct A { id: i64 }", &["expected parentheses"]);
+    refused("#[ommi(index((id, 3)))] struct A { id: i64 }", &["`index(a, b)`"]);
+}
+
+#[test]
 fn attributes_are_read() {
     let model = model(
         r#"

@@ -33,8 +33,8 @@ pub(super) fn read(
         match name.to_string().as_str() {
             "table" => once(&mut model.table, string(name, input)?, name, errors),
             "columns" => once(&mut model.columns, one_ident(name, input)?, name, errors),
-            "unique" => model.uniques.push(field_list(name, input)?),
-            "index" => model.indexes.push(field_list(name, input)?),
+            "unique" => model.uniques.extend(field_lists(name, input)?),
+            "index" => model.indexes.extend(field_lists(name, input)?),
             "references" => model.references.push(reference::composite(name, input, errors)?),
             _ => once(&mut krate, path(name, input)?, name, errors),
         }
@@ -46,14 +46,31 @@ pub(super) fn read(
     model
 }
 
-fn field_list(name: &Ident, input: ParseStream<'_>) -> syn::Result<FieldList> {
+/// `name(a, b)`, or several lists in one: `name((a, b), (a, c))`.
+fn field_lists(name: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<FieldList>> {
     if !input.peek(token::Paren) {
         let message = format!("`{name}` on a model needs a list of fields: `{name}(a, b)`");
         return Err(syn::Error::new(name.span(), message));
     }
     let content;
     parenthesized!(content in input);
-    let fields = Punctuated::<Ident, Token![,]>::parse_terminated(&content)
+    if !content.peek(token::Paren) {
+        return Ok(vec![field_list(name, &content)?]);
+    }
+    let mut lists = Vec::new();
+    while !content.is_empty() {
+        let list;
+        parenthesized!(list in content);
+        lists.push(field_list(name, &list)?);
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(lists)
+}
+
+fn field_list(name: &Ident, content: ParseStream<'_>) -> syn::Result<FieldList> {
+    let fields = Punctuated::<Ident, Token![,]>::parse_terminated(content)
         .map_err(|error| syn::Error::new(error.span(), format!("`{name}` lists names of fields: `{name}(a, b)`")))?;
     Ok(FieldList { name: name.clone(), fields: fields.into_iter().collect() })
 }
