@@ -68,6 +68,14 @@ pub(crate) fn message(error: &sqlx::Error) -> &str {
     report(error).map_or("", PgDatabaseError::message)
 }
 
+/// Whether this is the end of a connection.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        error => state(error).is_some_and(|state| state.starts_with("08") || state.starts_with("57P")),
+    }
+}
+
 /// Whether a kept statement no longer fits its table.
 pub(crate) fn is_stale_plan(error: &sqlx::Error) -> bool {
     report(error).is_some_and(|report| {

@@ -91,7 +91,7 @@ impl Work<u64> for Add<'_, '_> {
             let query = sqlx::query(MOVE).bind(key.number).bind(key.table).bind(key.column).persistent(persistent);
             let connection = lease.start()?;
             let moved = connection.execute(query).await;
-            lease.done();
+            lease.done(moved.as_ref().err());
             if let Err(failed) = moved {
                 // Without the right to move it, or without the table, the insert says what is wrong.
                 match error::state(&failed) {

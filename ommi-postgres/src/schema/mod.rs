@@ -60,7 +60,10 @@ impl Work<()> for Change<'_> {
             true => drop_tables(connection, self.schemas).await,
             false => create(connection, self.schemas).await,
         };
-        lease.done();
+        lease.done(match &result {
+            Err(Stopped::Failed(failed)) => Some(failed),
+            _ => None,
+        });
         match result {
             Ok(()) => lease.commit().await,
             Err(Stopped::Misfits(misfits)) => {
