@@ -119,6 +119,11 @@ impl Lease {
         }
     }
 
+    /// Whether something was sent whose end was not seen.
+    pub(crate) fn waits(&self) -> bool {
+        self.busy
+    }
+
     /// The end of what was sent was seen; it may have been this failure.
     pub(crate) fn done(&mut self, failure: Option<&sqlx::Error>) {
         self.busy = false;
@@ -216,7 +221,9 @@ impl Lease {
         match stop(&inner, pid, work).await {
             // It ended before the request arrived.
             Some(Ok(value)) => Ok(value),
-            Some(Err(error)) if matches!(error.kind(), ErrorKind::Timeout { .. }) => Err(error),
+            Some(Err(error)) if matches!(error.kind(), ErrorKind::Timeout { .. }) || error.is_outcome_unknown() => {
+                Err(error)
+            }
             Some(Err(error)) => Err(error::timed_out(given).with_source(error)),
             None => Err(error::timed_out(given).with_detail("the database did not stop in time")),
         }
