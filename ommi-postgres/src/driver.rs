@@ -35,6 +35,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.checks = true;
     capabilities.key_update = true;
     capabilities.bytes_order = true;
+    capabilities.schemas = true;
     capabilities.date_precision = DatePrecision::Microseconds;
     // One array for each column, whatever the number of rows; this many keep a message at some megabytes.
     capabilities.max_insert_rows = 16_384;

@@ -117,13 +117,14 @@ fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
         "23502" => ConstraintKind::NotNull,
         "23514" => ConstraintKind::Check,
         "23P01" | "23000" | "23001" => ConstraintKind::Other,
-        "22003" => return Some(DBError::out_of_range(&*model.table, doing.counted.map(str::to_owned))),
+        "22003" => return Some(DBError::out_of_range(model.qualified_table(), doing.counted.map(str::to_owned))),
         _ => return None,
     };
-    let own = report.table().is_none_or(|table| *table == *model.table);
+    let own = report.table().is_none_or(|table| *table == *model.table)
+        && model.schema.as_deref().is_none_or(|schema| report.schema().is_none_or(|reported| reported == schema));
     let mut constraint = Constraint::new(kind);
     if let Some(table) = report.table() {
-        constraint = constraint.on_table(table);
+        constraint = constraint.on_table(if own { model.qualified_table().into_owned() } else { table.to_owned() });
     }
     let name = report.constraint();
     if let Some(name) = name {
@@ -133,7 +134,7 @@ fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
         ConstraintKind::Check => {
             let ranged = |column: &&ColumnSchema| name == Some(cut(&format!("{RANGE_CHECK_PREFIX}{}", column.name)));
             if let Some(column) = model.columns.iter().find(ranged).filter(|_| own) {
-                return Some(DBError::out_of_range(&*model.table, Some(column.name.to_string())));
+                return Some(DBError::out_of_range(model.qualified_table(), Some(column.name.to_string())));
             }
             Vec::new()
         }
