@@ -173,6 +173,10 @@ pub(crate) fn general(error: sqlx::Error, limit: Option<Duration>) -> DBError {
         sqlx::Error::PoolTimedOut => DBError::timeout(limit.unwrap_or_default())
             .with_detail("no connection of the pool became free, or none could be opened"),
         sqlx::Error::PoolClosed => DBError::new(ErrorKind::Connection).with_detail("it was closed"),
+        // So the encryption says that it does not trust the server, among other things that do not pass.
+        sqlx::Error::Io(failure) if failure.kind() == std::io::ErrorKind::InvalidData => {
+            DBError::new(ErrorKind::Connection).with_detail("no TLS connection could be made")
+        }
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => DBError::new(ErrorKind::Connection).retryable(),
         sqlx::Error::Tls(_) => DBError::new(ErrorKind::Connection).with_detail("no TLS connection could be made"),
         sqlx::Error::Configuration(_) => DBError::configuration(None, "the client library refuses it"),

@@ -236,7 +236,7 @@ pub(crate) trait Work<T>: Send {
 }
 
 /// Sends statements without parameters, and gives the first value of their first row.
-async fn simple(connection: &mut PgConnection, text: &str) -> Result<Option<String>, sqlx::Error> {
+pub(crate) async fn simple(connection: &mut PgConnection, text: &str) -> Result<Option<String>, sqlx::Error> {
     let mut first = None;
     let mut results = connection.fetch_many(sqlx::raw_sql(AssertSqlSafe(text)));
     while let Some(result) = results.try_next().await? {

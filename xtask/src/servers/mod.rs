@@ -92,7 +92,7 @@ pub(crate) fn keep() -> Result<(), String> {
 /// `kill`, which ends the server as a crash does, and `start`, which starts it again at the same place, with a line.
 pub(crate) fn keep_postgres(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let tls = arguments.into_iter().any(|argument| argument == "tls");
-    let mut server = postgres::Server::start_with(tls)?;
+    let mut server = postgres::Server::start_as(if tls { postgres::Kind::Encrypted } else { postgres::Kind::Own })?;
     tell(&format!("url={}", server.url()))?;
     if tls {
         tell(&format!("authority={}", server.authority().display()))?;

@@ -32,17 +32,28 @@ pub(crate) struct Server {
     port: u16,
     user: User,
     programs: PathBuf,
-    tls: bool,
+    kind: Kind,
+}
+
+/// What a server is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// All tests of a run.
+    Shared,
+    /// One test, which may end it in the middle of things: what was committed is there afterwards.
+    Own,
+    /// One test, over encrypted connections only.
+    Encrypted,
 }
 
 impl Server {
     /// Finds or installs PostgreSQL, and starts it.
     pub(crate) fn start() -> Result<Server, String> {
-        Server::start_with(false)
+        Server::start_as(Kind::Shared)
     }
 
-    /// The same; with `tls` one that takes encrypted connections only.
-    pub(crate) fn start_with(tls: bool) -> Result<Server, String> {
+    /// The same, for this use.
+    pub(crate) fn start_as(kind: Kind) -> Result<Server, String> {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
@@ -58,14 +69,14 @@ impl Server {
         // A language that orders text otherwise than by its bytes finds out what forgets to say that it wants bytes.
         initdb(user, &programs, &data, &["--locale-provider=icu", "--icu-locale=en-US"])
             .or_else(|_| initdb(user, &programs, &data, &[]))?;
-        if tls {
+        if kind == Kind::Encrypted {
             certificate::make(&unfinished.0, |program| user.command(program))?;
             fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")
                 .map_err(|error| format!("pg_hba.conf could not be written: {error}"))?;
         }
         let port = free_port()?;
-        let process = spawn(user, &programs, &unfinished.0, port, tls)?;
-        let mut server = Server { process, folder: unfinished.keep(), port, user, programs, tls };
+        let process = spawn(user, &programs, &unfinished.0, port, kind)?;
+        let mut server = Server { process, folder: unfinished.keep(), port, user, programs, kind };
         server.wait()?;
         Ok(server)
     }
@@ -85,7 +96,7 @@ impl Server {
     pub(crate) fn restart(&mut self) -> Result<(), String> {
         let started = Instant::now();
         loop {
-            self.process = spawn(self.user, &self.programs, &self.folder, self.port, self.tls)?;
+            self.process = spawn(self.user, &self.programs, &self.folder, self.port, self.kind)?;
             match self.wait() {
                 // It does not start while one of the old processes still holds the memory they share.
                 Err(_) if started.elapsed() < PATIENCE => sleep(Duration::from_millis(100)),
@@ -96,7 +107,7 @@ impl Server {
 
     /// The database to connect to.
     pub(crate) fn url(&self) -> String {
-        let mode = if self.tls { "require" } else { "disable" };
+        let mode = if self.kind == Kind::Encrypted { "require" } else { "disable" };
         format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode={mode}", self.port)
     }
 
@@ -109,20 +120,13 @@ impl Server {
     fn wait(&mut self) -> Result<(), String> {
         let started = Instant::now();
         loop {
-            let ready = Command::new(self.programs.join("pg_isready"))
-                .args(["--quiet", "--host=127.0.0.1", "--port", &self.port.to_string()])
-                .status();
-            let ready = match ready {
-                Ok(status) => status.success(),
-                // Not every package has it.
-                Err(_) => std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
-            };
-            if ready {
+            // Its own word, in the language that `--locale=C` gives it. It answers before that, to say that it is not ready.
+            let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            if log.contains("database system is ready to accept connections") {
                 return Ok(());
             }
             let ended = self.process.try_wait().map_err(|error| error.to_string())?;
             if ended.is_some() || started.elapsed() > PATIENCE {
-                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 return Err(format!("PostgreSQL did not start: {log}"));
             }
             sleep(Duration::from_millis(50));
@@ -151,7 +155,7 @@ impl Drop for Server {
 }
 
 /// Starts the server on the data in its folder.
-fn spawn(user: User, programs: &Path, folder: &Path, port: u16, tls: bool) -> Result<Child, String> {
+fn spawn(user: User, programs: &Path, folder: &Path, port: u16, kind: Kind) -> Result<Child, String> {
     let log = fs::File::create(folder.join("log")).map_err(|error| format!("no log: {error}"))?;
     let mut postgres = user.command(programs.join("postgres"));
     postgres.arg("-D").arg(folder.join("data"));
@@ -160,13 +164,13 @@ fn spawn(user: User, programs: &Path, folder: &Path, port: u16, tls: bool) -> Re
         "listen_addresses=127.0.0.1".to_owned(),
         "unix_socket_directories=".to_owned(),
         "fsync=off".to_owned(),
-        "synchronous_commit=off".to_owned(),
+        format!("synchronous_commit={}", if kind == Kind::Shared { "off" } else { "on" }),
         "full_page_writes=off".to_owned(),
         "max_connections=300".to_owned(),
         // While it compiles a condition to machine code, for seconds, it hears no request to stop.
         "jit=off".to_owned(),
     ];
-    if tls {
+    if kind == Kind::Encrypted {
         let file = |name: &str| folder.join(name).display().to_string();
         settings.push("ssl=on".to_owned());
         settings.push(format!("ssl_cert_file={}", file(certificate::CERTIFICATE)));
