@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use ommi_core::ast::{Change, Delete, Insert, Output, Select, Shape, Statement, Update};
-use ommi_core::driver::{Context, RowSink};
+use ommi_core::driver::{Context, RowSink, record_statement};
 use ommi_core::value::ColumnType;
 use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::{Out, SqlText};
@@ -40,9 +40,7 @@ impl<'a> Job<'a> {
             },
             || self.compile_anew(),
         )?;
-        if tracing::enabled!(target: "ommi", tracing::Level::DEBUG) {
-            tracing::Span::current().record("statement", &*compiled.text);
-        }
+        record_statement(&compiled.text);
         Ok(compiled)
     }
 

@@ -23,6 +23,7 @@ mod out;
 mod select;
 mod text;
 mod update;
+pub mod url;
 mod writer;
 
 pub use delete::delete;

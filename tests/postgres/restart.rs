@@ -64,7 +64,7 @@ async fn after_a_crash_of_the_server_the_pool_recovers_by_itself() {
     server.start_again();
     assert_eq!(waiting.await.unwrap().unwrap(), 3_000);
     let many = (0..32).map(|_| db.find_all::<Entry>().count());
-    for count in futures::future::join_all(many.map(|pending| async move { pending.await })).await {
+    for count in futures::future::join_all(many).await {
         assert_eq!(count.unwrap(), 3_000, "what was not committed is gone");
     }
     let added = db.transaction(async |tx| tx.add(new!(Entry { text: "again" })).await).await.unwrap();
