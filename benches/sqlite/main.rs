@@ -1,7 +1,7 @@
 //! SQLite: Ommi beside rusqlite, in the same run, on files with the same tables and settings.
 //!
 //! - `cargo bench -p ommi-benches --bench sqlite` measures each workload with criterion.
-//! - `cargo bench -p ommi-benches --bench sqlite -- --ratios [NAME]` lets the two take turns in short slices and prints the median of the ratios, pair by pair, and the
+//! - `cargo bench -p ommi-benches --bench sqlite -- --ratios [NAME]` lets the two take turns in short slices and prints their times, the ratios, and the
 //!   heap allocations per operation. Ratios hold on a busy machine where times do not.
 //!
 //! The raw side uses `prepare_cached`, reads with `get_ref`, and has query planner stability (QPSG) on, as Ommi has. "kept" is the same with
