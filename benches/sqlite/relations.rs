@@ -7,8 +7,9 @@ use std::rc::Rc;
 use ommi::prelude::*;
 use rusqlite::Connection;
 
+use ommi_benches::{OMMI, Runtime, Workload};
+
 use crate::raw;
-use crate::workloads::{Runtime, Workload};
 
 #[derive(Debug, Clone, Model)]
 #[ommi(table = "people")]
@@ -137,9 +138,8 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     }));
     let connection = Rc::new(raw::open(&path));
     let by_hand = |authors: i64, depth: usize| -> Box<dyn FnMut(u64)> {
-        let (connection, folder) = (connection.clone(), folder.path().to_owned());
+        let connection = connection.clone();
         Box::new(move |times| {
-            let _ = &folder;
             (0..times).for_each(|_| drop(black_box(tree(&connection, authors, depth))));
         })
     };
@@ -163,19 +163,25 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
             }
         });
     }));
-    let mut workloads = vec![
-        Workload::new("10000 rows, 1 relation beside none", people(), with_one),
-        Workload::new("10000 rows, 3 relations beside none", people(), with_three),
-        Workload::new("get, 3 relations beside none", get, get_three),
-        Workload::new("tree 100, 1000, 10000 by include", by_hand(100, 2), included(100, 2)),
-        Workload::new("tree 100, 1000, 10000 lazily", by_hand(100, 2), lazily),
-        Workload::new("include of 100 parents", by_hand(100, 1), included(100, 1)),
-        Workload::new("include of 10000 parents", by_hand(10_000, 1), included(10_000, 1)),
-    ];
     // Deletes the files with the last workload.
     let folder = Rc::new(folder);
-    workloads.iter_mut().for_each(|workload| workload.keep(folder.clone()));
-    workloads
+    let workload = |name: &str, raw: Box<dyn FnMut(u64)>, mut ommi: Box<dyn FnMut(u64)>| {
+        let folder = folder.clone();
+        let ommi = Box::new(move |times| {
+            let _ = &folder;
+            ommi(times);
+        });
+        Workload { name: name.to_owned(), sides: vec![("raw", raw), (OMMI, ommi)] }
+    };
+    vec![
+        workload("10000 rows, 1 relation beside none", people(), with_one),
+        workload("10000 rows, 3 relations beside none", people(), with_three),
+        workload("get, 3 relations beside none", get, get_three),
+        workload("tree 100, 1000, 10000 by include", by_hand(100, 2), included(100, 2)),
+        workload("tree 100, 1000, 10000 lazily", by_hand(100, 2), lazily),
+        workload("include of 100 parents", by_hand(100, 1), included(100, 1)),
+        workload("include of 10000 parents", by_hand(10_000, 1), included(10_000, 1)),
+    ]
 }
 
 struct RawAuthor {

@@ -25,6 +25,8 @@ use proc_macro::TokenStream;
 /// # On the struct
 ///
 /// - `table = "users"`: the stored name; without it the plural of the struct's name in snake case
+/// - `schema = "sales"`: the schema of the database that the table is in. SQLite and MongoDB have none and refuse such a model with
+///   `Unsupported`
 /// - `columns = UserColumns`: puts the columns on a type of that name, where they would clash with functions of the model
 /// - `unique(a, b)`, `index(a, b)`: sets of fields; may be repeated. Several are also said in one: `index((a, b), (a, c))`, which is the
 ///   way for sets that share a field: `clippy::duplicated_attributes` takes a field that is named twice for a slip

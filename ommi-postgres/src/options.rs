@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ommi_core::{DBError, DBResult};
@@ -12,7 +13,11 @@ use tokio::time::timeout;
 pub use sqlx::postgres::PgSslMode as SslMode;
 
 use crate::PostgresDriver;
+use crate::compiled::Cache;
+use crate::driver::{Inner, Losses};
 use crate::error;
+use crate::lease::simple;
+use crate::warm::Warm;
 
 /// A connection that was not used for so long is asked whether it still lives before it is used again: servers restart.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
@@ -34,6 +39,8 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 pub struct PostgresOptions {
     pub(crate) connect: PgConnectOptions,
     pub(crate) settings: Vec<(String, String)>,
+    /// The files that options name.
+    files: Vec<(&'static str, PathBuf)>,
     pub(crate) max_connections: u32,
     pub(crate) min_connections: u32,
     pub(crate) acquire_timeout: Duration,
@@ -54,6 +61,7 @@ impl PostgresOptions {
         PostgresOptions {
             connect,
             settings: Vec::new(),
+            files: Vec::new(),
             max_connections: 10,
             min_connections: 0,
             acquire_timeout: Duration::from_secs(30),
@@ -126,19 +134,25 @@ impl PostgresOptions {
 
     /// A file with the certificates that servers are checked against. `sslrootcert`
     pub fn sslrootcert(mut self, file: impl Into<PathBuf>) -> PostgresOptions {
-        self.connect = self.connect.ssl_root_cert(file.into());
+        let file = file.into();
+        self.connect = self.connect.ssl_root_cert(&file);
+        self.files.push(("sslrootcert", file));
         self
     }
 
     /// A file with the client's certificate. `sslcert`
     pub fn sslcert(mut self, file: impl Into<PathBuf>) -> PostgresOptions {
-        self.connect = self.connect.ssl_client_cert(file.into());
+        let file = file.into();
+        self.connect = self.connect.ssl_client_cert(&file);
+        self.files.push(("sslcert", file));
         self
     }
 
     /// A file with the client's key. `sslkey`
     pub fn sslkey(mut self, file: impl Into<PathBuf>) -> PostgresOptions {
-        self.connect = self.connect.ssl_client_key(file.into());
+        let file = file.into();
+        self.connect = self.connect.ssl_client_key(&file);
+        self.files.push(("sslkey", file));
         self
     }
 
@@ -217,17 +231,22 @@ impl PostgresOptions {
     /// Connects, and makes sure that the database answers.
     ///
     /// # Errors
-    /// `Configuration` for an option out of its range, and for a database whose encoding is not UTF-8. `Connection` where the server
+    /// `Configuration` for an option out of its range, a file that cannot be read, and for a database whose encoding is not UTF-8. `Connection` where the server
     /// cannot be reached or refuses the user, and outside of a Tokio runtime. `Timeout` where it does not answer.
     pub async fn connect(&self) -> DBResult<PostgresDriver> {
         self.check()?;
         tokio::runtime::Handle::try_current().map_err(error::no_runtime)?;
+        for (option, file) in &self.files {
+            let opened = tokio::fs::File::open(file).await;
+            opened
+                .map_err(|error| DBError::configuration(Some(option), format!("the file cannot be read: {error}")))?;
+        }
         let options = self.connect_options();
         // The pool would try for as long as `acquire_timeout`; here a wrong address is better told at once.
         let probe = async {
             let mut connection = PgConnection::connect_with(&options).await?;
-            let encoding: String =
-                sqlx::query_scalar("SHOW server_encoding").persistent(false).fetch_one(&mut connection).await?;
+            // In one message: a pooler may lend another connection for each.
+            let encoding = simple(&mut connection, "SHOW server_encoding").await?;
             // It answered, which is all that was asked.
             let _ = connection.close().await;
             Ok::<_, sqlx::Error>(encoding)
@@ -235,11 +254,17 @@ impl PostgresOptions {
         let probed = timeout(self.acquire_timeout, probe).await;
         let encoding =
             probed.map_err(|_| error::timed_out(self.acquire_timeout))?.map_err(|error| error::general(error, None))?;
-        if encoding != "UTF8" {
+        if encoding.as_deref() != Some("UTF8") {
+            let encoding = encoding.unwrap_or_default();
             let detail = format!("the database's encoding is {encoding}, and Ommi needs UTF8");
             return Err(DBError::configuration(None, detail));
         }
-        Ok(PostgresDriver::new(self.pool_options().connect_lazy_with(options), self.prepared, self.statement_timeout))
+        let losses = Arc::default();
+        let pool = self.pool_options(&losses).connect_lazy_with(options);
+        let warm = Some(Warm::new(&pool));
+        let (prepared, statement_timeout) = (self.prepared, self.statement_timeout);
+        let cache = Cache::default();
+        Ok(PostgresDriver::with(Inner { pool, cache, prepared, statement_timeout, warm, losses }))
     }
 
     fn connect_options(&self) -> PgConnectOptions {
@@ -251,7 +276,8 @@ impl PostgresOptions {
         options
     }
 
-    fn pool_options(&self) -> PgPoolOptions {
+    fn pool_options(&self, losses: &Arc<Losses>) -> PgPoolOptions {
+        let losses = losses.clone();
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .min_connections(self.min_connections)
@@ -259,9 +285,10 @@ impl PostgresOptions {
             .idle_timeout(self.idle_timeout)
             .max_lifetime(self.max_lifetime)
             .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
+            .before_acquire(move |connection, metadata| {
+                let doubtful = metadata.idle_for >= PROBE_AFTER || losses.within(metadata.idle_for);
                 Box::pin(async move {
-                    if metadata.idle_for >= PROBE_AFTER {
+                    if doubtful {
                         connection.ping().await?;
                     }
                     Ok(true)

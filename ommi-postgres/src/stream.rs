@@ -86,7 +86,7 @@ impl Work<()> for &mut Read {
             // Its table was made anew. Nothing was read yet.
             let connection = lease.start()?;
             let cleared = connection.clear_cached_statements().await;
-            lease.done();
+            lease.done(cleared.as_ref().err());
             cleared.map_err(|error| error::general(error, None))?;
             if !lease.begun {
                 let ready = prepare(&lease.inner, Job::Select(select))?;
@@ -140,7 +140,7 @@ async fn read(
             Ok(None) => break,
             Err(error) => {
                 drop(results);
-                lease.done();
+                lease.done(Some(&error));
                 return Err(if error::is_stale_plan(&error) { Halt::Stale } else { Halt::Failed(failed(error)) });
             }
         }
@@ -152,7 +152,7 @@ async fn read(
         }
     }
     drop(results);
-    lease.done();
+    lease.done(None);
     Ok(())
 }
 

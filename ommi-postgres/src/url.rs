@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ommi_core::{DBError, DBResult};
+use ommi_sql::url;
 
 use crate::options::{PostgresOptions, SslMode};
 
@@ -15,17 +16,10 @@ pub(crate) fn parse(url: &str) -> DBResult<PostgresOptions> {
     }
     let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
     let mut options = PostgresOptions::base(base)?;
-    let mut seen = Vec::new();
-    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let name = decode(name, None)?;
-        let value = decode(value, Some(&name))?;
-        options = set(options, &name, &value)?;
-        if seen.contains(&name) {
-            return Err(DBError::configuration(Some(&name), "it is given twice"));
-        }
-        seen.push(name);
-    }
+    url::options(parameters, |name, value| {
+        options = set(options.clone(), name, value)?;
+        Ok(())
+    })?;
     options.check()?;
     Ok(options)
 }
@@ -70,34 +64,6 @@ fn set(options: PostgresOptions, name: &str, value: &str) -> DBResult<PostgresOp
         "max_lifetime" => options.max_lifetime(for_ever(time()?)),
         _ => return Err(DBError::configuration(Some(name), format!("there is no such option; there are {NAMES}"))),
     })
-}
-
-/// Percent-decoding, to UTF-8.
-fn decode(text: &str, option: Option<&str>) -> DBResult<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let decoded = rest.split_first_chunk::<2>().and_then(|([high, low], after)| {
-            rest = after;
-            Some(digit(*high)? << 4 | digit(*low)?)
-        });
-        bytes.push(decoded.ok_or_else(|| {
-            DBError::configuration(
-                option,
-                "a `%` in the URL must be followed by two hexadecimal digits; `%25` is a `%`",
-            )
-        })?);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text),
-        _ => Err(DBError::configuration(option, "the URL decodes to a NUL character or to bytes that are no UTF-8")),
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod related;
 mod select;
 mod text;
 mod update;
+pub mod url;
 mod writer;
 
 pub use delete::delete;
@@ -33,4 +34,4 @@ pub use out::{Bind, Column, Explained, Out, SqlText};
 pub use select::select;
 pub use text::prefix_end;
 pub use update::update;
-pub use writer::quote;
+pub use writer::{quote, quote_in, quote_table};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ommi_core::DBResult;
 use ommi_core::ast::{Insert, related_models};
-use ommi_core::driver::{RowSink, Values};
+use ommi_core::driver::{RowSink, Values, record_statement};
 use ommi_core::value::Value;
 use ommi_sql::SqlText;
 use rusqlite::ffi;
@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::row::SqliteRow;
-use crate::run::{Halt, Task, bind, check, halt, learn, start, stays_here, trace};
+use crate::run::{Halt, Task, bind, check, halt, learn, start, stays_here};
 
 /// The values that SQLite binds to one statement.
 pub(crate) const MAX_BINDS: usize = 32_766;
@@ -107,7 +107,7 @@ fn one_statement(
     let keys = Keys::of(insert, rows);
     let compiled = cache.get(shape, || compile(insert, rows, keys))?;
     if task.here {
-        trace(&compiled.text);
+        record_statement(&compiled.text);
         if all > rows || commits_wait || !stays_here(compiled.pace(), true) {
             return Err(Halt::Move);
         }

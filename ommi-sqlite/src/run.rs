@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use ommi_core::ast::{Delete, Output, Select, Shape, StatementRef, Update, related_models};
-use ommi_core::driver::{Context, RowSink};
+use ommi_core::driver::{Context, RowSink, record_statement};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::ColumnType;
 use ommi_core::{DBError, DBResult};
@@ -116,17 +116,6 @@ pub(crate) fn bind(
     }
 }
 
-/// Notes the text in the operation's span. Statements are looked up where the task runs, so its span is the current one.
-pub(crate) fn trace(text: &str) {
-    if tracing::enabled!(target: "ommi", tracing::Level::DEBUG) {
-        let span = tracing::Span::current();
-        // A span of the application's own may have such a field too.
-        if span.metadata().is_some_and(|metadata| metadata.target() == "ommi") {
-            span.record("statement", text);
-        }
-    }
-}
-
 /// Compiles a select.
 pub(crate) fn compile_select(select: &Select) -> DBResult<Compiled> {
     check(select)?;
@@ -172,7 +161,7 @@ impl Rows for &mut (dyn RowSink + '_) {
 pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<()> {
     let Connection { cache, shape, .. } = connection;
     shape.write_select(select)?;
-    trace(&cache.get(shape, || compile_select(select))?.text);
+    record_statement(&cache.get(shape, || compile_select(select))?.text);
     Ok(())
 }
 
@@ -182,7 +171,7 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
     shape.write_select(select)?;
     let compiled = cache.get(shape, || compile_select(select))?;
     if task.here {
-        trace(&compiled.text);
+        record_statement(&compiled.text);
         if compiled.pace() == Pace::Long {
             return Err(Halt::Move);
         }
@@ -260,7 +249,7 @@ fn write(
     write_shape(shape)?;
     let compiled = cache.get(shape, compile)?;
     if task.here {
-        trace(&compiled.text);
+        record_statement(&compiled.text);
         if commits_wait || !stays_here(compiled.pace(), is_short) {
             return Err(Halt::Move);
         }

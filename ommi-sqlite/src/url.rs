@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ommi_core::{DBError, DBResult};
+use ommi_sql::url;
 
 use crate::options::{Mode, SqliteOptions, Synchronous};
 
@@ -18,22 +19,15 @@ pub(crate) fn parse(url: &str) -> DBResult<SqliteOptions> {
     let mut options = match path {
         ":memory:" => SqliteOptions::memory(),
         "" => SqliteOptions::memory().mode(Mode::ReadWrite),
-        path => SqliteOptions::file(decode(path, None)?),
+        path => SqliteOptions::file(url::decode(path, None)?),
     };
-    let mut seen = Vec::new();
-    for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        let name = decode(name, None)?;
-        let value = decode(value, Some(&name))?;
-        options = set(options, &name, &value)?;
-        if seen.contains(&name) {
-            return Err(DBError::configuration(Some(&name), "it is given twice"));
-        }
-        seen.push(name);
-    }
+    let given = url::options(parameters, |name, value| {
+        options = set(options.clone(), name, value)?;
+        Ok(())
+    })?;
     if options.path.is_none() && options.mode != Mode::Memory {
         return Err(DBError::configuration(
-            seen.iter().any(|name| name == "mode").then_some("mode"),
+            given.iter().any(|name| name == "mode").then_some("mode"),
             "the URL names no file; a database in memory is `sqlite::memory:`",
         ));
     }
@@ -75,32 +69,4 @@ fn set(options: SqliteOptions, name: &str, value: &str) -> DBResult<SqliteOption
         "cache_size" => options.cache_size(value.parse().map_err(|_| wrong("a whole number"))?),
         _ => return Err(DBError::configuration(Some(name), format!("there is no such option; there are {NAMES}"))),
     })
-}
-
-/// Percent-decoding, to UTF-8.
-fn decode(text: &str, option: Option<&str>) -> DBResult<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let decoded = rest.split_first_chunk::<2>().and_then(|([high, low], after)| {
-            rest = after;
-            Some(digit(*high)? << 4 | digit(*low)?)
-        });
-        bytes.push(decoded.ok_or_else(|| {
-            DBError::configuration(
-                option,
-                "a `%` in the URL must be followed by two hexadecimal digits; `%25` is a `%`",
-            )
-        })?);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text),
-        _ => Err(DBError::configuration(option, "the URL decodes to a NUL character or to bytes that are no UTF-8")),
-    }
 }

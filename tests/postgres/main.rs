@@ -1,6 +1,11 @@
 //! What is PostgreSQL's own, beside the conformance suite: what the server is asked to do, and what becomes of it.
 
+mod encrypted;
 mod explain;
+mod own_server;
+mod pooler;
+mod restart;
+mod schemas;
 mod server;
 mod stored;
 mod support;

@@ -42,7 +42,7 @@ pub(crate) fn long_run(arguments: impl Iterator<Item = OsString>) -> Result<(), 
         let mut command = cargo();
         command.current_dir(workspace()).args(["test", "-p", "ommi-tests", "--test", "conformance"]);
         with(&mut command);
-        command.envs(servers.variables.iter().map(|(name, value)| (name, value)));
+        command.envs(servers.variables());
         failures.extend(run(command.arg("--").args(tests)).err());
     }
     if chosen(MEMORY) {

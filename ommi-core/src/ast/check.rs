@@ -22,6 +22,7 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
     let statement = statement.into();
     let model = statement.model();
     let checker = Checker { model, capabilities };
+    capabilities.can_hold(model)?;
     match statement {
         StatementRef::Select(select) => {
             for sort in &select.sort {
@@ -88,6 +89,7 @@ impl Checker<'_> {
     /// The checker of what is said of a related row.
     fn related<'s>(&'s self, model: &'s SchemaRef, on: &[(u16, u16)]) -> DBResult<Checker<'s>> {
         model.usable()?;
+        self.capabilities.can_hold(model)?;
         let other = Checker { model, capabilities: self.capabilities };
         if on.is_empty() {
             return Err(DBError::query(format!("nothing relates {} to {}", model.name, self.model.name)));

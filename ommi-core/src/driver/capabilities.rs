@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::error::{DBError, DBResult};
+use crate::schema::ModelSchema;
+
 macro_rules! capabilities {
     ($($(#[doc = $meaning:literal])+ $title:literal $name:ident: $ty:ty = $none:expr,)*) => {
         /// What a driver can do. The compiler of queries checks it, the conformance suite skips by it, and the
@@ -45,6 +48,8 @@ capabilities! {
     "changing keys" key_update: bool = false,
     /// Binary columns have an order (by their bytes), not just equality.
     "an order of bytes" bytes_order: bool = false,
+    /// Tables are in schemas, which a model can name.
+    "named schemas" schemas: bool = false,
     /// How finely dates and times are stored.
     "precision of times" date_precision: DatePrecision = DatePrecision::Milliseconds,
     /// The most values that one statement binds.
@@ -111,6 +116,17 @@ impl fmt::Display for DatePrecision {
 }
 
 impl Capabilities {
+    /// Whether the store has what a model needs of it, whatever is done with the model.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a table in a named schema where the store has none.
+    pub fn can_hold(&self, model: &ModelSchema) -> DBResult<()> {
+        match model.schema {
+            Some(_) if !self.schemas => Err(DBError::unsupported(self.driver, "a table in a named schema")),
+            _ => Ok(()),
+        }
+    }
+
     /// How many rows of this width go into one insert: at least one.
     pub fn rows_per_insert(&self, columns: usize) -> usize {
         self.max_binds.checked_div(columns).unwrap_or(usize::MAX).min(self.max_insert_rows).max(1)

@@ -53,6 +53,7 @@ mod capabilities;
 mod context;
 mod explain;
 mod row;
+mod trace;
 
 use async_trait::async_trait;
 
@@ -62,6 +63,7 @@ pub use context::Context;
 pub use explain::Explanation;
 pub(crate) use row::{Collect, First};
 pub use row::{Row, RowSink, Values};
+pub use trace::record_statement;
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};
 use crate::error::DBResult;

@@ -1,0 +1,80 @@
+//! However a run ends, neither a server nor its data are left.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A run that waits, with its temporary folder and the port of its server.
+struct Run {
+    xtask: Child,
+    folder: PathBuf,
+    port: u16,
+}
+
+impl Run {
+    /// `cargo xtask with-servers` in a process group of its own, as a shell starts it.
+    fn start(name: &str) -> Run {
+        let folder = std::env::temp_dir().join(format!("ommi-xtask-{name}-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        // The server's user has to come through.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["with-servers", "sh", "-c", "echo $OMMI_TEST_POSTGRES_URL; exec sleep 60"]);
+        command.env("TMPDIR", &folder).env_remove("OMMI_TEST_POSTGRES_URL");
+        let mut xtask = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(xtask.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        let port = url
+            .split(['/', ':', '?'])
+            .find_map(|part| part.parse().ok())
+            .unwrap_or_else(|| panic!("no port in {url:?}"));
+        let run = Run { xtask, folder, port };
+        assert!(run.answers() && run.data() > 0);
+        run
+    }
+
+    fn answers(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    fn data(&self) -> usize {
+        fs::read_dir(&self.folder).unwrap().count()
+    }
+
+    /// Sends a signal, to the whole group or to the run alone, and waits until all is gone.
+    fn end(mut self, signal: &str, group: bool) {
+        let id = self.xtask.id();
+        let target = if group { format!("-{id}") } else { id.to_string() };
+        assert!(Command::new("kill").args([signal, "--", &target]).status().unwrap().success());
+        self.xtask.wait().unwrap();
+        let started = Instant::now();
+        while self.answers() || self.data() > 0 {
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "{} is left in {}",
+                self.data(),
+                self.folder.display()
+            );
+            sleep(Duration::from_millis(50));
+        }
+        // What the run was doing outlives a kill.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{id}")]).stderr(Stdio::null()).status();
+        fs::remove_dir(&self.folder).unwrap();
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_nothing() {
+    Run::start("interrupt").end("-INT", true);
+}
+
+#[test]
+fn a_kill_leaves_nothing() {
+    Run::start("kill").end("-KILL", false);
+}
