@@ -19,6 +19,8 @@ pub enum Requirement {
     foreign_keys,
     /// [`Capabilities::checks`]
     checks,
+    /// [`Capabilities::related_rows`]
+    related_rows,
     /// [`Capabilities::key_update`]
     key_update,
     /// [`Capabilities::bytes_order`]
@@ -37,6 +39,7 @@ impl Requirement {
             Requirement::atomic_statements => capabilities.atomic_statements,
             Requirement::foreign_keys => capabilities.foreign_keys,
             Requirement::checks => capabilities.checks,
+            Requirement::related_rows => capabilities.related_rows,
             Requirement::key_update => capabilities.key_update,
             Requirement::bytes_order => capabilities.bytes_order,
             Requirement::microseconds => capabilities.date_precision >= DatePrecision::Microseconds,
@@ -52,6 +55,7 @@ impl fmt::Display for Requirement {
             Requirement::atomic_statements => "atomic statements",
             Requirement::foreign_keys => "foreign keys",
             Requirement::checks => "checks",
+            Requirement::related_rows => "related rows",
             Requirement::key_update => "changing keys",
             Requirement::bytes_order => "an order of bytes",
             Requirement::microseconds => "times in microseconds",

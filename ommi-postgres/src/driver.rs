@@ -34,6 +34,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.foreign_keys = true;
     capabilities.checks = true;
     capabilities.key_update = true;
+    capabilities.related_rows = true;
     capabilities.bytes_order = true;
     capabilities.schemas = true;
     capabilities.date_precision = DatePrecision::Microseconds;

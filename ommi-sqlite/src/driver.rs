@@ -35,6 +35,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.foreign_keys = true;
     capabilities.checks = true;
     capabilities.key_update = true;
+    capabilities.related_rows = true;
     capabilities.bytes_order = true;
     capabilities.date_precision = DatePrecision::Nanoseconds;
     capabilities.max_binds = MAX_BINDS;

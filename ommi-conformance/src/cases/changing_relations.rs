@@ -36,8 +36,8 @@ pub(crate) async fn a_row_with_the_row_that_it_refers_to(db: &Ommi) -> DBResult<
     filled(db).await?;
     let post = db.add(new!(Post { title: "f1", author: { name: "Fay", team: { name: "new" } } })).await?;
     assert_eq!(post.author.get().map(|author| author.id), Some(post.author_id));
-    let fay = db.find(User::posts.any(Post::title.eq("f1"))).include(User::team).one().await?;
-    assert_eq!((fay.name.as_str(), fay.id), ("Fay", post.author_id));
+    let fay = db.find(User::id.eq(post.author_id)).include(User::team).one().await?;
+    assert_eq!(fay.name, "Fay");
     assert_eq!(fay.team.get().map(|team| team.name.as_str()), Some("new"));
     Ok(())
 }

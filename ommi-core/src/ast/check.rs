@@ -88,6 +88,12 @@ impl Checker<'_> {
 
     /// The checker of what is said of a related row.
     fn related<'s>(&'s self, model: &'s SchemaRef, on: &[(u16, u16)]) -> DBResult<Checker<'s>> {
+        if !self.capabilities.related_rows {
+            return Err(DBError::unsupported(
+                self.capabilities.driver,
+                "conditions on related rows, and orders by them",
+            ));
+        }
         model.usable()?;
         self.capabilities.can_hold(model)?;
         let other = Checker { model, capabilities: self.capabilities };
@@ -120,6 +126,9 @@ impl Checker<'_> {
     }
 
     fn per_group(&self, select: &Select, group: &PerGroup) -> DBResult<()> {
+        if !self.capabilities.related_rows {
+            return Err(DBError::unsupported(self.capabilities.driver, "a number of rows of each group"));
+        }
         group.columns.iter().try_for_each(|&column| self.column(column).map(drop))?;
         let sorted: Vec<u16> = select
             .sort

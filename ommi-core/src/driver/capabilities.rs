@@ -48,6 +48,9 @@ capabilities! {
     "changing keys" key_update: bool = false,
     /// Binary columns have an order (by their bytes), not just equality.
     "an order of bytes" bytes_order: bool = false,
+    /// Conditions on related rows, orders by them, and so many rows of each group: what includes with a limit need. Lazy loads and other
+    /// includes need nothing of a driver.
+    "related rows" related_rows: bool = false,
     /// Tables are in schemas, which a model can name.
     "named schemas" schemas: bool = false,
     /// How finely dates and times are stored.
