@@ -29,6 +29,10 @@ pub use ommi_core::{
 pub use ommi_core::{ast, driver, schema, value};
 pub use ommi_derive::{FieldType, Model};
 
+/// The MongoDB driver and its options.
+#[cfg(feature = "mongo")]
+pub use ommi_mongo as mongo;
+
 /// The PostgreSQL driver and its options.
 #[cfg(feature = "postgres")]
 pub use ommi_postgres as postgres;

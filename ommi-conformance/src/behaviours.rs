@@ -212,6 +212,7 @@ macro_rules! __behaviours {
                 null_goes_where_it_is_asked_to,
                 null_order_on_a_required_column_changes_nothing,
                 several_columns,
+                a_column_sorted_by_twice_decides_once,
                 a_second_sort_decides_between_equals,
                 an_order_is_put_together_at_run_time,
                 text_by_its_bytes,

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use ommi::{DBError, DBResult};
 use tokio::runtime::Runtime;
 
-use crate::{BEHAVIOURS, Behaviour, Database, Requirement};
+use crate::{BEHAVIOURS, Behaviour, Database};
 
 /// Far more than any behaviour takes: what runs longer hangs.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -26,6 +26,10 @@ pub fn run(topic: &str, name: &str, setup: impl AsyncFn() -> DBResult<Database>)
         let driver = database.ommi.driver().capabilities().driver;
         if let Some(missing) = behaviour.missing(&database) {
             println!("skipped: {driver} lacks {missing}");
+            return database.end().await;
+        }
+        if let Some(reason) = database.excuse_for(topic, name) {
+            println!("skipped: on this server {reason}");
             return database.end().await;
         }
         let case = tokio::time::timeout(LIMIT, (behaviour.case)(&database.ommi));
@@ -53,12 +57,18 @@ pub fn coverage(setup: impl AsyncFn() -> DBResult<Database>) {
     runtime().block_on(async {
         let database = open(setup).await;
         let driver = database.ommi.driver().capabilities().driver;
-        let skipped: Vec<(&Behaviour, Requirement)> =
-            BEHAVIOURS.iter().filter_map(|b| Some((b, b.missing(&database)?))).collect();
+        database.check_excuses();
+        let why = |behaviour: &Behaviour| match behaviour.missing(&database) {
+            Some(missing) => Some(format!("{driver} lacks {missing}")),
+            None => {
+                database.excuse_for(behaviour.topic, behaviour.name).map(|reason| format!("on this server {reason}"))
+            }
+        };
+        let skipped: Vec<(&Behaviour, String)> = BEHAVIOURS.iter().filter_map(|b| Some((b, why(b)?))).collect();
         let running = BEHAVIOURS.len() - skipped.len();
         println!("{driver}: {running} of {} behaviours run, {} are skipped", BEHAVIOURS.len(), skipped.len());
-        for (behaviour, missing) in skipped {
-            println!("skipped: {}::{}: {driver} lacks {missing}", behaviour.topic, behaviour.name);
+        for (behaviour, why) in skipped {
+            println!("skipped: {}::{}: {why}", behaviour.topic, behaviour.name);
         }
         database.end().await;
     });

@@ -3,7 +3,8 @@
 //! A command is written in one pass, nested documents in their place, so that a row costs no map and no copy of its parts. The same
 //! pass serves `explain`: there a writer notes the values apart and leaves a mark where each would stand.
 
-use mongodb::bson::{RawDocument, RawDocumentBuf};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult, ErrorKind};
 
@@ -205,6 +206,23 @@ impl Writer {
     pub(crate) fn raw_document(&mut self, key: &str, document: &RawDocument) {
         self.element(DOCUMENT, key);
         self.bytes.extend_from_slice(document.as_bytes());
+    }
+
+    /// A value that this crate has written before, as a default. None of them is of another type.
+    pub(crate) fn raw(&mut self, key: &str, value: RawBsonRef<'_>) {
+        match value {
+            RawBsonRef::Boolean(value) => self.bool(key, value),
+            RawBsonRef::Int32(value) => self.int32(key, value),
+            RawBsonRef::Int64(value) => self.int64(key, value),
+            RawBsonRef::Double(value) => self.double(key, value),
+            RawBsonRef::String(value) => self.string(key, value),
+            RawBsonRef::DateTime(value) => self.date_time(key, value.timestamp_millis()),
+            RawBsonRef::Binary(value) if value.subtype == BinarySubtype::Uuid => {
+                self.binary(key, Subtype::Uuid, value.bytes);
+            }
+            RawBsonRef::Binary(value) => self.binary(key, Subtype::Generic, value.bytes),
+            _ => self.null(key),
+        }
     }
 
     /// In an explanation, notes the value and leaves a mark; else says that the value is to be written.

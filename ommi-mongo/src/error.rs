@@ -12,7 +12,7 @@ use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
 
 use crate::names::{ID, NAME};
 use crate::schema::indexes;
-use crate::update::OVERFLOW;
+use crate::sum::OVERFLOW;
 
 /// A failure that a server reported: the cause of the [`DBError`] it became.
 ///
@@ -88,6 +88,18 @@ impl fmt::Debug for ServerError {
 }
 
 impl Error for ServerError {}
+
+/// A statement on a collection that does not exist. A server would read it as an empty one, and make it when it is written to.
+#[derive(Debug)]
+pub(crate) struct NoCollection(pub(crate) String);
+
+impl fmt::Display for NoCollection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no collection `{}`; `create_tables` makes it", self.0)
+    }
+}
+
+impl Error for NoCollection {}
 
 /// Why a command gave no answer.
 #[derive(Debug)]

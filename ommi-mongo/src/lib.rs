@@ -31,6 +31,7 @@
 //! survives the loss of the primary.
 
 mod bson;
+mod collections;
 mod condition;
 mod delete;
 mod driver;
@@ -46,6 +47,7 @@ mod run;
 mod schema;
 mod select;
 mod stream;
+mod sum;
 mod transaction;
 mod update;
 mod upsert;

@@ -44,6 +44,10 @@ pub(crate) fn given(context: &Context) -> Option<Duration> {
 /// Gives up once the time is over. The client closes the connection of what is given up, and the server has been told the same limit.
 pub(crate) async fn within<T>(context: &Context, work: impl Future<Output = DBResult<T>>) -> DBResult<T> {
     let Some((deadline, given)) = context.limit else { return work.await };
+    // The timer has a grain of a millisecond, within which a server may answer.
+    if deadline <= Instant::now() {
+        return Err(DBError::timeout(given));
+    }
     match tokio::time::timeout_at(deadline.into(), work).await {
         Ok(result) => result,
         Err(_) => Err(DBError::timeout(given)),

@@ -1,5 +1,6 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
+mod mongo;
 mod postgres;
 
 /// One connection, and no disk.

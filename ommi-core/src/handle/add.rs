@@ -51,7 +51,8 @@ pub(super) async fn add_all<N: NewRow>(
             })
             .collect();
         let mut added = Vec::with_capacity(total);
-        if inserts.len() <= 1 || at.in_transaction {
+        // Without transactions the inserts stand alone; the capability says that a statement of several rows may stop half-way.
+        if inserts.len() <= 1 || at.in_transaction || !capabilities.transactions {
             for insert in &mut inserts {
                 run(at.executor, insert, &mut added, &context).await?;
             }
