@@ -23,8 +23,8 @@ pub use ommi_core::pending;
 pub use ommi_core::query::{self, Assign, Column, Find, Predicate, Rows, SortBy, all_of, any_of};
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
-    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, IntoKey, Model, Models, NewRow,
-    Ommi, Pending, Slot, Transaction,
+    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Model,
+    Models, NewRow, Ommi, Pending, Slot, Transaction,
 };
 pub use ommi_core::{ast, driver, schema, value};
 pub use ommi_derive::{FieldType, Model};

@@ -451,6 +451,10 @@ macro_rules! __behaviours {
                 with_the_verbs_of_a_result,
                 in_a_transaction_leaves_only_a_rollback needs transactions,
                 waiting_for_a_transaction_to_end needs transactions,
+                a_commit_whose_time_has_passed_undoes needs transactions,
+                a_rollback_whose_time_has_passed_undoes needs transactions,
+                the_limit_of_a_transaction_holds_for_its_statements needs transactions,
+                the_limit_of_a_transaction_holds_for_its_commit needs transactions,
             }
             cancellation {
                 of_reads,

@@ -19,7 +19,7 @@ mod new_row;
 #[doc(hidden)]
 pub use derive_support::{ReferenceTo, RefersTo};
 pub use error::{Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind};
-pub use handle::{Handle, Ommi, Transaction};
+pub use handle::{Handle, InTransaction, Ommi, Transaction};
 pub use key::{IntoKey, KeyWriter};
 pub use model::{Model, Models};
 #[doc(hidden)]

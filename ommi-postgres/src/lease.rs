@@ -67,6 +67,11 @@ impl Lease {
         }
     }
 
+    /// Whether something was sent whose end was not seen.
+    pub(crate) fn waits(&self) -> bool {
+        self.busy
+    }
+
     pub(crate) fn done(&mut self) {
         self.busy = false;
     }
@@ -157,7 +162,9 @@ impl Lease {
         match stop(&inner, pid, work).await {
             // It ended before the request arrived.
             Some(Ok(value)) => Ok(value),
-            Some(Err(error)) if matches!(error.kind(), ErrorKind::Timeout { .. }) => Err(error),
+            Some(Err(error)) if matches!(error.kind(), ErrorKind::Timeout { .. }) || error.is_outcome_unknown() => {
+                Err(error)
+            }
             Some(Err(error)) => Err(error::timed_out(given).with_source(error)),
             None => Err(error::timed_out(given).with_detail("the database did not stop in time")),
         }

@@ -67,6 +67,18 @@ impl State {
     }
 }
 
+/// The end of a transaction. Once it is sent, only the server's answer tells what became of it.
+struct Commit;
+
+impl Work<()> for Commit {
+    async fn run(self, lease: &mut Lease) -> DBResult<()> {
+        lease.commit().await.map_err(|error| match error.kind() {
+            ErrorKind::Connection => error.with_unknown_outcome(),
+            _ => error,
+        })
+    }
+}
+
 /// Work that needs the transaction to have begun.
 struct Begun<W>(W);
 
@@ -127,16 +139,31 @@ impl Executor for PostgresTransaction {
 
 #[async_trait]
 impl DriverTransaction for PostgresTransaction {
-    async fn commit(self: Box<Self>) -> DBResult<()> {
+    async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
         let mut state = self.state.into_inner();
         if state.failed {
             state.lease.roll_back().await?;
             return Err(DBError::new(ErrorKind::TransactionAborted).with_detail("a statement in it failed"));
         }
-        state.lease.commit().await
+        if !state.lease.begun {
+            return Ok(());
+        }
+        let result = state.lease.within(context, Commit).await;
+        match result {
+            Err(error) if state.lease.waits() => Err(error.with_unknown_outcome()),
+            result => result,
+        }
     }
 
-    async fn rollback(self: Box<Self>) -> DBResult<()> {
-        self.state.into_inner().lease.roll_back().await
+    async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
+        let mut lease = self.state.into_inner().lease;
+        match context.limit {
+            None => lease.roll_back().await,
+            // What is given up here is rolled back with the lease.
+            Some((deadline, given)) => {
+                Handle::try_current().map_err(error::no_runtime)?;
+                timeout_at(deadline.into(), lease.roll_back()).await.unwrap_or_else(|_| Err(error::timed_out(given)))
+            }
+        }
     }
 }

@@ -119,9 +119,11 @@ impl Guard {
 /// Runs BEGIN, COMMIT or ROLLBACK.
 fn control(connection: &Connection, sql: &str, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
-    let failed = |failure| match error::is_busy(&failure) {
-        true => Halt::Busy(failure),
-        false => Halt::Failed(error::general(failure)),
+    // SQLite looks whether it is to stop before it commits, not after.
+    let failed = |failure| match task.limit {
+        _ if error::is_busy(&failure) => Halt::Busy(failure),
+        Some((_, given)) if error::is_interrupt(&failure) => Halt::Failed(DBError::timeout(given).with_source(failure)),
+        _ => Halt::Failed(error::general(failure)),
     };
     let mut statement = connection.sqlite.prepare_cached(sql).map_err(failed)?;
     statement.raw_execute().map(drop).map_err(failed)
@@ -172,11 +174,10 @@ impl Executor for SqliteTransaction {
 
 #[async_trait]
 impl DriverTransaction for SqliteTransaction {
-    async fn commit(self: Box<Self>) -> DBResult<()> {
-        let context = Context::new();
-        let mut guard = self.shared.lock(&context).await?;
-        let mut task = Task::here(&context);
-        let mut patience = Patience::new(&context, self.shared.busy_timeout);
+    async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
+        let mut guard = self.shared.lock(context).await?;
+        let mut task = Task::here(context);
+        let mut patience = Patience::new(context, self.shared.busy_timeout);
         loop {
             let result = if task.here {
                 guard.end("COMMIT", task)
@@ -203,9 +204,9 @@ impl DriverTransaction for SqliteTransaction {
         }
     }
 
-    async fn rollback(self: Box<Self>) -> DBResult<()> {
-        // The turn is waited for, so that the connection is free when this returns.
-        let mut guard = self.shared.lock(&Context::new()).await?;
+    async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
+        // The turn is waited for, so that the connection is free when this returns. Past the limit, whoever has the turn rolls back.
+        let mut guard = self.shared.lock(context).await?;
         guard.0.lease.connection()?.roll_back();
         Ok(())
     }

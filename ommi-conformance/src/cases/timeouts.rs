@@ -151,3 +151,68 @@ pub(crate) async fn waiting_for_a_transaction_to_end(db: &Ommi) -> DBResult<()> 
     assert_eq!(db.find(Page::id.gt(0)).update(Page::seen.set(3)).await?, 3);
     Ok(())
 }
+
+/// Nothing of it happens, and the connection is free for the next.
+pub(crate) async fn a_commit_whose_time_has_passed_undoes(db: &Ommi) -> DBResult<()> {
+    pages(db, 3).await?;
+    let tx = db.begin().await?;
+    tx.find(Page::id.gt(0)).update(Page::seen.set(1)).await?;
+    let error = assert_kind!(tx.commit().timeout(Duration::ZERO).await, ErrorKind::Timeout { .. });
+    assert!(!error.is_outcome_unknown(), "nothing was sent: {error:?}");
+    assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3);
+    let tx = db.begin().await?;
+    tx.find(Page::id.gt(0)).update(Page::seen.set(2)).await?;
+    tx.commit().timeout(Duration::from_secs(60)).await?;
+    assert_eq!(db.find(Page::seen.eq(2)).count().await?, 3);
+    Ok(())
+}
+
+/// However little time it has, it undoes.
+pub(crate) async fn a_rollback_whose_time_has_passed_undoes(db: &Ommi) -> DBResult<()> {
+    pages(db, 3).await?;
+    for time in [Duration::ZERO, Duration::from_secs(60)] {
+        let tx = db.begin().await?;
+        tx.find(Page::id.gt(0)).update(Page::seen.set(1)).await?;
+        match tx.rollback().timeout(time).await {
+            Ok(()) => {}
+            Err(error) => assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error:?}"),
+        }
+        assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3, "{time:?}");
+        assert_eq!(db.find(Page::id.gt(0)).update(Page::seen.set(0)).await?, 3, "nothing is locked");
+    }
+    Ok(())
+}
+
+/// The limit of a transaction is that of every statement in it.
+pub(crate) async fn the_limit_of_a_transaction_holds_for_its_statements(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    let started = Instant::now();
+    let result = db
+        .transaction(async |tx| {
+            tx.find(Page::id.gt(0)).update(Page::seen.set(1)).await?;
+            tx.find(slow()).count().timeout(Duration::from_secs(60)).await
+        })
+        .timeout(Duration::from_millis(800));
+    assert_kind!(result.await, ErrorKind::Timeout { .. });
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3_000);
+    Ok(())
+}
+
+/// The time is over, whatever it was spent on.
+pub(crate) async fn the_limit_of_a_transaction_holds_for_its_commit(db: &Ommi) -> DBResult<()> {
+    pages(db, 3).await?;
+    let time = Duration::from_millis(200);
+    let transaction = |pause: Duration| {
+        db.transaction(async move |tx| {
+            tx.find(Page::id.gt(0)).update(Page::seen.set(1)).await?;
+            tokio::time::sleep(pause).await;
+            DBResult::Ok(())
+        })
+    };
+    assert_kind!(transaction(time * 2).timeout(time).await, ErrorKind::Timeout { .. });
+    assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3);
+    transaction(Duration::ZERO).timeout(Duration::from_secs(60)).await?;
+    assert_eq!(db.find(Page::seen.eq(1)).count().await?, 3);
+    Ok(())
+}

@@ -28,6 +28,16 @@ impl Context {
         self
     }
 
+    /// Ends the operation no later than this, whatever else was said.
+    #[must_use]
+    pub(crate) fn within(mut self, limit: Option<(Instant, Duration)>) -> Context {
+        self.limit = match (self.limit, limit) {
+            (Some(own), Some(outer)) => Some(if outer.0 < own.0 { outer } else { own }),
+            (own, outer) => own.or(outer),
+        };
+        self
+    }
+
     /// When the operation must have ended.
     pub fn deadline(&self) -> Option<Instant> {
         self.limit.map(|(deadline, _)| deadline)

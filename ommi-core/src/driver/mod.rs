@@ -127,14 +127,15 @@ pub trait DriverTransaction: Executor {
     /// Makes all of it last.
     ///
     /// # Errors
-    /// Nothing of the transaction has happened, unless the connection was lost meanwhile; then that is not known.
-    async fn commit(self: Box<Self>) -> DBResult<()>;
+    /// Nothing of the transaction has happened, and it is rolled back. Where the driver cannot know, because no answer came, the error is
+    /// marked with [`DBError::with_unknown_outcome`](crate::DBError::with_unknown_outcome).
+    async fn commit(self: Box<Self>, context: &Context) -> DBResult<()>;
 
     /// Undoes all of it.
     ///
     /// # Errors
-    /// Only that the connection was lost, which undoes it too.
-    async fn rollback(self: Box<Self>) -> DBResult<()>;
+    /// That the connection was lost, or that the time was up; the transaction is undone nevertheless.
+    async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()>;
 }
 
 /// Makes and drops tables.

@@ -28,6 +28,7 @@ struct Inner {
     kind: ErrorKind,
     detail: Option<Cow<'static, str>>,
     retryable: bool,
+    outcome_unknown: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -117,7 +118,7 @@ impl DBError {
     /// An error of this kind.
     pub fn new(kind: ErrorKind) -> DBError {
         let retryable = matches!(kind, ErrorKind::Conflict);
-        DBError(Arc::new(Inner { kind, detail: None, retryable, source: None }))
+        DBError(Arc::new(Inner { kind, detail: None, retryable, outcome_unknown: false, source: None }))
     }
 
     /// What happened, to match on.
@@ -131,6 +132,13 @@ impl DBError {
     /// whether a write that lost its connection took place is not known.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
+    }
+
+    /// Whether it is not known if the commit took place that gave this error: the connection was lost, or the time was up, before the
+    /// database answered. Such an error is not [retryable](DBError::is_retryable), since running the work again could do it twice. Any
+    /// other error of a commit says that nothing of the transaction has happened.
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.0.outcome_unknown
     }
 
     /// Whether this is [`ErrorKind::NotFound`].
@@ -168,6 +176,15 @@ impl DBError {
         self.change(|inner| inner.retryable = true)
     }
 
+    /// Says that the commit that gave it may or may not have taken place.
+    pub fn with_unknown_outcome(self) -> DBError {
+        self.change(|inner| {
+            inner.outcome_unknown = true;
+            inner.retryable = false;
+            inner.detail = Some("whether the transaction was committed is not known".into());
+        })
+    }
+
     /// Changes an error that was just made; one that is shared already becomes the cause of a new one.
     fn change(self, change: impl FnOnce(&mut Inner)) -> DBError {
         let mut inner = match Arc::try_unwrap(self.0) {
@@ -176,6 +193,7 @@ impl DBError {
                 kind: shared.kind.clone(),
                 detail: shared.detail.clone(),
                 retryable: shared.retryable,
+                outcome_unknown: shared.outcome_unknown,
                 source: Some(Box::new(DBError(shared))),
             },
         };

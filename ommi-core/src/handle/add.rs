@@ -62,7 +62,7 @@ pub(super) async fn add_all<N: NewRow>(
         for mut insert in inserts {
             run(&*transaction, &mut insert, &mut added, &context).await?;
         }
-        transaction.commit().await?;
+        transaction.commit(&context).await?;
         Ok(added)
     };
     traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await

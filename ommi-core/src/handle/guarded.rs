@@ -87,17 +87,17 @@ impl Guarded {
         Guarded { inner, state: Arc::default() }
     }
 
-    pub(super) async fn commit(self) -> DBResult<()> {
+    pub(super) async fn commit(self, context: &Context) -> DBResult<()> {
         if self.state.failed.load(Ordering::Acquire) {
             let error = self.state.aborted();
-            self.inner.rollback().await?;
+            self.inner.rollback(context).await?;
             return Err(error);
         }
-        self.inner.commit().await
+        self.inner.commit(context).await
     }
 
-    pub(super) async fn rollback(self) -> DBResult<()> {
-        self.inner.rollback().await
+    pub(super) async fn rollback(self, context: &Context) -> DBResult<()> {
+        self.inner.rollback(context).await
     }
 }
 

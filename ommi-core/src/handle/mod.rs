@@ -3,12 +3,15 @@
 //! [`Handle`] is the one trait for both, so that `async fn f(db: &impl Handle)` works with each.
 
 mod add;
+mod closure;
 mod guarded;
 mod ommi;
 mod trace;
 mod transaction;
 mod upsert;
 mod write;
+
+use std::time::{Duration, Instant};
 
 use crate::driver::{Context, Driver, Executor};
 use crate::error::DBResult;
@@ -18,6 +21,7 @@ use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
+pub use closure::InTransaction;
 pub use ommi::Ommi;
 pub(crate) use trace::{record, span, traced};
 pub use transaction::Transaction;
@@ -29,11 +33,13 @@ pub struct At<'h> {
     pub(crate) executor: &'h dyn Executor,
     pub(crate) driver: &'h dyn Driver,
     pub(crate) in_transaction: bool,
+    /// When the transaction must have ended.
+    pub(crate) limit: Option<(Instant, Duration)>,
 }
 
 impl At<'_> {
     pub(crate) fn context(self, options: Options) -> Context {
-        Context::new().with_timeout(options.timeout)
+        Context::new().with_timeout(options.timeout).within(self.limit)
     }
 }
 

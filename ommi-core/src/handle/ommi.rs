@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::AsyncFnOnce;
 use std::sync::Arc;
 
+use super::closure::{self, InTransaction};
 use super::{At, Handle, Transaction, traced};
 use crate::driver::{Context, Driver};
 use crate::error::{DBError, DBResult};
@@ -73,36 +74,33 @@ impl Ommi {
 
     /// Begins a transaction. It is rolled back when it is dropped without [`commit`](Transaction::commit).
     pub fn begin(&self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
-        Pending::new(move |options| async move {
-            let context = Context::new().with_timeout(options.timeout);
-            let work = async { Ok(Transaction::new(&*self.driver, self.driver.begin(&context).await?)) };
-            traced("begin", "", work, |_| 0).await
-        })
+        Pending::new(move |options| self.begun(Context::new().with_timeout(options.timeout)))
+    }
+
+    async fn begun(&self, context: Context) -> DBResult<Transaction<'_>> {
+        let work = async { Ok(Transaction::new(&*self.driver, self.driver.begin(&context).await?)) };
+        traced("begin", "", work, |_| 0).await
+    }
+
+    /// Begins a transaction that must end in time, not just begin.
+    pub(super) async fn begin_within(&self, context: Context) -> DBResult<Transaction<'_>> {
+        let limit = context.limit;
+        Ok(self.begun(context).await?.within(limit))
     }
 
     /// Runs a closure in a transaction: commits on `Ok`, rolls back on `Err` or when the future is dropped.
     ///
     /// # Errors
     /// The closure's own error, or what beginning and committing give, through `From`.
-    pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    pub fn transaction<'a, T, E, F>(
+        &'a self,
+        work: F,
+    ) -> InTransaction<impl Future<Output = Result<T, E>> + use<'a, T, E, F>>
     where
         F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
         E: From<DBError>,
     {
-        let mut transaction = self.begin().await?;
-        match work(&mut transaction).await {
-            Ok(value) => {
-                transaction.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                // The closure's error says more than a rollback that failed, which undoes everything too.
-                if let Err(rollback) = transaction.rollback().await {
-                    tracing::warn!(target: "ommi", error = %rollback, "a rollback failed");
-                }
-                Err(error)
-            }
-        }
+        InTransaction::new(move |limit| closure::run(self, work, limit))
     }
 
     /// Ends every connection once the work under way is done. Whoever uses the database afterwards gets a `Connection` error.
@@ -131,7 +129,7 @@ fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
 
 impl Handle for Ommi {
     fn at(&self) -> At<'_> {
-        At { executor: &*self.driver, driver: &*self.driver, in_transaction: false }
+        At { executor: &*self.driver, driver: &*self.driver, in_transaction: false, limit: None }
     }
 }
 

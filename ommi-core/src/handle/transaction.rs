@@ -1,11 +1,13 @@
 //! A transaction.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use super::guarded::Guarded;
 use super::{At, Handle, traced};
-use crate::driver::{Driver, DriverTransaction};
+use crate::driver::{Context, Driver, DriverTransaction};
 use crate::error::DBResult;
+use crate::pending::{Operation, Pending};
 
 /// A transaction. Use it as a [`Handle`]; end it with [`commit`](Transaction::commit) or [`rollback`](Transaction::rollback).
 /// Dropping it rolls it back.
@@ -17,34 +19,48 @@ use crate::error::DBResult;
 pub struct Transaction<'h> {
     driver: &'h dyn Driver,
     inner: Guarded,
+    limit: Option<(Instant, Duration)>,
 }
 
 impl<'h> Transaction<'h> {
     pub(crate) fn new(driver: &'h dyn Driver, inner: Box<dyn DriverTransaction>) -> Transaction<'h> {
-        Transaction { driver, inner: Guarded::new(inner) }
+        Transaction { driver, inner: Guarded::new(inner), limit: None }
+    }
+
+    /// Everything in it, its end included, must be over by then.
+    pub(crate) fn within(mut self, limit: Option<(Instant, Duration)>) -> Transaction<'h> {
+        self.limit = limit;
+        self
     }
 
     /// Makes everything done in it last.
     ///
     /// # Errors
     /// `TransactionAborted` when a statement in it failed; it is rolled back then. Otherwise what the database reports; nothing of it has
-    /// happened, unless the connection was lost meanwhile, when that is not known.
-    pub async fn commit(self) -> DBResult<()> {
-        traced("commit", "", self.inner.commit(), |()| 0).await
+    /// happened, unless no answer came, as when the connection was lost meanwhile: then
+    /// [`is_outcome_unknown`](crate::DBError::is_outcome_unknown) says so.
+    pub fn commit(self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + 'h> {
+        Pending::new(move |options| async move {
+            let context = self.at().context(options);
+            traced("commit", "", self.inner.commit(&context), |()| 0).await
+        })
     }
 
     /// Undoes everything done in it.
     ///
     /// # Errors
-    /// That the connection was lost, which undoes it too.
-    pub async fn rollback(self) -> DBResult<()> {
-        traced("rollback", "", self.inner.rollback(), |()| 0).await
+    /// That the connection was lost, or that the time was up. It is undone nevertheless.
+    pub fn rollback(self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + 'h> {
+        Pending::new(move |options| async move {
+            let context = Context::new().with_timeout(options.timeout);
+            traced("rollback", "", self.inner.rollback(&context), |()| 0).await
+        })
     }
 }
 
 impl Handle for Transaction<'_> {
     fn at(&self) -> At<'_> {
-        At { executor: &self.inner, driver: self.driver, in_transaction: true }
+        At { executor: &self.inner, driver: self.driver, in_transaction: true, limit: self.limit }
     }
 }
 

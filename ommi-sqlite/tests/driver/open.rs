@@ -225,7 +225,7 @@ async fn a_lock_of_another_process_is_waited_for_and_then_a_timeout() {
     };
     let (result, ()) = tokio::join!(insert(&*tx, &mut new), release);
     result.unwrap();
-    tx.commit().await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
     assert_eq!(count(&driver, &model).await, 2);
 }
 
@@ -262,7 +262,7 @@ async fn after_close_everything_is_a_connection_error_and_the_log_is_written_bac
         };
         let commit = async {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            tx.commit().await.unwrap();
+            tx.commit(&Context::new()).await.unwrap();
             Instant::now()
         };
         let (closed, committed) = tokio::join!(close, commit);
@@ -298,7 +298,7 @@ fn in_memory_it_runs_without_a_runtime() {
         let tx = driver.begin(&Context::new()).await.unwrap();
         let error = insert(&driver, &mut new_users(&model, 5..6)).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Configuration { .. }), "{error:?}");
-        tx.commit().await.unwrap();
+        tx.commit(&Context::new()).await.unwrap();
         let error = SqliteOptions::file("x").connect().await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Configuration { .. }), "{error:?}");
         driver.close().await;

@@ -104,7 +104,7 @@ async fn a_stream_in_a_transaction_sees_it_and_gives_the_turn_back() {
     assert!(next(&mut *stream).await.is_some());
     drop(stream);
     assert_eq!(count(&*tx, &model).await, 2_000);
-    tx.commit().await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
     assert_eq!(count(&driver, &model).await, 2_000);
 }
 

@@ -15,14 +15,14 @@ async fn what_is_committed_stays_and_what_is_not_goes() {
     let dir = TempDir::new();
     for driver in [memory(&[&model]).await, file(&dir, &[&model]).await] {
         let tx = driver.begin(&Context::new()).await.unwrap();
-        tx.commit().await.unwrap();
+        tx.commit(&Context::new()).await.unwrap();
         let tx = driver.begin(&Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 0..2)).await.unwrap();
         assert_eq!(count(&*tx, &model).await, 2);
-        tx.commit().await.unwrap();
+        tx.commit(&Context::new()).await.unwrap();
         let tx = driver.begin(&Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 2..4)).await.unwrap();
-        tx.rollback().await.unwrap();
+        tx.rollback(&Context::new()).await.unwrap();
         let tx = driver.begin(&Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 4..400)).await.unwrap();
         drop(tx);
@@ -31,7 +31,7 @@ async fn what_is_committed_stays_and_what_is_not_goes() {
         let tx = driver.begin(&Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 10..11)).await.unwrap();
         assert!(insert(&*tx, &mut new_users(&model, 0..1)).await.is_err());
-        tx.commit().await.unwrap();
+        tx.commit(&Context::new()).await.unwrap();
         assert_eq!(count(&driver, &model).await, 3);
     }
 }
@@ -44,7 +44,7 @@ async fn in_a_file_readers_see_what_was_committed_and_wait_for_nobody() {
     let tx = driver.begin(&Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 0..1)).await.unwrap();
     assert_eq!(count(&driver, &model).await, 0);
-    tx.commit().await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
     assert_eq!(count(&driver, &model).await, 1);
 }
 
@@ -99,7 +99,7 @@ async fn two_statements_of_a_transaction_take_turns() {
     let (mut one, mut other) = (new_users(&model, 0..1_000), new_users(&model, 1_000..2_000));
     let (one, other) = tokio::join!(insert(&*tx, &mut one), insert(&*tx, &mut other));
     assert_eq!((one.unwrap().0, other.unwrap().0), (1_000, 1_000));
-    tx.commit().await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
     assert_eq!(count(&driver, &model).await, 2_000);
 }
 
@@ -116,7 +116,7 @@ async fn an_interrupted_write_ends_its_transaction_and_nothing_runs_outside_of_i
     assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error:?}");
     let error = insert(&*tx, &mut new_users(&model, 20_000..20_001)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TransactionAborted), "{error:?}");
-    assert!(matches!(tx.commit().await.unwrap_err().kind(), ErrorKind::TransactionAborted));
+    assert!(matches!(tx.commit(&Context::new()).await.unwrap_err().kind(), ErrorKind::TransactionAborted));
     assert_eq!(count(&driver, &model).await, 10_000);
 }
 
@@ -158,7 +158,7 @@ async fn commits_that_wait_for_the_disk_do_so_elsewhere() {
     insert(&driver, &mut new_users(&model, 0..1)).await.unwrap();
     let tx = driver.begin(&Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
-    tx.commit().await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
     assert_eq!(fetch(&driver, &Select::new(model.clone())).await.unwrap().len(), 2);
 }
 
@@ -177,7 +177,7 @@ async fn a_transaction_that_cannot_be_committed_has_not_happened() {
     let driver = SqliteOptions::file(&path).connect().await.unwrap();
     let tx = driver.begin(&Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
-    let error = tx.commit().await.unwrap_err();
+    let error = tx.commit(&Context::new()).await.unwrap_err();
     assert_eq!(error.constraint().unwrap().kind(), ommi_core::ConstraintKind::ForeignKey);
     assert_eq!(count(&driver, &model).await, 0);
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Assignment, Change, CompareOp, Condition, Insert, OnConflict, Select, Update};
+use ommi_core::driver::Context;
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::{ColumnType, Moment, Value};
 
@@ -51,7 +52,7 @@ async fn an_insert_of_many_rows_is_all_or_nothing() {
         insert(&*tx, &mut new_users(&model, 5_000..5_001)).await.unwrap();
         assert!(insert(&*tx, &mut new).await.unwrap_err().is_unique_violation());
         assert_eq!(count(&*tx, &model).await, 1);
-        tx.commit().await.unwrap();
+        tx.commit(&Context::new()).await.unwrap();
         assert_eq!(count(&driver, &model).await, 1);
     }
 }
