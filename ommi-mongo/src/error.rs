@@ -147,6 +147,7 @@ pub(crate) fn affected(reply: &Document) -> Result<u64, Failure> {
 }
 
 const TRANSIENT: &str = mongodb::error::TRANSIENT_TRANSACTION_ERROR;
+const UNKNOWN_COMMIT: &str = mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 
 impl Failure {
     /// Whether another transaction was in the way, so that the same work may succeed when it is run again.
@@ -168,6 +169,15 @@ impl Failure {
         match self {
             Failure::Server(error) => is_not_serving(error.code),
             Failure::Client(error) => is_network(&error.kind),
+            Failure::Own(_) => false,
+        }
+    }
+
+    /// Whether a commit that failed so may have taken place: no answer came, or one that leaves it open.
+    pub(crate) fn leaves_commit_unknown(&self) -> bool {
+        match self {
+            Failure::Server(error) => error.has_label(UNKNOWN_COMMIT) || is_not_serving(error.code),
+            Failure::Client(error) => error.contains_label(UNKNOWN_COMMIT) || is_network(&error.kind),
             Failure::Own(_) => false,
         }
     }

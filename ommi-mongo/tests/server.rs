@@ -253,7 +253,7 @@ async fn a_transaction_is_all_or_nothing_and_a_dropped_one_is_gone() {
     add(&*kept, &model, vec![values("e", 5, None, None)]).await.unwrap();
     assert_eq!(ids(&driver, &all).await.len(), 4);
     assert_eq!(ids(&*kept, &all).await.len(), 5);
-    kept.commit().await.unwrap();
+    kept.commit(&Context::new()).await.unwrap();
     assert_eq!(ids(&driver, &all).await.len(), 5);
     let dropped = driver.begin(&Context::new()).await.unwrap();
     add(&*dropped, &model, vec![values("f", 6, None, None)]).await.unwrap();
@@ -264,7 +264,7 @@ async fn a_transaction_is_all_or_nothing_and_a_dropped_one_is_gone() {
     assert!(add(&*failed, &model, vec![values("a", 8, None, None)]).await.unwrap_err().is_unique_violation());
     let later = add(&*failed, &model, vec![values("h", 8, None, None)]).await.unwrap_err();
     assert!(matches!(later.kind(), ErrorKind::TransactionAborted));
-    assert!(failed.commit().await.is_err());
+    assert!(failed.commit(&Context::new()).await.is_err());
     assert_eq!(ids(&driver, &all).await.len(), 6);
 }
 
