@@ -1,1 +1,103 @@
-//! Nothing but the benches beside it.
+//! What the benches share: sides that take turns, what is counted and printed of them, and criterion's view of the same.
+
+pub mod allocations;
+mod ratios;
+
+use std::time::Instant;
+
+use criterion::Criterion;
+use tokio::runtime::{Builder, Runtime as Tokio};
+
+/// The runtimes under which every workload is measured.
+#[derive(Clone, Copy)]
+pub enum Runtime {
+    /// Everything on the thread of the bench.
+    CurrentThread,
+    /// A worker for each processor.
+    MultiThread,
+}
+
+impl Runtime {
+    fn name(self) -> &'static str {
+        match self {
+            Runtime::CurrentThread => "current-thread",
+            Runtime::MultiThread => "multi-thread",
+        }
+    }
+
+    /// A runtime of this kind.
+    pub fn build(self) -> Tokio {
+        let mut builder = match self {
+            Runtime::CurrentThread => Builder::new_current_thread(),
+            Runtime::MultiThread => Builder::new_multi_thread(),
+        };
+        builder.enable_all().build().unwrap()
+    }
+}
+
+/// Runs an operation so many times.
+pub type Side = Box<dyn FnMut(u64)>;
+
+/// One operation, done by several clients.
+pub struct Workload {
+    pub name: String,
+    /// By name; Ommi's is the last.
+    pub sides: Vec<(&'static str, Side)>,
+}
+
+/// The side that the others are compared with.
+pub const OMMI: &str = "ommi";
+
+/// Measures workloads as the arguments say: with `--ratios [PART OF A NAME]` in turns, else with criterion. `rivals` are the other sides, in
+/// the order of their columns.
+pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--ratios") {
+        // What follows is a part of the names wanted, but for what cargo adds.
+        let wanted = arguments.get(at + 1).filter(|next| !next.starts_with("--")).map_or("", String::as_str);
+        for runtime in [Runtime::CurrentThread, Runtime::MultiThread] {
+            let mut workloads = workloads(runtime);
+            workloads.retain(|workload| workload.name.contains(wanted));
+            ratios::print(&mut workloads, rivals, runtime.name());
+        }
+        return;
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    for runtime in [Runtime::CurrentThread, Runtime::MultiThread] {
+        for workload in &mut workloads(runtime) {
+            bench(&mut criterion, runtime, workload);
+        }
+    }
+    criterion.final_summary();
+}
+
+fn bench(criterion: &mut Criterion, runtime: Runtime, workload: &mut Workload) {
+    let mut group = criterion.benchmark_group(format!("{}/{}", runtime.name(), workload.name));
+    for (name, side) in &mut workload.sides {
+        group.bench_function(*name, |bencher| {
+            bencher.iter_custom(|times| {
+                let start = Instant::now();
+                side(times);
+                start.elapsed()
+            });
+        });
+    }
+}
+
+/// Keys from 1 to a greatest one, in an order that is the same in every run.
+pub struct Keys {
+    state: u64,
+    greatest: i64,
+}
+
+impl Keys {
+    pub fn up_to(greatest: i64) -> Keys {
+        Keys { state: 1, greatest }
+    }
+
+    /// The next key.
+    pub fn key(&mut self) -> i64 {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.state >> 33) as i64 % self.greatest + 1
+    }
+}

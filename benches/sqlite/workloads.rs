@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ommi::prelude::*;
+use ommi_benches::{Keys, OMMI, Runtime, Workload};
 use rusqlite::params;
-use tokio::runtime::{Builder, Runtime as Tokio};
+use tokio::runtime::Runtime as Tokio;
 
 use crate::raw;
 
@@ -24,47 +25,6 @@ struct NewUser {
     id: i64,
     name: String,
     hair_color: Option<String>,
-}
-
-#[derive(Clone, Copy)]
-pub enum Runtime {
-    CurrentThread,
-    MultiThread,
-}
-
-impl Runtime {
-    pub fn name(self) -> &'static str {
-        match self {
-            Runtime::CurrentThread => "current-thread",
-            Runtime::MultiThread => "multi-thread",
-        }
-    }
-
-    fn build(self) -> Tokio {
-        let mut builder = match self {
-            Runtime::CurrentThread => Builder::new_current_thread(),
-            Runtime::MultiThread => Builder::new_multi_thread(),
-        };
-        builder.enable_all().build().unwrap()
-    }
-}
-
-/// Runs an operation so many times.
-pub type Side = Box<dyn FnMut(u64)>;
-
-pub struct Workload {
-    pub name: String,
-    raw: Option<Side>,
-    kept: Option<Side>,
-    ommi: Side,
-}
-
-impl Workload {
-    pub fn sides(&mut self) -> impl Iterator<Item = (&'static str, &mut Side)> {
-        let raw = self.raw.as_mut().map(|side| ("raw", side));
-        let kept = self.kept.as_mut().map(|side| ("kept", side));
-        raw.into_iter().chain(kept).chain([("ommi", &mut self.ommi)])
-    }
 }
 
 const USERS: i64 = 10_000;
@@ -102,16 +62,6 @@ impl Fixture {
     }
 }
 
-/// Keys in an order that is the same in every run.
-struct Keys(u64);
-
-impl Keys {
-    fn next(&mut self) -> i64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as i64 % USERS + 1
-    }
-}
-
 pub fn all(runtime: Runtime) -> Vec<Workload> {
     let fixture = Rc::new(Fixture::new(runtime));
     let mut workloads = Vec::new();
@@ -137,39 +87,50 @@ macro_rules! sides {
         let (fixture, $db) = ($fixture.clone(), $fixture.db.clone());
         Workload {
             name: $name,
-            raw: Some(Box::new({
-                let mut keys = Keys(1);
-                move |times| {
-                    let $connection = (&cached, &mut keys);
-                    for _ in 0..times {
-                        let mut statement = raw::cached($connection.0, $text);
-                        let $statement = &mut *statement;
-                        black_box($raw);
-                    }
-                }
-            })),
-            kept: Some(Box::new({
-                let mut keys = Keys(1);
-                move |times| {
-                    let $connection = (&kept, &mut keys);
-                    let mut statement = $connection.0.prepare($text).unwrap();
-                    let $statement = &mut statement;
-                    for _ in 0..times {
-                        black_box($raw);
-                    }
-                }
-            })),
-            ommi: Box::new({
-                let mut keys = Keys(1);
-                move |times| {
-                    let $db = (&$db, &mut keys);
-                    fixture.tokio.block_on(async {
-                        for _ in 0..times {
-                            black_box($ommi);
+            sides: vec![
+                (
+                    "raw",
+                    Box::new({
+                        let mut keys = Keys::up_to(USERS);
+                        move |times| {
+                            let $connection = (&cached, &mut keys);
+                            for _ in 0..times {
+                                let mut statement = raw::cached($connection.0, $text);
+                                let $statement = &mut *statement;
+                                black_box($raw);
+                            }
                         }
-                    })
-                }
-            }),
+                    }),
+                ),
+                (
+                    "kept",
+                    Box::new({
+                        let mut keys = Keys::up_to(USERS);
+                        move |times| {
+                            let $connection = (&kept, &mut keys);
+                            let mut statement = $connection.0.prepare($text).unwrap();
+                            let $statement = &mut statement;
+                            for _ in 0..times {
+                                black_box($raw);
+                            }
+                        }
+                    }),
+                ),
+                (
+                    OMMI,
+                    Box::new({
+                        let mut keys = Keys::up_to(USERS);
+                        move |times| {
+                            let $db = (&$db, &mut keys);
+                            fixture.tokio.block_on(async {
+                                for _ in 0..times {
+                                    black_box($ommi);
+                                }
+                            })
+                        }
+                    }),
+                ),
+            ],
         }
     }};
 }
@@ -192,8 +153,8 @@ fn point(fixture: &Rc<Fixture>) -> Workload {
         fixture,
         "point read".to_owned(),
         raw::POINT,
-        |connection, statement| raw::point(statement, connection.1.next()),
-        |db| db.0.get::<User>(db.1.next()).await.unwrap()
+        |connection, statement| raw::point(statement, connection.1.key()),
+        |db| db.0.get::<User>(db.1.key()).await.unwrap()
     )
 }
 
@@ -202,9 +163,9 @@ fn filter(fixture: &Rc<Fixture>) -> Workload {
         fixture,
         "filter, sort, limit 20".to_owned(),
         raw::FILTER,
-        |connection, statement| raw::filter(statement, connection.1.next()),
+        |connection, statement| raw::filter(statement, connection.1.key()),
         |db| {
-            let from = db.1.next();
+            let from = db.1.key();
             db.0.find(User::hair_color.eq("black") & User::id.ge(from) & User::name.ne("User 77"))
                 .sort(User::id.asc())
                 .limit(20)
@@ -239,9 +200,9 @@ fn update(fixture: &Rc<Fixture>) -> Workload {
         fixture,
         "update by key".to_owned(),
         raw::UPDATE,
-        |connection, statement| statement.execute(params!["black", connection.1.next()]).unwrap(),
+        |connection, statement| statement.execute(params!["black", connection.1.key()]).unwrap(),
         |db| {
-            let id = db.1.next();
+            let id = db.1.key();
             db.0.find(User::id.eq(id)).update(User::hair_color.set("black")).await.unwrap()
         }
     )
@@ -249,17 +210,18 @@ fn update(fixture: &Rc<Fixture>) -> Workload {
 
 fn build_and_compile(fixture: &Rc<Fixture>) -> Workload {
     let db = fixture.db.clone();
-    let mut keys = Keys(1);
+    let mut keys = Keys::up_to(USERS);
     Workload {
         name: "build and compile, nothing cached".to_owned(),
-        raw: None,
-        kept: None,
-        ommi: Box::new(move |times| {
-            for _ in 0..times {
-                let id = keys.next();
-                let query = db.find(User::hair_color.eq("black") & User::id.ge(id) & User::name.ne("User 77"));
-                black_box(query.sort(User::id.asc()).limit(20).explain().unwrap());
-            }
-        }),
+        sides: vec![(
+            OMMI,
+            Box::new(move |times| {
+                for _ in 0..times {
+                    let id = keys.key();
+                    let query = db.find(User::hair_color.eq("black") & User::id.ge(id) & User::name.ne("User 77"));
+                    black_box(query.sort(User::id.asc()).limit(20).explain().unwrap());
+                }
+            }),
+        )],
     }
 }

@@ -22,7 +22,8 @@ Options:
                     much the process grew
   --help            print this
 
-Answers go to standard output and are the same in every run; progress and timings go to standard error.";
+Answers go to standard output and are the same in every run and on every store; progress, timings and
+statements go to standard error.";
 
 /// What the arguments ask for.
 #[derive(Debug, PartialEq)]

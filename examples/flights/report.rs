@@ -34,18 +34,9 @@ impl Report {
         writeln!(self.out, "   {line}").map_err(Error::Output)
     }
 
-    /// A long text, broken between words.
-    pub(crate) fn wrapped(&mut self, text: &str) -> Result<()> {
-        let mut line = String::new();
-        for word in text.split(' ') {
-            if line.len() + word.len() > 100 {
-                self.line(line.trim_end())?;
-                line.clear();
-            }
-            line.push_str(word);
-            line.push(' ');
-        }
-        self.line(line.trim_end())
+    /// What is not the same in every run, or on every store: it goes to standard error.
+    pub(crate) fn aside(&self, text: &str) {
+        eprintln!("{text}");
     }
 
     /// A line that says how the table above is to be read.

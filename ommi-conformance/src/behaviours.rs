@@ -339,6 +339,7 @@ macro_rules! __behaviours {
             schema {
                 creating_again_keeps_the_data,
                 creating_twice_does_not_double_anything,
+                a_named_schema_is_looked_into_or_refused,
                 at_once_from_many_tasks,
                 optional_columns_are_added,
                 an_older_model_works_on_a_table_with_more,

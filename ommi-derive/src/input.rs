@@ -8,6 +8,7 @@ pub(crate) struct ModelInput {
     pub(crate) vis: Visibility,
     /// The path of the `ommi` crate.
     pub(crate) krate: Path,
+    pub(crate) schema: Option<LitStr>,
     pub(crate) table: Option<LitStr>,
     /// The type that carries the columns, if not the model.
     pub(crate) columns: Option<Ident>,

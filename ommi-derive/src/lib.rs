@@ -25,6 +25,8 @@ use proc_macro::TokenStream;
 /// # On the struct
 ///
 /// - `table = "users"`: the stored name; without it the plural of the struct's name in snake case
+/// - `schema = "sales"`: the schema of the database that the table is in. SQLite and MongoDB have none and refuse such a model with
+///   `Unsupported`
 /// - `columns = UserColumns`: puts the columns on a type of that name, where they would clash with functions of the model
 /// - `unique(a, b)`, `index(a, b)`: sets of fields; may be repeated
 /// - `references((a, b) = (Other::x, Other::y))`: a reference of several columns, with the options of a single one after

@@ -50,9 +50,10 @@ async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> MongoDriv
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var("OMMI_TEST_MONGO_URL").expect("no MongoDB server; `cargo xtask test` starts one");
     let (address, parameters) = url.split_once('?').unwrap_or((&url, ""));
-    let hosts = address.trim_end_matches('/');
+    let (scheme, rest) = address.split_once("://").unwrap_or(("mongodb", address));
+    let hosts = rest.split('/').next().unwrap_or(rest);
     let name = format!("ommi_server_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let options = MongoOptions::parse(&format!("{hosts}/{name}?{parameters}")).await.unwrap();
+    let options = MongoOptions::parse(&format!("{scheme}://{hosts}/{name}?{parameters}")).await.unwrap();
     change(options).connect().await.unwrap()
 }
 

@@ -1,8 +1,8 @@
 //! The driver: its pool, and the traits that the core calls.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Statement, Update};
@@ -22,6 +22,7 @@ use crate::options::PostgresOptions;
 use crate::run::{self, Job, Run};
 use crate::stream;
 use crate::transaction::PostgresTransaction;
+use crate::warm::Warm;
 use crate::wire;
 
 /// What PostgreSQL, driven by this crate, can do.
@@ -34,6 +35,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.checks = true;
     capabilities.key_update = true;
     capabilities.bytes_order = true;
+    capabilities.schemas = true;
     capabilities.date_precision = DatePrecision::Microseconds;
     // One array for each column, whatever the number of rows; this many keep a message at some megabytes.
     capabilities.max_insert_rows = 16_384;
@@ -53,9 +55,31 @@ pub(crate) struct Inner {
     pub(crate) prepared: bool,
     /// The server's own limit for a statement, where the options set it.
     pub(crate) statement_timeout: Option<Duration>,
+    /// Connections that were just used; none for a pool of the user's own, which may do something with each that it lends.
+    pub(crate) warm: Option<Arc<Warm>>,
+    pub(crate) losses: Arc<Losses>,
+}
+
+/// When a connection was lost: those that were open then are not to be trusted.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(Mutex<Option<Instant>>);
+
+impl Losses {
+    /// Whether one was lost within this time.
+    pub(crate) fn within(&self, time: Duration) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|last| last.elapsed() <= time)
+    }
 }
 
 impl Inner {
+    /// A connection was lost. The others that are at hand go back to the pool, which asks each whether it still lives.
+    pub(crate) fn lost(&self) {
+        *self.losses.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if let Some(warm) = &self.warm {
+            warm.clear();
+        }
+    }
+
     /// The limit that ended what ran out of time: the operation's, else the server's.
     pub(crate) fn limit(&self, context: &Context) -> Option<Duration> {
         context.limit.map(|(_, given)| given).or(self.statement_timeout)
@@ -77,13 +101,21 @@ impl PostgresDriver {
         PostgresOptions::parse(url)?.connect().await
     }
 
-    /// Uses a pool that is there already. Its own options hold; statements are prepared and kept.
+    /// Uses a pool that is there already. Its own options hold, and every connection is taken from it and given back to it for each statement or
+    /// transaction. Statements are prepared and kept.
     pub fn from_pool(pool: PgPool) -> PostgresDriver {
-        PostgresDriver::new(pool, true, None)
+        PostgresDriver::with(Inner {
+            pool,
+            cache: Cache::default(),
+            prepared: true,
+            statement_timeout: None,
+            warm: None,
+            losses: Arc::default(),
+        })
     }
 
-    pub(crate) fn new(pool: PgPool, prepared: bool, statement_timeout: Option<Duration>) -> PostgresDriver {
-        PostgresDriver { inner: Arc::new(Inner { pool, cache: Cache::default(), prepared, statement_timeout }) }
+    pub(crate) fn with(inner: Inner) -> PostgresDriver {
+        PostgresDriver { inner: Arc::new(inner) }
     }
 
     /// The pool of the client library: the way down to what Ommi lacks.
@@ -206,6 +238,10 @@ impl Driver for PostgresDriver {
     }
 
     async fn close(&self) {
-        self.inner.pool.close().await;
+        let closing = self.inner.pool.close();
+        if let Some(warm) = &self.inner.warm {
+            warm.close();
+        }
+        closing.await;
     }
 }

@@ -11,7 +11,7 @@ use ommi_core::ast::Insert;
 use ommi_core::driver::{Context, RowSink};
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult};
-use ommi_sql::quote;
+use ommi_sql::quote_table;
 use sqlx::Executor as _;
 
 use crate::driver::Inner;
@@ -59,7 +59,7 @@ fn greatest(insert: &Insert) -> Option<Key> {
     let keys = insert.values.iter().skip(place).step_by(insert.columns.len().max(1));
     let number = keys.filter_map(|key| if let Value::Int(number) = key { Some(*number) } else { None }).max()?;
     let column = insert.model.column(generated)?;
-    Some(Key { number, table: quote(&insert.model.table, '"'), column: column.name.to_string() })
+    Some(Key { number, table: quote_table(&insert.model, '"'), column: column.name.to_string() })
 }
 
 impl<'r, 'a> Add<'r, 'a> {
@@ -91,7 +91,7 @@ impl Work<u64> for Add<'_, '_> {
             let query = sqlx::query(MOVE).bind(key.number).bind(key.table).bind(key.column).persistent(persistent);
             let connection = lease.start()?;
             let moved = connection.execute(query).await;
-            lease.done();
+            lease.done(moved.as_ref().err());
             if let Err(failed) = moved {
                 // Without the right to move it, or without the table, the insert says what is wrong.
                 match error::state(&failed) {

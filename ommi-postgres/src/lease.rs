@@ -3,7 +3,7 @@
 //! A statement is stopped with a cancel request from a second connection, by the number of the server's process. It costs nothing as
 //! long as nobody runs out of time, leaves no setting behind, and a statement that ended first is not harmed; `SET statement_timeout`
 //! would be two round trips for each statement. The number comes with BEGIN in a transaction, and is asked for where a statement of
-//! its own has a deadline, and before a stream.
+//! its own has a deadline, and before a stream; it is remembered while the connection is kept at hand.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,10 +16,12 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, PgConnection, Postgres, Row as _};
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
 
 use crate::driver::Inner;
 use crate::error;
+use crate::warm::Idle;
 
 /// How long a cancel request may take to arrive.
 const GRACE: Duration = Duration::from_secs(5);
@@ -32,12 +34,18 @@ const PATIENCE: [u64; 6] = [100, 200, 400, 800, 1_600, 3_200];
 pub(crate) struct Lease {
     pub(crate) inner: Arc<Inner>,
     connection: Option<PoolConnection<Postgres>>,
+    /// Its place among those that may use one at a time, where they take turns.
+    turn: Option<OwnedSemaphorePermit>,
+    /// When the pool lent it.
+    lent: Instant,
     /// Where the connection goes back to the pool: the library starts a task for that, which needs a runtime.
     runtime: Handle,
     /// The number of the server's process, where it is known.
     pid: Option<i32>,
     /// Something was sent, and its end was not seen.
     busy: bool,
+    /// Something failed: whether the connection is good for more is to be found out.
+    failed: bool,
     /// A transaction may be open.
     pub(crate) begun: bool,
 }
@@ -46,16 +54,60 @@ impl Lease {
     /// Waits for a connection.
     pub(crate) async fn acquire(inner: &Arc<Inner>, context: &Context) -> DBResult<Lease> {
         let runtime = Handle::try_current().map_err(error::no_runtime)?;
-        let acquiring = inner.pool.acquire();
+        let mut turn = None;
+        if let Some(warm) = inner.warm.as_ref().filter(|_| !inner.pool.is_closed()) {
+            turn = warm.try_turn();
+            if turn.is_some()
+                && let Some(idle) = warm.take(&runtime)
+            {
+                return Ok(Lease::of(inner, turn, idle));
+            }
+        }
+        let limit = inner.pool.options().get_acquire_timeout();
+        let acquiring = timeout(limit, Lease::wait(inner, turn, runtime));
         let acquired = match context.limit {
             Some((deadline, given)) => {
                 timeout_at(deadline.into(), acquiring).await.map_err(|_| error::timed_out(given))?
             }
             None => acquiring.await,
         };
-        let timeout = inner.pool.options().get_acquire_timeout();
-        let connection = acquired.map_err(|error| error::general(error, Some(timeout)))?;
-        Ok(Lease { inner: inner.clone(), connection: Some(connection), runtime, pid: None, busy: false, begun: false })
+        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| error::general(error, Some(limit)))
+    }
+
+    async fn wait(
+        inner: &Arc<Inner>,
+        mut turn: Option<OwnedSemaphorePermit>,
+        runtime: Handle,
+    ) -> Result<Lease, sqlx::Error> {
+        if let Some(warm) = &inner.warm {
+            if turn.is_none() {
+                turn = inner.pool.close_event().do_until(warm.turn()).await?;
+            }
+            if turn.is_none() || inner.pool.is_closed() {
+                return Err(sqlx::Error::PoolClosed);
+            }
+            if let Some(idle) = warm.take(&runtime) {
+                return Ok(Lease::of(inner, turn, idle));
+            }
+        }
+        let connection = inner.pool.acquire().await?;
+        let now = Instant::now();
+        Ok(Lease::of(inner, turn, Idle { connection, pid: None, lent: now, runtime, since: now }))
+    }
+
+    fn of(inner: &Arc<Inner>, turn: Option<OwnedSemaphorePermit>, idle: Idle) -> Lease {
+        let Idle { connection, pid, lent, runtime, .. } = idle;
+        Lease {
+            inner: inner.clone(),
+            connection: Some(connection),
+            turn,
+            lent,
+            runtime,
+            pid,
+            busy: false,
+            failed: false,
+            begun: false,
+        }
     }
 
     /// The connection, for something that is sent now. [`Lease::done`] says that its end was seen.
@@ -72,15 +124,22 @@ impl Lease {
         self.busy
     }
 
-    pub(crate) fn done(&mut self) {
+    /// The end of what was sent was seen; it may have been this failure.
+    pub(crate) fn done(&mut self, failure: Option<&sqlx::Error>) {
         self.busy = false;
+        if let Some(failure) = failure {
+            self.failed = true;
+            if error::is_lost(failure) {
+                self.inner.lost();
+            }
+        }
     }
 
     /// Sends statements without parameters, and gives the first value of their first row.
     pub(crate) async fn simple(&mut self, text: &str) -> DBResult<Option<String>> {
         let connection = self.start()?;
         let result = simple(connection, text).await;
-        self.done();
+        self.done(result.as_ref().err());
         result.map_err(|error| error::general(error, None))
     }
 
@@ -236,11 +295,20 @@ impl Drop for Lease {
         let _runtime = self.runtime.enter();
         let stops = self.busy && self.pid.is_some();
         if !(self.begun || stops) {
-            // The library reads to the end what is left of an answer before it lends the connection again.
-            drop(connection);
+            match &self.inner.warm {
+                Some(warm) if !(self.busy || self.failed) => {
+                    // Behind a pooler it may be another process next time.
+                    let pid = self.pid.filter(|_| self.inner.prepared);
+                    let (lent, runtime) = (self.lent, self.runtime.clone());
+                    warm.keep(&self.inner.pool, Idle { connection, pid, lent, runtime, since: Instant::now() });
+                }
+                // The library reads to the end what is left of an answer before it lends the connection again.
+                _ => drop(connection),
+            }
             return;
         }
         let (inner, pid, busy, begun) = (self.inner.clone(), self.pid, self.busy, self.begun);
+        let turn = self.turn.take();
         // The pool counts the connection until this is done, and waits for it when it is closed.
         drop(self.runtime.spawn(async move {
             let cleaned = {
@@ -253,6 +321,8 @@ impl Drop for Lease {
             if !matches!(cleaned, Some(Ok(()))) {
                 connection.close_on_drop();
             }
+            drop(connection);
+            drop(turn);
         }));
     }
 }

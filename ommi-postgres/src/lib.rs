@@ -39,6 +39,7 @@ mod schema;
 mod stream;
 mod transaction;
 mod url;
+mod warm;
 mod wire;
 
 pub use driver::PostgresDriver;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ommi_core::{DBError, DBResult};
@@ -12,7 +13,10 @@ use tokio::time::timeout;
 pub use sqlx::postgres::PgSslMode as SslMode;
 
 use crate::PostgresDriver;
+use crate::compiled::Cache;
+use crate::driver::{Inner, Losses};
 use crate::error;
+use crate::warm::Warm;
 
 /// A connection that was not used for so long is asked whether it still lives before it is used again: servers restart.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
@@ -239,7 +243,12 @@ impl PostgresOptions {
             let detail = format!("the database's encoding is {encoding}, and Ommi needs UTF8");
             return Err(DBError::configuration(None, detail));
         }
-        Ok(PostgresDriver::new(self.pool_options().connect_lazy_with(options), self.prepared, self.statement_timeout))
+        let losses = Arc::default();
+        let pool = self.pool_options(&losses).connect_lazy_with(options);
+        let warm = Some(Warm::new(&pool));
+        let (prepared, statement_timeout) = (self.prepared, self.statement_timeout);
+        let cache = Cache::default();
+        Ok(PostgresDriver::with(Inner { pool, cache, prepared, statement_timeout, warm, losses }))
     }
 
     fn connect_options(&self) -> PgConnectOptions {
@@ -251,7 +260,8 @@ impl PostgresOptions {
         options
     }
 
-    fn pool_options(&self) -> PgPoolOptions {
+    fn pool_options(&self, losses: &Arc<Losses>) -> PgPoolOptions {
+        let losses = losses.clone();
         PgPoolOptions::new()
             .max_connections(self.max_connections)
             .min_connections(self.min_connections)
@@ -259,9 +269,10 @@ impl PostgresOptions {
             .idle_timeout(self.idle_timeout)
             .max_lifetime(self.max_lifetime)
             .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
+            .before_acquire(move |connection, metadata| {
+                let doubtful = metadata.idle_for >= PROBE_AFTER || losses.within(metadata.idle_for);
                 Box::pin(async move {
-                    if metadata.idle_for >= PROBE_AFTER {
+                    if doubtful {
                         connection.ping().await?;
                     }
                     Ok(true)

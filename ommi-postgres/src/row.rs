@@ -41,7 +41,7 @@ fn compare(stored: &[PgColumn], columns: &Columns) -> DBResult<()> {
         let info = stored.type_info();
         if !info.oid().is_some_and(|oid| wire::readable(ty, oid.0)) {
             let found = info.name().to_ascii_lowercase();
-            return Err(DBError::decode(&*columns.model.table, columns.name(place), ty.name(), found));
+            return Err(DBError::decode(columns.model.qualified_table(), columns.name(place), ty.name(), found));
         }
     }
     Ok(())
@@ -56,7 +56,12 @@ impl Row for PostgresRow<'_> {
             return Ok(Value::Null);
         }
         stored.as_bytes().ok().and_then(|bytes| wire::decode(ty, bytes)).ok_or_else(|| {
-            DBError::decode(&*self.columns.model.table, self.columns.name(index), ty.name(), wire::strange(ty))
+            DBError::decode(
+                self.columns.model.qualified_table(),
+                self.columns.name(index),
+                ty.name(),
+                wire::strange(ty),
+            )
         })
     }
 }

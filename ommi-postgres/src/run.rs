@@ -177,7 +177,7 @@ impl Work<u64> for Run<'_, '_> {
             // Its table was made anew. Nothing was done yet.
             let connection = lease.start()?;
             let cleared = connection.clear_cached_statements().await;
-            lease.done();
+            lease.done(cleared.as_ref().err());
             cleared.map_err(|error| error::general(error, None))?;
             result = match lease.begun {
                 false => send(lease, &compiled, job.bind()?, sink).await,
@@ -218,9 +218,11 @@ async fn send(
     let persistent = lease.inner.prepared;
     let connection = lease.start().map_err(Failure::Made)?;
     let result = exchange(connection, compiled, arguments, persistent, sink).await;
-    // Where the sink ended it, the rest of the result is still to come.
-    if !matches!(result, Err(Failure::Made(_))) {
-        lease.done();
+    match &result {
+        Ok(_) => lease.done(None),
+        Err(Failure::Sent(failed)) => lease.done(Some(failed)),
+        // Where the sink ended it, the rest of the result is still to come.
+        Err(Failure::Stale | Failure::Made(_)) => {}
     }
     result
 }

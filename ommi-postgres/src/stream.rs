@@ -111,7 +111,7 @@ async fn read(
             Ok(None) => break,
             Err(error) => {
                 drop(results);
-                lease.done();
+                lease.done(Some(&error));
                 return Err(failed(error));
             }
         }
@@ -123,7 +123,7 @@ async fn read(
         }
     }
     drop(results);
-    lease.done();
+    lease.done(None);
     Ok(())
 }
 

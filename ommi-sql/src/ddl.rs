@@ -3,7 +3,7 @@
 use ommi_core::schema::{Auto, ColumnSchema, ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef};
 
 use crate::Dialect;
-use crate::writer::quote;
+use crate::writer::{quote, quote_table};
 
 /// Begins the name of the check that keeps a column within its range; the column's stored name follows.
 ///
@@ -48,7 +48,7 @@ pub fn create_table<D: Dialect>(
     references: impl Fn(&ReferenceSchema) -> bool,
     dialect: &D,
 ) -> String {
-    let mut text = format!("CREATE TABLE {} (", quote(&schema.table, dialect.quote()));
+    let mut text = format!("CREATE TABLE {} (", quote_table(schema, dialect.quote()));
     let single_key = match schema.key.as_slice() {
         [key] => Some(*key),
         _ => None,
@@ -80,7 +80,7 @@ pub fn add_column<D: Dialect>(
     reference: Option<&ReferenceSchema>,
     dialect: &D,
 ) -> String {
-    let mut text = format!("ALTER TABLE {} ADD COLUMN ", quote(&schema.table, dialect.quote()));
+    let mut text = format!("ALTER TABLE {} ADD COLUMN ", quote_table(schema, dialect.quote()));
     write_column(column, false, dialect, &mut text);
     if let Some(reference) = reference {
         text.push(' ');
@@ -94,7 +94,7 @@ pub fn create_index<D: Dialect>(schema: &ModelSchema, name: &str, index: &Wanted
     let mut text = String::from(if index.unique { "CREATE UNIQUE INDEX " } else { "CREATE INDEX " });
     text.push_str(&quote(name, dialect.quote()));
     text.push_str(" ON ");
-    text.push_str(&quote(&schema.table, dialect.quote()));
+    text.push_str(&quote_table(schema, dialect.quote()));
     text.push_str(" (");
     for (i, column) in index.columns.iter().filter_map(|&column| schema.column(column)).enumerate() {
         if i > 0 {
@@ -109,7 +109,7 @@ pub fn create_index<D: Dialect>(schema: &ModelSchema, name: &str, index: &Wanted
 
 /// ALTER TABLE .. ADD CONSTRAINT .. FOREIGN KEY, for databases that can add one to a table that exists.
 pub fn add_reference<D: Dialect>(schema: &SchemaRef, name: &str, reference: &ReferenceSchema, dialect: &D) -> String {
-    let table = quote(&schema.table, dialect.quote());
+    let table = quote_table(schema, dialect.quote());
     let mut text = format!("ALTER TABLE {table} ADD CONSTRAINT {} ", quote(name, dialect.quote()));
     write_reference(schema, reference, dialect, &mut text);
     text
@@ -127,7 +127,7 @@ pub fn reference_name<D: Dialect>(
 
 /// DROP TABLE, where it exists.
 pub fn drop_table<D: Dialect>(schema: &ModelSchema, dialect: &D) -> String {
-    format!("DROP TABLE IF EXISTS {}", quote(&schema.table, dialect.quote()))
+    format!("DROP TABLE IF EXISTS {}", quote_table(schema, dialect.quote()))
 }
 
 /// The name of an index: of its table and columns, cut where it would be too long.
@@ -202,7 +202,7 @@ fn write_reference<D: Dialect>(schema: &SchemaRef, reference: &ReferenceSchema, 
 fn write_target<D: Dialect>(schema: &SchemaRef, reference: &ReferenceSchema, dialect: &D, text: &mut String) {
     let target = reference.target.resolve(schema);
     text.push_str("REFERENCES ");
-    text.push_str(&quote(&target.table, dialect.quote()));
+    text.push_str(&quote_table(&target, dialect.quote()));
     text.push_str(" (");
     write_names(&target, &reference.target_columns, dialect, text);
     text.push(')');

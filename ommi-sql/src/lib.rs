@@ -32,4 +32,4 @@ pub use out::{Bind, Column, Explained, Out, SqlText};
 pub use select::select;
 pub use text::prefix_end;
 pub use update::update;
-pub use writer::quote;
+pub use writer::{quote, quote_in, quote_table};

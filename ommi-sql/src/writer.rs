@@ -34,6 +34,10 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
 
     /// The table's name.
     pub(crate) fn table(&mut self) {
+        if let Some(schema) = &self.model.schema {
+            self.name(schema);
+            self.text(".");
+        }
         self.name(&self.model.table);
     }
 
@@ -194,6 +198,20 @@ fn natural_type(value: &Value<'_>) -> Option<ColumnType> {
 /// A column that the model lacks: [`ommi_core::ast::check`] finds it before any traversal.
 fn no_column(model: &ModelSchema, index: u16) -> DBError {
     DBError::query(format!("{} has no column number {index}", model.name))
+}
+
+/// A table's name in quotes, after its schema's where it names one.
+pub fn quote_table(model: &ModelSchema, quote: char) -> String {
+    quote_in(model, &model.table, quote)
+}
+
+/// The name, in quotes, of something that is in the schema of a model's table: an index of it, say.
+pub fn quote_in(model: &ModelSchema, name: &str, quote: char) -> String {
+    let name = self::quote(name, quote);
+    match &model.schema {
+        Some(schema) => format!("{}.{name}", self::quote(schema, quote)),
+        None => name,
+    }
 }
 
 /// A name in quotes.

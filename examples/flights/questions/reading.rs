@@ -46,18 +46,14 @@ pub(super) async fn latest(db: &impl Handle, report: &mut Report) -> Result<()> 
     report.table(&table)
 }
 
-/// What a query sends. Values are printed only by who asks for them.
+/// What a query sends, which each store is told in its own language. Values are shown only to who asks for them.
 pub(super) fn explained(db: &impl Handle, report: &mut Report) -> Result<()> {
     report.question("What is sent to the store for that?")?;
     let query = db.find(Flight::arr_delay.gt(120)).sort((Flight::arr_delay.desc(), Flight::time_hour, Flight::carrier));
     let explanation = query.limit(6).explain()?;
-    report.wrapped(explanation.statement())?;
-    report.note(format_args!("Its values, on request: {}", values(&explanation.with_values().to_string())))
-}
-
-/// The part of an explanation that shows the values.
-fn values(explanation: &str) -> &str {
-    explanation.split_once(" -- ").map_or("", |(_, values)| values)
+    report.line("One statement, in the language of the store; standard error has it, with its values.")?;
+    report.aside(&explanation.with_values().to_string());
+    Ok(())
 }
 
 /// Conditions that may be asked for or not, as in a form that is filled in.

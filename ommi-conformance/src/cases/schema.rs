@@ -51,6 +51,39 @@ pub(crate) async fn creating_again_keeps_the_data(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(schema = "ommi_there_is_no_such_schema", table = "unrelateds")]
+struct Elsewhere {
+    id: i64,
+}
+
+/// Never the table of that name where tables are when nothing is said.
+pub(crate) async fn a_named_schema_is_looked_into_or_refused(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Unrelated>().await?;
+    db.add(Unrelated { id: 1 }).await?;
+    let errors = [
+        error(db.find_all::<Elsewhere>().all().await),
+        error(db.add(Elsewhere { id: 2 }).await),
+        error(db.find(Elsewhere::id.eq(1)).update(Elsewhere::id.set(2)).await),
+        error(db.find_all::<Elsewhere>().delete().await),
+    ];
+    let has_schemas = db.driver().capabilities().schemas;
+    for error in errors {
+        match error.kind() {
+            ErrorKind::Unsupported { .. } => assert!(!has_schemas, "{error}"),
+            ErrorKind::Database => assert!(has_schemas, "{error}"),
+            _ => panic!("{error}"),
+        }
+    }
+    if !has_schemas {
+        assert_kind!(db.create_tables::<(Elsewhere, Article)>().await, ErrorKind::Unsupported { .. });
+        assert_kind!(db.drop_tables::<Elsewhere>().await, ErrorKind::Unsupported { .. });
+        assert!(db.find_all::<Article>().count().await.is_err(), "the other table was made");
+    }
+    assert_eq!(db.find_all::<Unrelated>().all().await?, [Unrelated { id: 1 }]);
+    Ok(())
+}
+
 pub(crate) async fn creating_twice_does_not_double_anything(db: &Ommi) -> DBResult<()> {
     for _ in 0..3 {
         db.create_tables::<(Indexed, Other)>().await?;

@@ -20,6 +20,7 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
     let statement = statement.into();
     let model = statement.model();
     let checker = Checker { model, capabilities };
+    capabilities.can_hold(model)?;
     match statement {
         StatementRef::Select(select) => {
             for sort in &select.sort {

@@ -1,5 +1,8 @@
 //! What a store can do, declared once.
 
+use crate::error::{DBError, DBResult};
+use crate::schema::ModelSchema;
+
 /// What a driver can do. The compiler of queries checks it, the conformance suite skips by it, and the
 /// documentation's table is made from it.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Capabilities {
     pub key_update: bool,
     /// Binary columns have an order (by their bytes), not just equality.
     pub bytes_order: bool,
+    /// Tables are in schemas, which a model can name.
+    pub schemas: bool,
     /// How finely dates and times are stored.
     pub date_precision: DatePrecision,
     /// The most values that one statement binds.
@@ -56,9 +61,21 @@ impl Capabilities {
             checks: false,
             key_update: false,
             bytes_order: false,
+            schemas: false,
             date_precision: DatePrecision::Milliseconds,
             max_binds: usize::MAX,
             max_insert_rows: usize::MAX,
+        }
+    }
+
+    /// Whether the store has what a model needs of it, whatever is done with the model.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a table in a named schema where the store has none.
+    pub fn can_hold(&self, model: &ModelSchema) -> DBResult<()> {
+        match model.schema {
+            Some(_) if !self.schemas => Err(DBError::unsupported(self.driver, "a table in a named schema")),
+            _ => Ok(()),
         }
     }
 

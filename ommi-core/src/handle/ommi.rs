@@ -48,6 +48,7 @@ impl Ommi {
     ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
         Pending::new(move |options| async move {
             schemas.iter().try_for_each(|schema| schema.usable())?;
+            self.can_hold(&schemas)?;
             let mut problems = missing_targets(&schemas);
             problems.extend(shared_tables(&schemas));
             if !problems.is_empty() {
@@ -65,10 +66,21 @@ impl Ommi {
         let mut schemas = Vec::new();
         T::collect(&mut schemas);
         Pending::new(move |options| async move {
+            self.can_hold(&schemas)?;
             let order = creation_order(&schemas);
             let context = Context::new().with_timeout(options.timeout);
             let work = async { self.driver.schema().drop(&order, &context).await };
             traced("drop_tables", &names(&order), work, |()| 0).await
+        })
+    }
+
+    /// Refuses what the store cannot have at all, before it is asked.
+    fn can_hold(&self, schemas: &[SchemaRef]) -> DBResult<()> {
+        let capabilities = self.driver.capabilities();
+        schemas.iter().try_for_each(|schema| {
+            capabilities.can_hold(schema)?;
+            let mut targets = schema.references.iter().map(|reference| reference.target.resolve(schema));
+            targets.try_for_each(|target| capabilities.can_hold(&target))
         })
     }
 
@@ -118,10 +130,9 @@ fn names(schemas: &[SchemaRef]) -> String {
 fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
     let mut problems = Vec::new();
     for (i, schema) in schemas.iter().enumerate() {
-        if let Some(other) =
-            schemas.iter().take(i).find(|o| *o != schema && o.table.eq_ignore_ascii_case(&schema.table))
-        {
-            problems.push(format!("{} and {} both have the table `{}`", other.name, schema.name, schema.table));
+        if let Some(other) = schemas.iter().take(i).find(|o| *o != schema && o.shares_table(schema)) {
+            let table = schema.qualified_table();
+            problems.push(format!("{} and {} both have the table `{table}`", other.name, schema.name));
         }
     }
     problems

@@ -109,6 +109,7 @@ impl ModelBuilder {
         let empty: Arc<[u16]> = Arc::new([]);
         let schema = ModelSchema {
             name,
+            schema: None,
             table,
             columns: Vec::new(),
             key: Vec::new(),
@@ -121,6 +122,12 @@ impl ModelBuilder {
             generated: empty,
         };
         ModelBuilder { schema, error: None }
+    }
+
+    /// Puts the table into a schema of the database.
+    pub fn in_schema(mut self, schema: impl Into<Name>) -> ModelBuilder {
+        self.schema.schema = Some(schema.into());
+        self
     }
 
     /// Adds a column.
@@ -198,6 +205,11 @@ impl ModelBuilder {
         let mut problems = Vec::new();
         if let Some(problem) = bad_name(&schema.table) {
             problems.push(format!("table name `{}` {problem}", schema.table));
+        }
+        if let Some(name) = &schema.schema
+            && let Some(problem) = bad_name(name)
+        {
+            problems.push(format!("schema name `{name}` {problem}"));
         }
         if schema.key.is_empty() {
             problems.push("it has no key".to_owned());
@@ -313,6 +325,7 @@ mod tests {
                 "`Name` and `name` are stored under one name",
             ),
             (ModelSchema::builder("User", "").column(id()), "is empty"),
+            (model().in_schema("a.b").column(id()), "schema name `a.b` contains a dot"),
             (model().column(id().nullable()), "cannot be optional"),
             (model().column(text("id").key().auto_increment()), "cannot count"),
             (model().column(id()).column(text("x").auto(Auto::UuidV7)), "no UUID"),

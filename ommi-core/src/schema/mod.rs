@@ -29,6 +29,9 @@ pub type Name = Cow<'static, str>;
 pub struct ModelSchema {
     /// The model's own name, for messages.
     pub name: Name,
+    /// The schema of the database that the table is in; `None` for where tables are when nothing is said. Stores that have no
+    /// schemas refuse a model that names one ([`Capabilities::schemas`](crate::driver::Capabilities::schemas)).
+    pub schema: Option<Name>,
     /// The table or collection.
     pub table: Name,
     /// The columns, in the order of the fields.
@@ -108,6 +111,19 @@ impl ModelSchema {
     /// What [`ModelBuilder::build`] would have given.
     pub fn usable(&self) -> Result<(), DBError> {
         self.problem.clone().map_or(Ok(()), Err)
+    }
+
+    /// The table's name as messages have it: with a dot after the schema, where one is named.
+    pub fn qualified_table(&self) -> Cow<'_, str> {
+        match &self.schema {
+            Some(schema) => Cow::Owned(format!("{schema}.{}", self.table)),
+            None => Cow::Borrowed(&self.table),
+        }
+    }
+
+    /// Whether two models have the same table, as stores that do not mind case see it.
+    pub(crate) fn shares_table(&self, other: &ModelSchema) -> bool {
+        self.qualified_table().eq_ignore_ascii_case(&other.qualified_table())
     }
 
     /// The column at this place, if there is one.

@@ -37,9 +37,9 @@ pub fn missing_targets(schemas: &[SchemaRef]) -> Vec<String> {
             if !target.is_unique(&reference.target_columns) {
                 problems.push(format!(
                     "{}.{} refers to {}.{}, which is neither the key nor unique",
-                    schema.table,
+                    schema.qualified_table(),
                     columns(),
-                    target.table,
+                    target.qualified_table(),
                     targets()
                 ));
             }
@@ -49,9 +49,9 @@ pub fn missing_targets(schemas: &[SchemaRef]) -> Vec<String> {
             if types(schema, &reference.columns) != types(&target, &reference.target_columns) {
                 problems.push(format!(
                     "{}.{} refers to {}.{}, which is of another type",
-                    schema.table,
+                    schema.qualified_table(),
                     columns(),
-                    target.table,
+                    target.qualified_table(),
                     targets()
                 ));
             }

@@ -6,7 +6,7 @@
 mod column;
 mod reference;
 
-use syn::{Ident, Path, Type, Visibility};
+use syn::{Ident, LitStr, Path, Type, Visibility};
 
 use crate::errors::Errors;
 use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, ReferenceOptions};
@@ -17,6 +17,8 @@ pub(crate) struct Model {
     pub(crate) ident: Ident,
     pub(crate) vis: Visibility,
     pub(crate) krate: Path,
+    /// The schema of the database, if the model names one.
+    pub(crate) schema: Option<String>,
     pub(crate) table: String,
     /// The type that carries the columns, if not the model.
     pub(crate) columns_on: Option<Ident>,
@@ -66,6 +68,7 @@ impl Model {
 /// Checks and resolves a model.
 pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
     let mut model = Model {
+        schema: input.schema.as_ref().map(LitStr::value),
         table: naming::table(&unraw(&input.ident)),
         ident: input.ident,
         vis: input.vis,
@@ -77,10 +80,19 @@ pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
         indexes: Vec::new(),
         references: Vec::new(),
     };
+    if let Some(literal) = input.schema
+        && let Some(problem) = naming::unusable(&literal.value())
+    {
+        errors.at(literal, format!("this is no name of a schema: it {problem}"));
+    }
     if let Some(literal) = input.table {
         model.table = literal.value();
         if let Some(problem) = naming::unusable(&model.table) {
-            errors.at(literal, format!("the name of a table cannot be stored everywhere: it {problem}"));
+            let hint = match model.table.contains('.') {
+                true => "; a schema has an attribute of its own: `schema = \"sales\"`",
+                false => "",
+            };
+            errors.at(literal, format!("the name of a table cannot be stored everywhere: it {problem}{hint}"));
         }
     }
 

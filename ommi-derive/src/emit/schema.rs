@@ -12,6 +12,7 @@ use crate::input::{AutoKind, ReferentialAction};
 pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
     let private = &names.private;
     let (name, table) = (model.name(), &model.table);
+    let in_schema = model.schema.as_ref().map(|schema| quote!(.in_schema(#schema)));
     let columns = model.columns.iter().map(|column| {
         let builder = self::column(column, names);
         quote!(.column(#builder))
@@ -31,6 +32,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
     quote! {
         static SCHEMA: #private::LazyLock<#private::ModelSchema> = #private::LazyLock::new(|| {
             #private::ModelSchema::builder(#name, #table)
+                #in_schema
                 #(#columns)*
                 #(#uniques)*
                 #(#indexes)*

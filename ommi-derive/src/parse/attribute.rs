@@ -26,7 +26,7 @@ impl Level {
 
     fn known(self) -> &'static [&'static str] {
         match self {
-            Level::Model => &["table", "columns", "unique", "index", "references", "crate"],
+            Level::Model => &["table", "schema", "columns", "unique", "index", "references", "crate"],
             Level::Field => &[
                 "key",
                 "auto",

@@ -22,6 +22,7 @@ pub(super) fn read(
         ident,
         vis,
         krate: default_crate(),
+        schema: None,
         table: None,
         columns: None,
         uniques: Vec::new(),
@@ -31,6 +32,7 @@ pub(super) fn read(
     };
     items(attrs, Level::Model, errors, |name, input, errors| {
         match name.to_string().as_str() {
+            "schema" => once(&mut model.schema, string(name, input)?, name, errors),
             "table" => once(&mut model.table, string(name, input)?, name, errors),
             "columns" => once(&mut model.columns, one_ident(name, input)?, name, errors),
             "unique" => model.uniques.push(field_list(name, input)?),

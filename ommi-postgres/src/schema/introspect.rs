@@ -1,6 +1,7 @@
 //! What a database has: its tables as PostgreSQL's catalogue describes them.
 
-use ommi_sql::quote;
+use ommi_core::schema::ModelSchema;
+use ommi_sql::{quote_in, quote_table};
 use sqlx::postgres::PgRow;
 use sqlx::{Error, PgConnection, Row as _};
 
@@ -74,10 +75,10 @@ const REFERRING: &str = "SELECT DISTINCT o.relname::text, t.relname::text FROM p
     AND c.conrelid NOT IN (SELECT to_regclass(n) FROM unnest($1::text[]) AS n WHERE to_regclass(n) IS NOT NULL)";
 
 impl Table {
-    /// What has this name in the search path; none where nothing has.
-    pub(super) async fn read(connection: &mut PgConnection, name: &str) -> Result<Option<Table>, Error> {
+    /// What has the name of a model's table, in its schema or in the search path; none where nothing has.
+    pub(super) async fn read(connection: &mut PgConnection, model: &ModelSchema) -> Result<Option<Table>, Error> {
         let found = sqlx::query("SELECT oid::int8, relkind::text FROM pg_class WHERE oid = to_regclass($1)")
-            .bind(quote(name, '"'))
+            .bind(quote_table(model, '"'))
             .persistent(false)
             .fetch_optional(&mut *connection)
             .await?;
@@ -169,9 +170,15 @@ fn kind_name(letter: &str) -> &'static str {
     }
 }
 
-/// Whether anything has this name: tables, indexes and sequences share theirs.
-pub(super) async fn is_taken(connection: &mut PgConnection, name: &str) -> Result<bool, Error> {
-    let query = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(quote(name, '"'));
+/// Whether a schema of this name exists.
+pub(super) async fn is_schema(connection: &mut PgConnection, name: &str) -> Result<bool, Error> {
+    let query = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)").bind(name);
+    query.persistent(false).fetch_one(connection).await
+}
+
+/// Whether anything has this name where a model's table is: tables, indexes and sequences share theirs.
+pub(super) async fn is_taken(connection: &mut PgConnection, model: &ModelSchema, name: &str) -> Result<bool, Error> {
+    let query = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL").bind(quote_in(model, name, '"'));
     query.persistent(false).fetch_one(connection).await
 }
 

@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use ommi_core::driver::{Context, SchemaDriver};
 use ommi_core::schema::{ReferenceSchema, SchemaRef, missing_targets};
 use ommi_core::{DBError, DBResult};
-use ommi_sql::{ddl, quote};
+use ommi_sql::{ddl, quote, quote_table};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
 use crate::PostgresDriver;
-use crate::dialect::Postgres;
+use crate::dialect::{self, Postgres};
 use crate::error;
 use crate::lease::{Lease, Work};
 use introspect::Table;
@@ -60,7 +60,10 @@ impl Work<()> for Change<'_> {
             true => drop_tables(connection, self.schemas).await,
             false => create(connection, self.schemas).await,
         };
-        lease.done();
+        lease.done(match &result {
+            Err(Stopped::Failed(failed)) => Some(failed),
+            _ => None,
+        });
         match result {
             Ok(()) => lease.commit().await,
             Err(Stopped::Misfits(misfits)) => {
@@ -87,8 +90,11 @@ impl From<sqlx::Error> for Stopped {
 async fn create(connection: &mut PgConnection, schemas: &[SchemaRef]) -> Result<(), Stopped> {
     let mut misfits = missing_targets(schemas);
     for schema in schemas {
+        if let Some(name) = &schema.schema {
+            create_schema(connection, name, schema, &mut misfits).await?;
+        }
         // Read anew for each: two models may share a table.
-        let table = Table::read(connection, &schema.table).await?;
+        let table = Table::read(connection, schema).await?;
         let plan = plan::plan(schema, table.as_ref());
         if plan.misfits.is_empty() && misfits.is_empty() {
             for statement in plan.statements {
@@ -110,6 +116,25 @@ async fn create(connection: &mut PgConnection, schemas: &[SchemaRef]) -> Result<
     if misfits.is_empty() { Ok(()) } else { Err(Stopped::Misfits(misfits)) }
 }
 
+/// Makes a schema of the database where it is missing. To ask first spares who may not make one, and need not.
+async fn create_schema(
+    connection: &mut PgConnection,
+    name: &str,
+    model: &SchemaRef,
+    misfits: &mut Vec<String>,
+) -> Result<(), Stopped> {
+    if name.len() > dialect::LONGEST_NAME || introspect::is_schema(connection, name).await? {
+        return Ok(());
+    }
+    match run(connection, format!("CREATE SCHEMA {}", quote(name, '"')), model).await {
+        Err(Stopped::Misfits(refused)) => {
+            misfits.push(format!("there is no schema `{name}`"));
+            Err(Stopped::Misfits(misfits.drain(..).chain(refused).collect()))
+        }
+        result => result,
+    }
+}
+
 async fn run(connection: &mut PgConnection, statement: String, schema: &SchemaRef) -> Result<(), Stopped> {
     let result = connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await;
     result.map(drop).map_err(|failed| refused(failed, schema, "cannot be made"))
@@ -119,7 +144,7 @@ async fn run(connection: &mut PgConnection, statement: String, schema: &SchemaRe
 fn refused(failed: sqlx::Error, schema: &SchemaRef, what: &str) -> Stopped {
     match error::state(&failed) {
         Some(state) if state.starts_with("42") || state.starts_with("0A") => {
-            Stopped::Misfits(vec![format!("table `{}` {what}: {}", schema.table, error::message(&failed))])
+            Stopped::Misfits(vec![format!("table `{}` {what}: {}", schema.qualified_table(), error::message(&failed))])
         }
         _ => Stopped::Failed(failed),
     }
@@ -132,7 +157,7 @@ async fn create_index(
 ) -> Result<(), Stopped> {
     let mut attempt = 0;
     let mut name = ddl::index_name(schema, index, attempt, &Postgres);
-    while introspect::is_taken(connection, &name).await? {
+    while introspect::is_taken(connection, schema, &name).await? {
         attempt += 1;
         name = ddl::index_name(schema, index, attempt, &Postgres);
     }
@@ -141,7 +166,7 @@ async fn create_index(
         Err(Stopped::Failed(failed)) if error::state(&failed) == Some("23505") => Err(Stopped::Misfits(vec![format!(
             "`{}` of table `{}` cannot be made unique: rows have the same values there",
             names(schema, &index.columns),
-            schema.table
+            schema.qualified_table()
         )])),
         result => result,
     }
@@ -155,12 +180,12 @@ async fn create_reference(
     misfits: &mut Vec<String>,
 ) -> Result<(), Stopped> {
     let target = reference.target.resolve(schema);
-    let (Some(table), Some(other)) =
-        (Table::read(connection, &schema.table).await?, Table::read(connection, &target.table).await?)
+    let (Some(table), Some(other)) = (Table::read(connection, schema).await?, Table::read(connection, &target).await?)
     else {
         misfits.push(format!(
             "table `{}` refers to table `{}`, which does not exist; create it in the same call",
-            schema.table, target.table
+            schema.qualified_table(),
+            target.qualified_table()
         ));
         return Ok(());
     };
@@ -179,8 +204,8 @@ async fn create_reference(
         Err(Stopped::Failed(failed)) if error::state(&failed) == Some("23503") => Err(Stopped::Misfits(vec![format!(
             "`{}` of table `{}` cannot refer to table `{}`: rows refer to what is not there",
             names(schema, &reference.columns),
-            schema.table,
-            target.table
+            schema.qualified_table(),
+            target.qualified_table()
         )])),
         result => result,
     }
@@ -192,7 +217,7 @@ fn names(schema: &SchemaRef, columns: &[u16]) -> String {
 
 /// Drops all tables with one statement, which PostgreSQL takes whatever they refer to among themselves.
 async fn drop_tables(connection: &mut PgConnection, schemas: &[SchemaRef]) -> Result<(), Stopped> {
-    let tables: Vec<String> = schemas.iter().map(|schema| quote(&schema.table, '"')).collect();
+    let tables: Vec<String> = schemas.iter().map(|schema| quote_table(schema, '"')).collect();
     let misfits: Vec<String> = introspect::referring(connection, &tables)
         .await?
         .into_iter()

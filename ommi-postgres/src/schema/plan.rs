@@ -25,8 +25,10 @@ pub(super) struct Plan {
 /// Compares a model with its table, if there is one.
 pub(super) fn plan(schema: &SchemaRef, table: Option<&Table>) -> Plan {
     let mut plan = Plan::default();
-    if schema.table.len() > LONGEST_NAME {
-        plan.misfits.push(format!("the name of table `{}` is longer than PostgreSQL's 63 bytes", schema.table));
+    for name in [Some(&schema.table), schema.schema.as_ref()].into_iter().flatten() {
+        if name.len() > LONGEST_NAME {
+            plan.misfits.push(format!("the name `{name}` is longer than PostgreSQL's 63 bytes"));
+        }
     }
     for column in &schema.columns {
         if column.name.len() > LONGEST_NAME {
@@ -42,7 +44,7 @@ pub(super) fn plan(schema: &SchemaRef, table: Option<&Table>) -> Plan {
             plan.indexes = ddl::indexes(schema);
         }
         Some(table) if table.kind != "table" => {
-            plan.misfits.push(format!("`{}` is a {}, not a table", schema.table, table.kind));
+            plan.misfits.push(format!("`{}` is a {}, not a table", schema.qualified_table(), table.kind));
         }
         Some(table) => {
             plan.columns(schema, table);
@@ -55,7 +57,7 @@ pub(super) fn plan(schema: &SchemaRef, table: Option<&Table>) -> Plan {
 
 impl Plan {
     fn misfit(&mut self, schema: &SchemaRef, column: &ColumnSchema, what: &str) {
-        self.misfits.push(format!("column `{}` of table `{}` {what}", column.name, schema.table));
+        self.misfits.push(format!("column `{}` of table `{}` {what}", column.name, schema.qualified_table()));
     }
 
     fn columns(&mut self, schema: &SchemaRef, table: &Table) {
@@ -88,7 +90,9 @@ impl Plan {
             if !known && stored.not_null && !stored.has_default && !stored.generated {
                 self.misfits.push(format!(
                     "column `{}` of table `{}` needs a value in new rows, and the model {} does not have it",
-                    stored.name, schema.table, schema.name
+                    stored.name,
+                    schema.qualified_table(),
+                    schema.name
                 ));
             }
         }
@@ -111,7 +115,7 @@ impl Plan {
             let list = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join("`, `") };
             self.misfits.push(format!(
                 "table `{}` has the key `{}`, and the model {} has `{}`",
-                schema.table,
+                schema.qualified_table(),
                 list(key.iter().map(String::as_str).collect()),
                 schema.name,
                 list(schema.names(&schema.key).collect())
@@ -180,7 +184,7 @@ pub(super) fn compare_actions(
         .map(|(event, stored, wanted)| {
             format!(
                 "the foreign key of table `{}` from `{columns}` to table `{}` has {event} {stored}, and the model {} has {wanted}",
-                schema.table, target.table, schema.name
+                schema.qualified_table(), target.qualified_table(), schema.name
             )
         })
         .collect()

@@ -3,11 +3,15 @@
 //! They belong to a process of their own, the keeper, which lives in a group of its own and so hears nothing of Ctrl-C. It starts the
 //! servers, prints where they are, and waits for the end of its input. That comes when the run is over, and also when whoever
 //! started it was killed in whatever way: then it stops the servers and deletes their data.
+//!
+//! A test that stops and starts a server asks for one of its own, in the same way: [`keep_postgres`].
 
+mod certificate;
 mod mongo;
 mod postgres;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -18,18 +22,19 @@ use std::thread;
 pub(crate) struct Servers {
     keeper: Child,
     /// What the tests find them by.
-    pub(crate) variables: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
 }
 
 impl Servers {
     /// Starts what the tests need and the environment does not name.
     pub(crate) fn start() -> Result<Servers, String> {
         let program = env::current_exe().map_err(|error| format!("this program does not find itself: {error}"))?;
+        let itself = (XTASK.to_owned(), program.display().to_string());
         let mut command = Command::new(program);
         command.arg(KEEP).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut keeper = command.spawn().map_err(|error| format!("the keeper could not be started: {error}"))?;
         let output = keeper.stdout.take().ok_or("the keeper has no output")?;
-        let mut servers = Servers { keeper, variables: Vec::new() };
+        let mut servers = Servers { keeper, variables: vec![itself] };
         for line in BufReader::new(output).lines() {
             let line = line.map_err(|error| format!("the keeper cannot be heard: {error}"))?;
             match line.split_once('=') {
@@ -39,6 +44,17 @@ impl Servers {
             }
         }
         Err("the database servers did not start".to_owned())
+    }
+
+    /// The variables by which a program finds the servers, beside those of the environment.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// One of these variables, or of the environment's.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        let own = self.variables().find(|(own, _)| *own == name).map(|(_, value)| value.to_owned());
+        own.or_else(|| env::var(name).ok())
     }
 }
 
@@ -52,13 +68,16 @@ impl Drop for Servers {
 /// The command by which this program becomes the keeper.
 pub(crate) const KEEP: &str = "keep-servers";
 
+/// The command by which this program keeps a PostgreSQL server for one test.
+pub(crate) const KEEP_POSTGRES: &str = "keep-postgres";
+
+/// The variable by which tests find this program.
+const XTASK: &str = "OMMI_TEST_XTASK";
+
 const READY: &str = "ready";
 
 /// Keeps the servers until its input ends.
 pub(crate) fn keep() -> Result<(), String> {
-    let mut output = io::stdout();
-    let mut tell =
-        |line: &str| writeln!(output, "{line}").and_then(|()| output.flush()).map_err(|error| error.to_string());
     // At once: either may have to be installed first.
     let (postgres, mongo) = thread::scope(|scope| {
         let postgres = scope.spawn(|| missing(postgres::VARIABLE, postgres::Server::start));
@@ -88,4 +107,30 @@ fn missing<S>(variable: &str, start: impl FnOnce() -> Result<S, String>) -> Resu
 fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"))?;
     listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+}
+
+/// Keeps a PostgreSQL server until its input ends; with the argument `tls`, one that takes encrypted connections only. It answers each line
+/// `kill`, which ends the server as a crash does, and `start`, which starts it again at the same place, with a line.
+pub(crate) fn keep_postgres(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let tls = arguments.into_iter().any(|argument| argument == "tls");
+    let mut server = postgres::Server::start_with(tls)?;
+    tell(&format!("url={}", server.url()))?;
+    if tls {
+        tell(&format!("authority={}", server.authority().display()))?;
+    }
+    tell(READY)?;
+    for line in io::stdin().lines() {
+        match line.map_err(|error| error.to_string())?.as_str() {
+            "kill" => server.crash()?,
+            "start" => server.restart()?,
+            other => return Err(format!("there is no command `{other}`")),
+        }
+        tell(READY)?;
+    }
+    Ok(())
+}
+
+fn tell(line: &str) -> Result<(), String> {
+    let mut output = io::stdout();
+    writeln!(output, "{line}").and_then(|()| output.flush()).map_err(|error| error.to_string())
 }

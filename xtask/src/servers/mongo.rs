@@ -60,9 +60,9 @@ impl Server {
         }
     }
 
-    /// The server to connect to; each test has a database of its own.
+    /// The database to connect to; each test has one of its own beside it.
     pub(crate) fn url(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/{}", self.port, self.parameters)
+        format!("mongodb://127.0.0.1:{}/ommi{}", self.port, self.parameters)
     }
 
     fn spawn(parameters: &'static str, command: impl FnOnce(u16, &Path) -> Command) -> Result<Server, String> {

@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::free_port;
+use super::{certificate, free_port};
 
 /// Where the tests find the server. Set, it names one that is there already.
 pub(crate) const VARIABLE: &str = "OMMI_TEST_POSTGRES_URL";
@@ -29,11 +29,19 @@ pub(crate) struct Server {
     process: Child,
     folder: PathBuf,
     port: u16,
+    user: User,
+    programs: PathBuf,
+    tls: bool,
 }
 
 impl Server {
     /// Finds or installs PostgreSQL, and starts it.
     pub(crate) fn start() -> Result<Server, String> {
+        Server::start_with(false)
+    }
+
+    /// The same; with `tls` one that takes encrypted connections only.
+    pub(crate) fn start_with(tls: bool) -> Result<Server, String> {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
@@ -49,40 +57,58 @@ impl Server {
         // A language that orders text otherwise than by its bytes finds out what forgets to say that it wants bytes.
         initdb(user, &programs, &data, &["--locale-provider=icu", "--icu-locale=en-US"])
             .or_else(|_| initdb(user, &programs, &data, &[]))?;
-        let port = free_port()?;
-        let log = fs::File::create(unfinished.0.join("log")).map_err(|error| format!("no log: {error}"))?;
-        let mut postgres = user.command(programs.join("postgres"));
-        postgres.arg("-D").arg(&data);
-        for setting in [
-            format!("port={port}"),
-            "listen_addresses=127.0.0.1".to_owned(),
-            "unix_socket_directories=".to_owned(),
-            "fsync=off".to_owned(),
-            "synchronous_commit=off".to_owned(),
-            "full_page_writes=off".to_owned(),
-            "max_connections=300".to_owned(),
-            // While it compiles a condition to machine code, for seconds, it hears no request to stop.
-            "jit=off".to_owned(),
-        ] {
-            postgres.arg("-c").arg(setting);
+        if tls {
+            certificate::make(&unfinished.0, |program| user.command(program))?;
+            fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n")
+                .map_err(|error| format!("pg_hba.conf could not be written: {error}"))?;
         }
-        let process = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
-        let process = process.map_err(|error| format!("postgres could not be started: {error}"))?;
-        let mut server = Server { process, folder: unfinished.keep(), port };
-        server.wait(&programs)?;
+        let port = free_port()?;
+        let process = spawn(user, &programs, &unfinished.0, port, tls)?;
+        let mut server = Server { process, folder: unfinished.keep(), port, user, programs, tls };
+        server.wait()?;
         Ok(server)
+    }
+
+    /// Ends all its processes at once, as a crash does.
+    pub(crate) fn crash(&mut self) -> Result<(), String> {
+        let children = children(self.process.id());
+        self.process.kill().and_then(|()| self.process.wait()).map_err(|error| error.to_string())?;
+        for child in children {
+            // One that saw the end of its parent is gone already.
+            let _ = Command::new("kill").args(["-KILL", &child.to_string()]).stderr(Stdio::null()).status();
+        }
+        Ok(())
+    }
+
+    /// Starts it again after a crash, with the same data, on the same port.
+    pub(crate) fn restart(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            self.process = spawn(self.user, &self.programs, &self.folder, self.port, self.tls)?;
+            match self.wait() {
+                // It does not start while one of the old processes still holds the memory they share.
+                Err(_) if started.elapsed() < PATIENCE => sleep(Duration::from_millis(100)),
+                result => return result,
+            }
+        }
     }
 
     /// The database to connect to.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+        let mode = if self.tls { "require" } else { "disable" };
+        format!("postgres://postgres@127.0.0.1:{}/postgres?sslmode={mode}", self.port)
+    }
+
+    /// The certificate of the authority that signed the server's.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.folder.join(certificate::AUTHORITY)
     }
 
     /// Waits until it takes connections.
-    fn wait(&mut self, programs: &Path) -> Result<(), String> {
+    fn wait(&mut self) -> Result<(), String> {
         let started = Instant::now();
         loop {
-            let ready = Command::new(programs.join("pg_isready"))
+            let ready = Command::new(self.programs.join("pg_isready"))
                 .args(["--quiet", "--host=127.0.0.1", "--port", &self.port.to_string()])
                 .status();
             let ready = match ready {
@@ -121,6 +147,48 @@ impl Drop for Server {
             eprintln!("{} could not be deleted: {error}", self.folder.display());
         }
     }
+}
+
+/// Starts the server on the data in its folder.
+fn spawn(user: User, programs: &Path, folder: &Path, port: u16, tls: bool) -> Result<Child, String> {
+    let log = fs::File::create(folder.join("log")).map_err(|error| format!("no log: {error}"))?;
+    let mut postgres = user.command(programs.join("postgres"));
+    postgres.arg("-D").arg(folder.join("data"));
+    let mut settings = vec![
+        format!("port={port}"),
+        "listen_addresses=127.0.0.1".to_owned(),
+        "unix_socket_directories=".to_owned(),
+        "fsync=off".to_owned(),
+        "synchronous_commit=off".to_owned(),
+        "full_page_writes=off".to_owned(),
+        "max_connections=300".to_owned(),
+        // While it compiles a condition to machine code, for seconds, it hears no request to stop.
+        "jit=off".to_owned(),
+    ];
+    if tls {
+        let file = |name: &str| folder.join(name).display().to_string();
+        settings.push("ssl=on".to_owned());
+        settings.push(format!("ssl_cert_file={}", file(certificate::CERTIFICATE)));
+        settings.push(format!("ssl_key_file={}", file(certificate::KEY)));
+    }
+    for setting in settings {
+        postgres.arg("-c").arg(setting);
+    }
+    let process = postgres.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn();
+    process.map_err(|error| format!("postgres could not be started: {error}"))
+}
+
+/// The processes that a process started.
+fn children(parent: u32) -> Vec<u32> {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        // They notice the end of their parent by themselves, when they wait for something.
+        return Vec::new();
+    };
+    let is_child = |id: &u32| {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
+    };
+    processes.filter_map(|process| process.ok()?.file_name().to_str()?.parse().ok()).filter(is_child).collect()
 }
 
 /// Makes the server's data.
@@ -215,12 +283,28 @@ fn programs() -> Option<PathBuf> {
 
 /// Installs PostgreSQL where that is possible without asking anybody.
 fn install() -> Result<(), String> {
-    if !is_root() || Command::new("apt-get").arg("--version").stdout(Stdio::null()).status().is_err() {
+    let works = |program: &str, argument: &str| {
+        let tried = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    };
+    let sudo = !is_root();
+    // Without -n, sudo would ask for a password.
+    let may =
+        !sudo || Command::new("sudo").args(["-n", "true"]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    if !may || !works("apt-get", "--version") {
         return Err(MISSING.to_owned());
     }
     eprintln!("PostgreSQL was not found and is installed with apt-get");
     for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "postgresql"][..]] {
-        let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status();
+        let mut command = match sudo {
+            true => {
+                let mut command = Command::new("sudo");
+                command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+                command
+            }
+            false => Command::new("apt-get"),
+        };
+        let status = command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).status();
         if !status.is_ok_and(|status| status.success()) {
             return Err(format!("`apt-get {}` failed. {MISSING}", arguments.join(" ")));
         }

@@ -1,0 +1,69 @@
+//! The same with plain sqlx: a pool, statements that its connections keep, rows read by place.
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::server::{SCHEMA, Server};
+use crate::workloads::{ALL, FILTER, INSERT, INSERT_MANY, POINT, UPDATE, User};
+
+fn user(row: PgRow) -> User {
+    User { id: row.get(0), name: row.get(1), hair_color: row.get(2) }
+}
+
+#[derive(Clone)]
+pub struct Plain(PgPool);
+
+impl Plain {
+    pub async fn connect(server: &Server, size: u32) -> Plain {
+        let options: PgConnectOptions = server.url.parse().unwrap();
+        let options = options.options([("search_path", SCHEMA)]);
+        Plain(PgPoolOptions::new().max_connections(size).connect_with(options).await.unwrap())
+    }
+
+    pub async fn all(&self, limit: i64) -> Vec<User> {
+        sqlx::query(ALL).bind(limit).map(user).fetch_all(&self.0).await.unwrap()
+    }
+
+    pub async fn point(&self, id: i64) -> User {
+        sqlx::query(POINT).bind(id).map(user).fetch_one(&self.0).await.unwrap()
+    }
+
+    pub async fn filter(&self, from: i64) -> Vec<User> {
+        let query = sqlx::query(FILTER).bind("black").bind(from).bind("User 77").bind(20i64);
+        query.map(user).fetch_all(&self.0).await.unwrap()
+    }
+
+    pub async fn insert(&self, name: String) -> User {
+        let hair_color = Some("black".to_owned());
+        let query = sqlx::query_scalar(INSERT).bind(&name).bind(&hair_color);
+        User { id: query.fetch_one(&self.0).await.unwrap(), name, hair_color }
+    }
+
+    pub async fn insert_many(&self, names: Vec<String>) -> Vec<User> {
+        let colors = vec![Some("black".to_owned()); names.len()];
+        let ids = sqlx::query_scalar(INSERT_MANY).bind(&names).bind(&colors).fetch_all(&self.0).await.unwrap();
+        users(ids, names, colors)
+    }
+
+    /// The same as `insert_many` with a list of VALUES.
+    pub async fn insert_values(&self, names: Vec<String>) -> Vec<User> {
+        let colors = vec![Some("black".to_owned()); names.len()];
+        let rows: Vec<String> = (0..names.len()).map(|i| format!("(${}, ${})", 2 * i + 1, 2 * i + 2)).collect();
+        let text = format!("INSERT INTO new_users (name, hair_color) VALUES {} RETURNING id", rows.join(", "));
+        let mut query = sqlx::query_scalar(AssertSqlSafe(text));
+        for (name, color) in names.iter().zip(&colors) {
+            query = query.bind(name).bind(color);
+        }
+        let ids = query.fetch_all(&self.0).await.unwrap();
+        users(ids, names, colors)
+    }
+
+    pub async fn update(&self, id: i64) -> u64 {
+        sqlx::query(UPDATE).bind("black").bind(id).execute(&self.0).await.unwrap().rows_affected()
+    }
+}
+
+fn users(ids: Vec<i64>, names: Vec<String>, colors: Vec<Option<String>>) -> Vec<User> {
+    let users = ids.into_iter().zip(names).zip(colors);
+    users.map(|((id, name), hair_color)| User { id, name, hair_color }).collect()
+}
