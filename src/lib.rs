@@ -82,7 +82,7 @@ macro_rules! new {
 pub mod __private {
     pub use std::sync::LazyLock;
 
-    pub use ommi_core::driver::Row;
+    pub use ommi_core::driver::{DatePrecision, Row};
     pub use ommi_core::query::Column;
     pub use ommi_core::schema::{
         Auto, ColumnBuilder, ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef, Target,

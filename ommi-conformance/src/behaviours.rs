@@ -78,6 +78,9 @@ macro_rules! __behaviours {
                 times_in_milliseconds,
                 times_in_microseconds needs microseconds,
                 nanoseconds_come_back_or_are_refused,
+                what_is_finer_than_a_declared_precision_is_refused,
+                what_is_finer_than_a_declared_precision_is_cut_where_it_may_be,
+                a_precision_that_the_store_lacks_is_unsupported,
             }
             invalid_values {
                 nan_in_a_new_row,

@@ -13,6 +13,7 @@ const STRING: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;
 const ARRAY: u8 = 0x04;
 const BINARY: u8 = 0x05;
+const OBJECT_ID: u8 = 0x07;
 const BOOL: u8 = 0x08;
 const DATE_TIME: u8 = 0x09;
 const NULL: u8 = 0x0A;
@@ -203,6 +204,11 @@ impl Writer {
         self.bytes.extend_from_slice(data);
     }
 
+    pub(crate) fn object_id(&mut self, key: &str, bytes: [u8; 12]) {
+        self.element(OBJECT_ID, key);
+        self.bytes.extend_from_slice(&bytes);
+    }
+
     pub(crate) fn raw_document(&mut self, key: &str, document: &RawDocument) {
         self.element(DOCUMENT, key);
         self.bytes.extend_from_slice(document.as_bytes());
@@ -217,6 +223,7 @@ impl Writer {
             RawBsonRef::Double(value) => self.double(key, value),
             RawBsonRef::String(value) => self.string(key, value),
             RawBsonRef::DateTime(value) => self.date_time(key, value.timestamp_millis()),
+            RawBsonRef::ObjectId(value) => self.object_id(key, value.bytes()),
             RawBsonRef::Binary(value) if value.subtype == BinarySubtype::Uuid => {
                 self.binary(key, Subtype::Uuid, value.bytes);
             }

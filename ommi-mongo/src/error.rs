@@ -187,6 +187,9 @@ impl Failure {
         match self {
             Failure::Server(error) => match of_rows(&error, model) {
                 Some(kind) => DBError::new(kind).with_source(*error),
+                None if is_too_large(error.code) => DBError::new(ErrorKind::TooLarge)
+                    .with_detail(format!("a row of {} takes 16 MB at most", model.name))
+                    .with_source(*error),
                 None => of_server(*error, limit),
             },
             other => other.general(limit),
@@ -212,6 +215,11 @@ fn is_not_serving(code: i32) -> bool {
     matches!(code, 6 | 7 | 89 | 91 | 189 | 9_001 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436)
 }
 
+/// BSONObjectTooLarge, and the sizes of documents after an update.
+fn is_too_large(code: i32) -> bool {
+    matches!(code, 10_334 | 17_419 | 17_420 | 17_260 | 17_280)
+}
+
 fn is_network(kind: &mongodb::error::ErrorKind) -> bool {
     use mongodb::error::ErrorKind as Kind;
     matches!(
@@ -229,8 +237,7 @@ fn of_server(error: ServerError, limit: Option<Duration>) -> DBError {
         251 => DBError::new(ErrorKind::TransactionAborted)
             .with_detail("the server has ended it; a transaction lives 60 seconds unless the server is told otherwise")
             .with_source(error),
-        // BSONObjectTooLarge, and the sizes of documents after an update.
-        10_334 | 17_419 | 17_420 | 17_260 | 17_280 => DBError::new(ErrorKind::TooLarge).with_source(error),
+        code if is_too_large(code) => DBError::new(ErrorKind::TooLarge).with_source(error),
         20 | 263 if error.message.contains("replica set") => {
             DBError::unsupported(NAME, "transactions on a server that is no replica set").with_source(error)
         }

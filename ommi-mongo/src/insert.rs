@@ -180,8 +180,9 @@ impl<'i> Documents<'i> {
             self.fields(row, key, &mut current)?;
             current.end();
             if current.len() - start > LARGEST_DOCUMENT {
+                // By its number and not by its key, which is the user's.
                 return Err(DBError::new(ErrorKind::TooLarge).with_detail(format!(
-                    "row {} of {} takes more than the 16 MB of a document",
+                    "row {} of these of {} takes more than the 16 MB of a document",
                     number + 1,
                     self.model.name
                 )));

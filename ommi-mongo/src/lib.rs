@@ -21,6 +21,7 @@
 //! | `f32` `f64` | Double |
 //! | text | String, compared by its bytes |
 //! | bytes, UUIDs | Binary, subtype 0 and 4 |
+//! | ObjectIds | ObjectId |
 //! | date | DateTime at midnight UTC |
 //! | time of day | Int64, milliseconds since midnight |
 //! | date and time, instants | DateTime, milliseconds; what is finer is refused |

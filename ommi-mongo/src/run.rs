@@ -8,7 +8,7 @@ use mongodb::options::RunCursorCommandOptions;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
 use mongodb::{ClientSession, Database};
 use ommi_core::driver::Context;
-use ommi_core::{DBError, DBResult};
+use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::driver::Inner;
@@ -92,7 +92,7 @@ impl Inner {
             writer.raw_document("writeConcern", &self.write_concern);
         }
         self.time_left(context, &mut writer);
-        Ok(writer.finish()?.0)
+        sized(writer)
     }
 
     /// Ends a command that reads.
@@ -107,7 +107,7 @@ impl Inner {
             writer.raw_document("readConcern", concern);
         }
         self.time_left(context, &mut writer);
-        Ok(writer.finish()?.0)
+        sized(writer)
     }
 
     /// Runs a command and gives the reply.
@@ -210,6 +210,18 @@ impl Inner {
         session.start_transaction().with_options(self.transaction_options.clone()).await?;
         Ok(session)
     }
+}
+
+/// The most bytes of a command: what a document may have, and room for what stands around it.
+const LARGEST_COMMAND: usize = 16 * 1024 * 1024 + 16 * 1024;
+
+/// Ends a command that a server takes.
+fn sized(writer: Writer) -> DBResult<RawDocumentBuf> {
+    let (command, _) = writer.finish()?;
+    if command.as_bytes().len() > LARGEST_COMMAND {
+        return Err(DBError::new(ErrorKind::TooLarge).with_detail("a statement with its values takes 16 MB at most"));
+    }
+    Ok(command)
 }
 
 /// How often a statement in a transaction of its own is run again: some seconds in all.

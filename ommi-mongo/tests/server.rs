@@ -302,3 +302,73 @@ async fn collections_that_do_not_fit_are_refused_whole() {
     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     assert!(matches!(error.kind(), ErrorKind::Database) && cause.contains("fresh"), "{error}: {cause}");
 }
+
+/// Whatever the verb: text that looks like an operator, a path or a document is text.
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_looks_like_an_operator_is_text() {
+    let driver = connect(|options| options).await;
+    let model = filled(&driver).await;
+    for hostile in ["$email", "$$ROOT", "{ \"$gt\": \"\" }", "$where", "\u{24}{n}"] {
+        let of_text = || cmp(CompareOp::Eq, 4, text(hostile));
+        assert!(ids(&driver, &select(&model, of_text())).await.is_empty(), "{hostile}");
+        let email = format!("{hostile}@x");
+        let [key] = add(&driver, &model, vec![values(&email, 1, None, Some(hostile))]).await.unwrap()[..] else {
+            panic!()
+        };
+        assert_eq!(ids(&driver, &select(&model, of_text())).await, [key]);
+        let by_key = || cmp(CompareOp::Eq, 0, Value::Int(key));
+        // An operator, and a stage of a pipeline, since the other change reads a column.
+        for other in [Change::Set(Expr::Value(Value::Int(7))), Change::Add(Value::Int(1))] {
+            let changes = vec![Assignment::new(4, Change::Set(Expr::Value(text(hostile)))), Assignment::new(3, other)];
+            assert_eq!(
+                wait(driver.update(&Update::new(model.clone(), changes, by_key()), &Context::new())).await.unwrap(),
+                1
+            );
+            assert_eq!(rows(&driver, &select(&model, by_key())).await[0][4], text(hostile));
+        }
+        let changes = vec![Assignment::new(4, Change::Set(Expr::Value(text(hostile))))];
+        let columns = model.columns_without_generated().clone();
+        let mut upsert = Insert::new(model.clone(), columns, values(&email, 1, None, Some("other")), 1);
+        upsert.on_conflict = Some(OnConflict::new(vec![1], changes));
+        wait(driver.insert(&mut upsert, &mut Rows(0, Vec::new()), &Context::new())).await.unwrap();
+        assert_eq!(rows(&driver, &select(&model, by_key())).await[0][4], text(hostile));
+        let delete = Delete::new(model.clone(), of_text());
+        assert_eq!(wait(driver.delete(&delete, &Context::new())).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_a_server_is_not_sent() {
+    let driver = connect(|options| options).await;
+    let model = filled(&driver).await;
+    let list = ommi_core::ast::List::new((0..1_200_000).map(|number| text(&format!("value {number}"))));
+    let long = select(&model, Condition::In { expr: Expr::Column(1), list, negated: false });
+    let error = wait(driver.fetch(&long, &mut Rows(6, Vec::new()), &Context::new())).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
+    let huge = "x".repeat(17 * 1024 * 1024);
+    let error = add(&driver, &model, vec![values("huge", 1, None, Some(&huge))]).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge) && error.to_string().contains("Person"), "{error}");
+    assert_eq!(ids(&driver, &select(&model, Condition::True)).await.len(), 4);
+}
+
+/// A program with an older model writes documents as whole as one with the newer.
+#[tokio::test(flavor = "multi_thread")]
+async fn defaults_that_another_program_made_are_found_out() {
+    let old_program = connect(|options| options).await;
+    let model = filled(&old_program).await;
+    let newer = ModelSchema::builder("Person", "people")
+        .column(ColumnBuilder::new("id", ColumnType::I64).key().auto_increment())
+        .column(ColumnBuilder::new("email", ColumnType::Text).unique())
+        .column(ColumnBuilder::new("n", ColumnType::I32))
+        .column(ColumnBuilder::new("rank", ColumnType::I32).default_value(7i32))
+        .build()
+        .unwrap();
+    let newer = SchemaRef::from(Arc::new(newer));
+    let name = old_program.database().name().to_owned();
+    let new_program = MongoDriver::with_client(old_program.client().clone(), &name).await.unwrap();
+    new_program.schema().create(std::slice::from_ref(&newer), &Context::new()).await.unwrap();
+    add(&old_program, &model, vec![values("late", 1, None, None)]).await.unwrap();
+    let ranks: Vec<_> =
+        rows(&new_program, &select(&newer, Condition::True)).await.into_iter().map(|row| row[3].clone()).collect();
+    assert_eq!(ranks, vec![Value::Int(7); 5]);
+}

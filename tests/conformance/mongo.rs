@@ -26,21 +26,27 @@ fn url(database: &str) -> DBResult<String> {
     Ok(format!("{scheme}://{hosts}/{database}?{parameters}"))
 }
 
-/// An empty database, named for the process and a count.
-async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
+/// An empty database, named for the process and a count, and its URL.
+pub(crate) async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<(MongoDriver, String)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = url(&format!("ommi_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))?;
-    let driver = change(MongoOptions::parse(&url).await?).connect().await?;
+    Ok((change(MongoOptions::parse(&url).await?).connect().await?, url))
+}
+
+/// Drops a database, with a connection of its own.
+pub(crate) async fn drop_database(url: &str) {
+    let dropped = match MongoDriver::connect(url).await {
+        Ok(driver) => driver.database().drop().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    assert!(dropped.is_ok(), "{dropped:?}");
+}
+
+async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
+    let (driver, url) = connect(change).await?;
     let about = driver.database().run_command(doc! { "buildInfo": 1 }).await;
     let is_secantus = about.is_ok_and(|about| about.contains_key("secantusVersion"));
-    let mut database = Database::new(Ommi::new(driver)).afterwards(async move {
-        let driver = MongoDriver::connect(&url).await;
-        let dropped = match &driver {
-            Ok(driver) => driver.database().drop().await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        assert!(dropped.is_ok(), "{dropped:?}");
-    });
+    let mut database = Database::new(Ommi::new(driver)).afterwards(async move { drop_database(&url).await });
     for (behaviour, reason) in SECANTUS.iter().filter(|_| is_secantus) {
         database = database.excuse(behaviour, reason);
     }

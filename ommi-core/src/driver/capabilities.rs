@@ -2,6 +2,7 @@
 
 use crate::error::{DBError, DBResult};
 use crate::schema::ModelSchema;
+use crate::value::ColumnType;
 
 /// What a driver can do. The compiler of queries checks it, the conformance suite skips by it, and the
 /// documentation's table is made from it.
@@ -28,6 +29,8 @@ pub struct Capabilities {
     pub bytes_order: bool,
     /// Tables are in schemas, which a model can name.
     pub schemas: bool,
+    /// Columns of MongoDB's ObjectIds.
+    pub object_ids: bool,
     /// How finely dates and times are stored.
     pub date_precision: DatePrecision,
     /// The most values that one statement binds.
@@ -62,6 +65,7 @@ impl Capabilities {
             key_update: false,
             bytes_order: false,
             schemas: false,
+            object_ids: false,
             date_precision: DatePrecision::Milliseconds,
             max_binds: usize::MAX,
             max_insert_rows: usize::MAX,
@@ -71,12 +75,20 @@ impl Capabilities {
     /// Whether the store has what a model needs of it, whatever is done with the model.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a table in a named schema where the store has none.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a table in a named schema where the store has none, and for times that are
+    /// declared to be finer than it keeps them, and for ObjectIds where it has none.
     pub fn can_hold(&self, model: &ModelSchema) -> DBResult<()> {
         match model.schema {
             Some(_) if !self.schemas => Err(DBError::unsupported(self.driver, "a table in a named schema")),
             _ => Ok(()),
+        }?;
+        if model.columns.iter().filter_map(|column| column.precision).any(|precision| precision > self.date_precision) {
+            return Err(DBError::unsupported(self.driver, "times of the declared precision"));
         }
+        if !self.object_ids && model.columns.iter().any(|column| column.ty == ColumnType::ObjectId) {
+            return Err(DBError::unsupported(self.driver, "columns of ObjectIds"));
+        }
+        Ok(())
     }
 
     /// How many rows of this width go into one insert: at least one.

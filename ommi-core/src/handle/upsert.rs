@@ -58,7 +58,7 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
     async fn run_update(
         self,
         collected: Result<(), InvalidValue>,
-        assignments: Vec<Assignment>,
+        mut assignments: Vec<Assignment>,
         options: Options,
     ) -> DBResult<N::Model> {
         let schema = N::Model::schema();
@@ -69,6 +69,7 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
                 schema.name
             )));
         }
+        schema.keep(&mut assignments)?;
         self.run(assignments, options).await?.ok_or_else(|| DBError::not_found(schema.name.clone()))
     }
 

@@ -9,7 +9,7 @@ mod reference;
 use syn::{Ident, LitStr, Path, Type, Visibility};
 
 use crate::errors::Errors;
-use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, ReferenceOptions};
+use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, Precision, ReferenceOptions};
 use crate::naming::{self, unraw};
 
 /// A model that can be emitted. Columns are known by their place.
@@ -43,6 +43,8 @@ pub(crate) struct Column {
     pub(crate) unique: bool,
     pub(crate) index: bool,
     pub(crate) default: Option<Default>,
+    pub(crate) precision: Option<Precision>,
+    pub(crate) truncate: bool,
 }
 
 /// The value of a new row that names none.

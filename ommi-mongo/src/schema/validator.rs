@@ -65,6 +65,7 @@ fn bson_types(ty: ColumnType) -> &'static [&'static str] {
         ColumnType::F32 | ColumnType::F64 => &["double"],
         ColumnType::Text => &["string"],
         ColumnType::Bytes | ColumnType::Uuid => &["binData"],
+        ColumnType::ObjectId => &["objectId"],
         ColumnType::Date | ColumnType::DateTime | ColumnType::Timestamp => &["date"],
         // All others are integers, or times of day.
         _ => &["int", "long"],
