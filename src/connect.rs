@@ -8,6 +8,7 @@ use ommi_core::{DBError, DBResult, Ommi};
 /// |---|---|---|
 /// | `sqlite::memory:`, `sqlite://path?mode=rwc` | SQLite | `sqlite` (default) |
 /// | `postgres://user:password@host/database`, `postgresql://..` | PostgreSQL | `postgres` |
+/// | `mongodb://user:password@host/database`, `mongodb+srv://..` | MongoDB | `mongo` |
 ///
 /// The URL's parameters are the driver's options; a driver's own options type offers the same with names and types.
 pub trait Connect: Sized {
@@ -31,6 +32,10 @@ impl Connect for Ommi {
             "postgres" | "postgresql" => Ok(Ommi::new(ommi_postgres::PostgresDriver::connect(url).await?)),
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(disabled("postgres")),
+            #[cfg(feature = "mongo")]
+            "mongodb" | "mongodb+srv" => Ok(Ommi::new(ommi_mongo::MongoDriver::connect(url).await?)),
+            #[cfg(not(feature = "mongo"))]
+            "mongodb" | "mongodb+srv" => Err(disabled("mongo")),
             // Neither the URL nor a part of it: it may hold a password.
             _ => Err(DBError::configuration(
                 None,
@@ -40,7 +45,7 @@ impl Connect for Ommi {
     }
 }
 
-#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+#[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mongo")))]
 fn disabled(feature: &str) -> DBError {
     DBError::configuration(None, format!("this build of ommi has no {feature} driver; turn on its feature `{feature}`"))
 }

@@ -30,6 +30,10 @@ pub use ommi_core::{
 pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};
 
+/// The MongoDB driver and its options.
+#[cfg(feature = "mongo")]
+pub use ommi_mongo as mongo;
+
 /// The PostgreSQL driver and its options.
 #[cfg(feature = "postgres")]
 pub use ommi_postgres as postgres;
@@ -79,7 +83,7 @@ macro_rules! new {
 pub mod __private {
     pub use std::sync::LazyLock;
 
-    pub use ommi_core::driver::Row;
+    pub use ommi_core::driver::{DatePrecision, Row};
     pub use ommi_core::query::Column;
     pub use ommi_core::relation::{
         GivenColumns, IntoNewRelated, Key, Link, Nested, NewRelated, ReferenceInfo, Relation, RelationField,

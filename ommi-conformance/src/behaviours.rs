@@ -78,6 +78,9 @@ macro_rules! __behaviours {
                 times_in_milliseconds,
                 times_in_microseconds needs microseconds,
                 nanoseconds_come_back_or_are_refused,
+                what_is_finer_than_a_declared_precision_is_refused,
+                what_is_finer_than_a_declared_precision_is_cut_where_it_may_be,
+                a_precision_that_the_store_lacks_is_unsupported,
             }
             invalid_values {
                 nan_in_a_new_row,
@@ -216,6 +219,7 @@ macro_rules! __behaviours {
                 null_goes_where_it_is_asked_to,
                 null_order_on_a_required_column_changes_nothing,
                 several_columns,
+                a_column_sorted_by_twice_decides_once,
                 a_second_sort_decides_between_equals,
                 an_order_is_put_together_at_run_time,
                 text_by_its_bytes,

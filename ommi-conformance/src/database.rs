@@ -6,6 +6,8 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use ommi::Ommi;
 
+use crate::BEHAVIOURS;
+
 /// How long closing a database may take.
 const CLOSING: Duration = Duration::from_secs(30);
 
@@ -13,13 +15,14 @@ const CLOSING: Duration = Duration::from_secs(30);
 pub struct Database {
     pub(crate) ommi: Ommi,
     pub(crate) one_connection: bool,
+    excused: Vec<(&'static str, &'static str)>,
     afterwards: Option<BoxFuture<'static, ()>>,
 }
 
 impl Database {
     /// An empty database.
     pub fn new(ommi: Ommi) -> Database {
-        Database { ommi, one_connection: false, afterwards: None }
+        Database { ommi, one_connection: false, excused: Vec::new(), afterwards: None }
     }
 
     /// Says that there is only one connection: who wants to read while a transaction is open waits for its end.
@@ -27,6 +30,28 @@ impl Database {
     pub fn one_connection(mut self) -> Database {
         self.one_connection = true;
         self
+    }
+
+    /// Leaves a behaviour out because the *server* of this run is not the one that the driver is written for, and differs there. The name is
+    /// `topic::name`; the reason is printed. What a driver cannot do is said by its capabilities, not here.
+    #[must_use]
+    pub fn excuse(mut self, behaviour: &'static str, reason: &'static str) -> Database {
+        self.excused.push((behaviour, reason));
+        self
+    }
+
+    /// Why a behaviour is left out, if it is.
+    pub(crate) fn excuse_for(&self, topic: &str, name: &str) -> Option<&'static str> {
+        let is_meant = |behaviour: &str| behaviour.split_once("::") == Some((topic, name));
+        self.excused.iter().find(|(behaviour, _)| is_meant(behaviour)).map(|(_, reason)| *reason)
+    }
+
+    /// Panics where an excuse names no behaviour.
+    pub(crate) fn check_excuses(&self) {
+        for (named, _) in &self.excused {
+            let found = BEHAVIOURS.iter().any(|b| named.split_once("::") == Some((b.topic, b.name)));
+            assert!(found, "there is no behaviour {named}");
+        }
     }
 
     /// Does this after the test, once the database is closed, also when the test failed: drop the database, remove its

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use ommi::{DBError, DBResult};
 use tokio::runtime::Runtime;
 
-use crate::{BEHAVIOURS, Database, Requirement};
+use crate::{BEHAVIOURS, Behaviour, Database};
 
 /// Far more than any behaviour takes: what runs longer hangs.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -29,6 +29,10 @@ pub fn run(topic: &str, name: &str, setup: impl AsyncFn() -> DBResult<Database>)
         let driver = database.ommi.driver().capabilities().driver;
         if let Some(missing) = behaviour.missing(&database) {
             tell(&format!("{topic}::{name} ... skipped: {driver} lacks {missing}"));
+            return database.end().await;
+        }
+        if let Some(reason) = database.excuse_for(topic, name) {
+            tell(&format!("{topic}::{name} ... skipped: on this server {reason}"));
             return database.end().await;
         }
         let case = tokio::time::timeout(LIMIT, (behaviour.case)(&database.ommi));
@@ -60,7 +64,12 @@ pub fn coverage(suite: &str, setup: impl AsyncFn() -> DBResult<Database>) {
     runtime().block_on(async {
         let database = open(setup).await;
         let driver = database.ommi.driver().capabilities().driver;
-        let skipped: Vec<Requirement> = BEHAVIOURS.iter().filter_map(|b| b.missing(&database)).collect();
+        database.check_excuses();
+        let why = |behaviour: &Behaviour| match behaviour.missing(&database) {
+            Some(missing) => Some(format!("for want of {missing}")),
+            None => database.excuse_for(behaviour.topic, behaviour.name).map(|reason| format!("because {reason}")),
+        };
+        let skipped: Vec<String> = BEHAVIOURS.iter().filter_map(why).collect();
         let line = format!("{suite}: {}", summary(driver, BEHAVIOURS.len(), &skipped));
         tell(&line);
         if let Some(path) = env::var_os(REPORT) {
@@ -73,19 +82,19 @@ pub fn coverage(suite: &str, setup: impl AsyncFn() -> DBResult<Database>) {
 }
 
 /// How many behaviours of so many run, and what is missing for those that do not.
-fn summary(driver: &str, all: usize, skipped: &[Requirement]) -> String {
+fn summary(driver: &str, all: usize, skipped: &[String]) -> String {
     let mut text = format!("{} of {all} behaviours run on {driver}", all - skipped.len());
     if skipped.is_empty() {
         return text;
     }
-    let mut reasons: Vec<(Requirement, usize)> = Vec::new();
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
     for missing in skipped {
         match reasons.iter_mut().find(|(reason, _)| reason == missing) {
             Some((_, count)) => *count += 1,
-            None => reasons.push((*missing, 1)),
+            None => reasons.push((missing, 1)),
         }
     }
-    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} for want of {reason}")).collect();
+    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     // Writing to a `String` does not fail.
     let _ = write!(text, ", {} are skipped: {}", skipped.len(), reasons.join(", "));
     text
@@ -131,10 +140,10 @@ mod tests {
     #[test]
     fn a_summary_counts_the_reasons() {
         assert_eq!(summary("x", 5, &[]), "5 of 5 behaviours run on x");
-        let skipped = [Requirement::checks, Requirement::foreign_keys, Requirement::checks];
+        let skipped = ["for want of checks", "because it is a toy", "for want of checks"].map(str::to_owned);
         assert_eq!(
             summary("x", 5, &skipped),
-            "2 of 5 behaviours run on x, 3 are skipped: 2 for want of checks, 1 for want of foreign keys"
+            "2 of 5 behaviours run on x, 3 are skipped: 2 for want of checks, 1 because it is a toy"
         );
     }
 }

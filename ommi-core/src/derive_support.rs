@@ -61,7 +61,9 @@ impl Auto {
     pub const fn of<T: FieldType>(wanted: Option<Auto>) -> Auto {
         let integer = T::TYPE.integer_range().is_some() && !T::NULLABLE;
         let uuid = matches!(T::TYPE, ColumnType::Uuid) && !T::NULLABLE;
+        let object_id = matches!(T::TYPE, ColumnType::ObjectId) && !T::NULLABLE;
         match wanted {
+            None if object_id => Auto::ObjectId,
             None if integer => Auto::Increment,
             None if uuid => Auto::UuidV7,
             None => panic!("`auto` needs an integer, which the database counts, or a UUID, which the client makes"),

@@ -147,7 +147,14 @@ impl<'w> RowWriter<'w> {
 
     fn push(&mut self, value: Result<Value<'static>, InvalidValue>) {
         match value.and_then(|value| value.check().map(|()| value)) {
-            Ok(value) => self.values.push(value),
+            Ok(value) => match self.schema.column(self.next).map(|column| column.keep(value)) {
+                Some(Ok(kept)) => self.values.push(kept),
+                Some(Err(problem)) => {
+                    let error = self.invalid(problem);
+                    self.error.get_or_insert(error);
+                }
+                None => {}
+            },
             Err(invalid) => {
                 let error = self.invalid(invalid.to_string());
                 self.error.get_or_insert(error);

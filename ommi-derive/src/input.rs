@@ -36,6 +36,8 @@ pub(crate) struct FieldInput {
     pub(crate) unique: Option<Ident>,
     pub(crate) index: Option<Ident>,
     pub(crate) default: Option<DefaultInput>,
+    pub(crate) precision: Option<Precision>,
+    pub(crate) truncate: Option<Ident>,
     pub(crate) references: Option<Path>,
     pub(crate) options: ReferenceOptions,
     pub(crate) skip: Option<Ident>,
@@ -45,6 +47,14 @@ pub(crate) struct FieldInput {
     pub(crate) to: Option<FieldList>,
     /// The names of all attributes, in order.
     pub(crate) given: Vec<Ident>,
+}
+
+/// `precision = ".."`: how finely a column keeps times.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Precision {
+    Milliseconds,
+    Microseconds,
+    Nanoseconds,
 }
 
 /// `auto`, `auto = ".."`.

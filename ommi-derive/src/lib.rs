@@ -38,10 +38,12 @@ use proc_macro::TokenStream;
 ///
 /// - `key`: the key, or a part of it; without any, the field named `id` is the key
 /// - `auto`: new rows get their key by themselves: integers count in the database, UUIDs are made by the client
-///   (`auto = "uuid_v7"`, or `"uuid_v4"`)
+///   (`auto = "uuid_v7"`, or `"uuid_v4"`), as MongoDB's ObjectIds are
 /// - `column = "stored"`: the stored name
 /// - `unique`, `index`
 /// - `default`, `default = 0`: the value of a new row that names none
+/// - `precision = "ms"`, `"us"`, `"ns"`: how finely the column keeps times, on every store: a finer value is refused, or cut off with
+///   `truncate`; a store that is less fine refuses the model. Without it a column is as fine as its store
 /// - `references = Team::id`: the column holds a value of another model's key or unique column. With
 ///   `on_delete = "cascade"`, `"restrict"`, `"set null"`, `"set default"` or `"no action"`, and `on_update` alike;
 ///   `constraint = false` keeps the database from enforcing it

@@ -3,7 +3,8 @@
 //! A command is written in one pass, nested documents in their place, so that a row costs no map and no copy of its parts. The same
 //! pass serves `explain`: there a writer notes the values apart and leaves a mark where each would stand.
 
-use mongodb::bson::{RawDocument, RawDocumentBuf};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult, ErrorKind};
 
@@ -12,6 +13,7 @@ const STRING: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;
 const ARRAY: u8 = 0x04;
 const BINARY: u8 = 0x05;
+const OBJECT_ID: u8 = 0x07;
 const BOOL: u8 = 0x08;
 const DATE_TIME: u8 = 0x09;
 const NULL: u8 = 0x0A;
@@ -202,9 +204,32 @@ impl Writer {
         self.bytes.extend_from_slice(data);
     }
 
+    pub(crate) fn object_id(&mut self, key: &str, bytes: [u8; 12]) {
+        self.element(OBJECT_ID, key);
+        self.bytes.extend_from_slice(&bytes);
+    }
+
     pub(crate) fn raw_document(&mut self, key: &str, document: &RawDocument) {
         self.element(DOCUMENT, key);
         self.bytes.extend_from_slice(document.as_bytes());
+    }
+
+    /// A value that this crate has written before, as a default. None of them is of another type.
+    pub(crate) fn raw(&mut self, key: &str, value: RawBsonRef<'_>) {
+        match value {
+            RawBsonRef::Boolean(value) => self.bool(key, value),
+            RawBsonRef::Int32(value) => self.int32(key, value),
+            RawBsonRef::Int64(value) => self.int64(key, value),
+            RawBsonRef::Double(value) => self.double(key, value),
+            RawBsonRef::String(value) => self.string(key, value),
+            RawBsonRef::DateTime(value) => self.date_time(key, value.timestamp_millis()),
+            RawBsonRef::ObjectId(value) => self.object_id(key, value.bytes()),
+            RawBsonRef::Binary(value) if value.subtype == BinarySubtype::Uuid => {
+                self.binary(key, Subtype::Uuid, value.bytes);
+            }
+            RawBsonRef::Binary(value) => self.binary(key, Subtype::Generic, value.bytes),
+            _ => self.null(key),
+        }
     }
 
     /// In an explanation, notes the value and leaves a mark; else says that the value is to be written.

@@ -1,9 +1,8 @@
 //! The driver: its client, and the traits that the core calls.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
@@ -14,10 +13,11 @@ use ommi_core::driver::{
     Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
     SchemaDriver,
 };
-use ommi_core::schema::{ModelSchema, SchemaRef};
+use ommi_core::schema::SchemaRef;
 use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
+use crate::collections::Collections;
 use crate::error::Failure;
 use crate::explain::explain;
 use crate::keys::Blocks;
@@ -35,8 +35,16 @@ fn capabilities(transactions: bool) -> Capabilities {
     capabilities.transactions = transactions;
     capabilities.atomic_statements = transactions;
     capabilities.checks = true;
+    capabilities.object_ids = true;
     capabilities.date_precision = DatePrecision::Milliseconds;
     capabilities
+}
+
+/// What the driver can do on a replica set, as `driver().capabilities()` says of one that is connected; on a server that is none there are no
+/// transactions.
+pub fn declared() -> &'static Capabilities {
+    static DECLARED: LazyLock<Capabilities> = LazyLock::new(|| capabilities(true));
+    &DECLARED
 }
 
 /// A database on a MongoDB server.
@@ -58,8 +66,7 @@ pub(crate) struct Inner {
     pub(crate) key_block: i64,
     pub(crate) blocks: Blocks,
     pub(crate) rollbacks: Rollbacks,
-    /// The collections that are known to exist.
-    collections: Mutex<HashSet<String>>,
+    pub(crate) collections: Collections,
     closed: AtomicBool,
 }
 
@@ -106,7 +113,7 @@ impl MongoDriver {
             own_client,
             blocks: Blocks::default(),
             rollbacks: Rollbacks::default(),
-            collections: Mutex::default(),
+            collections: Collections::default(),
             closed: AtomicBool::new(false),
         };
         Ok(MongoDriver { inner: Arc::new(inner) })
@@ -141,35 +148,9 @@ impl Inner {
         }
     }
 
-    /// Makes sure that statements on a model can run: the driver is open, what dropped transactions held is free, and the collection
-    /// exists. A server reads from a collection that does not exist as from an empty one, and makes it when it is written to.
-    pub(crate) async fn ready(&self, model: &ModelSchema, context: &Context) -> DBResult<()> {
-        self.is_open()?;
-        self.rollbacks.settled().await;
-        let lock = || self.collections.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock().contains(&*model.table) {
-            return Ok(());
-        }
-        let list = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": { "$eq": &*model.table } } };
-        let reply = self.database.run_command(list).await;
-        let reply = reply.map_err(|error| Failure::from(error).general(given(context)))?;
-        let found = reply.get_document("cursor").ok().and_then(|cursor| cursor.get_array("firstBatch").ok());
-        if found.is_none_or(Vec::is_empty) {
-            return Err(DBError::new(ErrorKind::Database)
-                .with_detail(format!("there is no collection `{}`; `create_tables` makes it", model.table)));
-        }
-        self.knows(&model.table);
-        Ok(())
-    }
-
-    /// Notes that a collection exists.
-    pub(crate) fn knows(&self, table: &str) {
-        self.collections.lock().unwrap_or_else(PoisonError::into_inner).insert(table.to_owned());
-    }
-
     /// Notes that a collection was dropped.
     pub(crate) fn forget(&self, table: &str) {
-        self.collections.lock().unwrap_or_else(PoisonError::into_inner).remove(table);
+        self.collections.forget(table);
         self.blocks.forget(table);
     }
 
@@ -256,10 +237,10 @@ impl Driver for MongoDriver {
     }
 
     async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+        self.inner.is_open()?;
         if !self.inner.capabilities.transactions {
             return Err(crate::names::unsupported("transactions on a server that is no replica set"));
         }
-        self.inner.is_open()?;
         let begin = async {
             self.inner.rollbacks.settled().await;
             MongoTransaction::begin(self.inner.clone()).await

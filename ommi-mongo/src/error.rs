@@ -12,7 +12,7 @@ use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
 
 use crate::names::{ID, NAME};
 use crate::schema::indexes;
-use crate::update::OVERFLOW;
+use crate::sum::OVERFLOW;
 
 /// A failure that a server reported: the cause of the [`DBError`] it became.
 ///
@@ -89,6 +89,18 @@ impl fmt::Debug for ServerError {
 
 impl Error for ServerError {}
 
+/// A statement on a collection that does not exist. A server would read it as an empty one, and make it when it is written to.
+#[derive(Debug)]
+pub(crate) struct NoCollection(pub(crate) String);
+
+impl fmt::Display for NoCollection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no collection `{}`; `create_tables` makes it", self.0)
+    }
+}
+
+impl Error for NoCollection {}
+
 /// Why a command gave no answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -135,6 +147,7 @@ pub(crate) fn affected(reply: &Document) -> Result<u64, Failure> {
 }
 
 const TRANSIENT: &str = mongodb::error::TRANSIENT_TRANSACTION_ERROR;
+const UNKNOWN_COMMIT: &str = mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 
 impl Failure {
     /// Whether another transaction was in the way, so that the same work may succeed when it is run again.
@@ -160,11 +173,23 @@ impl Failure {
         }
     }
 
+    /// Whether a commit that failed so may have taken place: no answer came, or one that leaves it open.
+    pub(crate) fn leaves_commit_unknown(&self) -> bool {
+        match self {
+            Failure::Server(error) => error.has_label(UNKNOWN_COMMIT) || is_not_serving(error.code),
+            Failure::Client(error) => error.contains_label(UNKNOWN_COMMIT) || is_network(&error.kind),
+            Failure::Own(_) => false,
+        }
+    }
+
     /// As an error of a statement on this model. `limit` is the time that it was given.
     pub(crate) fn on_model(self, model: &ModelSchema, limit: Option<Duration>) -> DBError {
         match self {
             Failure::Server(error) => match of_rows(&error, model) {
                 Some(kind) => DBError::new(kind).with_source(*error),
+                None if is_too_large(error.code) => DBError::new(ErrorKind::TooLarge)
+                    .with_detail(format!("a row of {} takes 16 MB at most", model.name))
+                    .with_source(*error),
                 None => of_server(*error, limit),
             },
             other => other.general(limit),
@@ -190,6 +215,11 @@ fn is_not_serving(code: i32) -> bool {
     matches!(code, 6 | 7 | 89 | 91 | 189 | 9_001 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436)
 }
 
+/// BSONObjectTooLarge, and the sizes of documents after an update.
+fn is_too_large(code: i32) -> bool {
+    matches!(code, 10_334 | 17_419 | 17_420 | 17_260 | 17_280)
+}
+
 fn is_network(kind: &mongodb::error::ErrorKind) -> bool {
     use mongodb::error::ErrorKind as Kind;
     matches!(
@@ -207,8 +237,7 @@ fn of_server(error: ServerError, limit: Option<Duration>) -> DBError {
         251 => DBError::new(ErrorKind::TransactionAborted)
             .with_detail("the server has ended it; a transaction lives 60 seconds unless the server is told otherwise")
             .with_source(error),
-        // BSONObjectTooLarge, and the sizes of documents after an update.
-        10_334 | 17_419 | 17_420 | 17_260 | 17_280 => DBError::new(ErrorKind::TooLarge).with_source(error),
+        code if is_too_large(code) => DBError::new(ErrorKind::TooLarge).with_source(error),
         20 | 263 if error.message.contains("replica set") => {
             DBError::unsupported(NAME, "transactions on a server that is no replica set").with_source(error)
         }

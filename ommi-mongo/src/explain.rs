@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mongodb::bson::{RawBsonRef, RawDocument};
+use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use ommi_core::ast::Statement;
 use ommi_core::driver::Explanation;
 use ommi_core::{DBError, DBResult};
@@ -26,7 +26,8 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
         Statement::Update(change) => nothing = update::update(change, &mut writer)? == Reach::Nothing,
         Statement::Delete(removal) => nothing = delete::delete(removal, &mut writer)? == Reach::Nothing,
         Statement::Insert(insert) => {
-            let documents = Documents::new(insert);
+            let defaults = RawDocumentBuf::new();
+            let documents = Documents::new(insert, &defaults);
             let key = documents.generates_keys().then_some(GENERATED);
             let width = insert.columns.len();
             let row = insert.values.get(..width).unwrap_or_default();

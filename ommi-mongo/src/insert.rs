@@ -3,12 +3,14 @@
 //! A document holds every column, NULLs included, in the schema's order after its `_id`: reading then looks each field up where it
 //! expects it.
 
+use mongodb::bson::{RawBsonRef, RawDocument};
 use ommi_core::ast::Insert;
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
+use crate::collections::unknown_to;
 use crate::names::{ID, type_of};
 use crate::update::storable;
 use crate::value::size;
@@ -19,6 +21,15 @@ const LARGEST_COMMAND: usize = 15_000_000;
 const LARGEST_DOCUMENT: usize = 16 * 1024 * 1024;
 /// The most documents of one command.
 const MOST_DOCUMENTS: usize = 100_000;
+
+/// About how many bytes a default takes.
+fn size_of(value: RawBsonRef<'_>) -> usize {
+    match value {
+        RawBsonRef::String(text) => text.len(),
+        RawBsonRef::Binary(binary) => binary.bytes.len(),
+        _ => 0,
+    }
+}
 
 /// Where the value of a column of a new row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +56,13 @@ pub(crate) fn rows<'v>(
 pub(crate) struct Documents<'i> {
     model: &'i ModelSchema,
     sources: Vec<Source>,
+    /// What the collection's documents hold beside the model's columns.
+    beside: Vec<(&'i str, RawBsonRef<'i>)>,
 }
 
 impl<'i> Documents<'i> {
-    pub(crate) fn new(insert: &'i Insert) -> Documents<'i> {
+    /// `defaults` are the collection's.
+    pub(crate) fn new(insert: &'i Insert, defaults: &'i RawDocument) -> Documents<'i> {
         let model: &ModelSchema = &insert.model;
         let generated = model.generated_column();
         let source = |column: u16| match insert.columns.iter().position(|given| *given == column) {
@@ -57,7 +71,12 @@ impl<'i> Documents<'i> {
             None => Source::Default,
         };
         let sources = (0u16..).zip(&model.columns).map(|(column, _)| source(column)).collect();
-        Documents { model, sources }
+        Documents { model, sources, beside: unknown_to(model, defaults) }
+    }
+
+    /// What the collection's documents hold beside the model's columns.
+    pub(crate) fn beside(&self) -> &[(&'i str, RawBsonRef<'i>)] {
+        &self.beside
     }
 
     /// Whether the keys come from the counter.
@@ -102,6 +121,9 @@ impl<'i> Documents<'i> {
                 writer.value(&schema.name, schema.ty, &value);
             }
         }
+        for (name, value) in &self.beside {
+            writer.raw(name, *value);
+        }
         Ok(())
     }
 
@@ -127,7 +149,8 @@ impl<'i> Documents<'i> {
     /// About how many bytes the document of a row takes; not fewer.
     fn size(&self, row: &[Value<'static>]) -> usize {
         let names: usize = self.model.columns.iter().map(|column| column.name.len() + 24).sum();
-        32 + names + row.iter().map(size).sum::<usize>()
+        let beside: usize = self.beside.iter().map(|(name, value)| name.len() + 24 + size_of(*value)).sum();
+        32 + names + beside + row.iter().map(size).sum::<usize>()
     }
 
     /// Writes the commands of rows whose first generated key is this one.
@@ -157,8 +180,9 @@ impl<'i> Documents<'i> {
             self.fields(row, key, &mut current)?;
             current.end();
             if current.len() - start > LARGEST_DOCUMENT {
+                // By its number and not by its key, which is the user's.
                 return Err(DBError::new(ErrorKind::TooLarge).with_detail(format!(
-                    "row {} of {} takes more than the 16 MB of a document",
+                    "row {} of these of {} takes more than the 16 MB of a document",
                     number + 1,
                     self.model.name
                 )));

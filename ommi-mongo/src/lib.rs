@@ -21,6 +21,7 @@
 //! | `f32` `f64` | Double |
 //! | text | String, compared by its bytes |
 //! | bytes, UUIDs | Binary, subtype 0 and 4 |
+//! | ObjectIds | ObjectId |
 //! | date | DateTime at midnight UTC |
 //! | time of day | Int64, milliseconds since midnight |
 //! | date and time, instants | DateTime, milliseconds; what is finer is refused |
@@ -31,6 +32,7 @@
 //! survives the loss of the primary.
 
 mod bson;
+mod collections;
 mod condition;
 mod delete;
 mod driver;
@@ -46,13 +48,14 @@ mod run;
 mod schema;
 mod select;
 mod stream;
+mod sum;
 mod transaction;
 mod update;
 mod upsert;
 mod value;
 mod work;
 
-pub use driver::MongoDriver;
+pub use driver::{MongoDriver, declared as capabilities};
 pub use error::ServerError;
 /// The client library, for what Ommi does not offer: see [`MongoDriver::client`].
 pub use mongodb;

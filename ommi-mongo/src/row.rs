@@ -84,6 +84,7 @@ pub(crate) fn decode(ty: ColumnType, stored: RawBsonRef<'_>) -> Option<Value<'_>
         (ColumnType::Uuid, RawBsonRef::Binary(binary)) if binary.subtype == BinarySubtype::Uuid => {
             Value::Uuid(binary.bytes.try_into().ok()?)
         }
+        (ColumnType::ObjectId, RawBsonRef::ObjectId(id)) => Value::ObjectId(id.bytes()),
         (ColumnType::F32 | ColumnType::F64, stored) => Value::Float(float(stored)?),
         (ColumnType::Date, RawBsonRef::DateTime(at)) => {
             let millis = at.timestamp_millis();

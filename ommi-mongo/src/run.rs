@@ -8,7 +8,7 @@ use mongodb::options::RunCursorCommandOptions;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
 use mongodb::{ClientSession, Database};
 use ommi_core::driver::Context;
-use ommi_core::{DBError, DBResult};
+use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::driver::Inner;
@@ -44,6 +44,10 @@ pub(crate) fn given(context: &Context) -> Option<Duration> {
 /// Gives up once the time is over. The client closes the connection of what is given up, and the server has been told the same limit.
 pub(crate) async fn within<T>(context: &Context, work: impl Future<Output = DBResult<T>>) -> DBResult<T> {
     let Some((deadline, given)) = context.limit else { return work.await };
+    // The timer has a grain of a millisecond, within which a server may answer.
+    if deadline <= Instant::now() {
+        return Err(DBError::timeout(given));
+    }
     match tokio::time::timeout_at(deadline.into(), work).await {
         Ok(result) => result,
         Err(_) => Err(DBError::timeout(given)),
@@ -88,7 +92,7 @@ impl Inner {
             writer.raw_document("writeConcern", &self.write_concern);
         }
         self.time_left(context, &mut writer);
-        Ok(writer.finish()?.0)
+        sized(writer)
     }
 
     /// Ends a command that reads.
@@ -103,7 +107,7 @@ impl Inner {
             writer.raw_document("readConcern", concern);
         }
         self.time_left(context, &mut writer);
-        Ok(writer.finish()?.0)
+        sized(writer)
     }
 
     /// Runs a command and gives the reply.
@@ -206,6 +210,18 @@ impl Inner {
         session.start_transaction().with_options(self.transaction_options.clone()).await?;
         Ok(session)
     }
+}
+
+/// The most bytes of a command: what a document may have, and room for what stands around it.
+const LARGEST_COMMAND: usize = 16 * 1024 * 1024 + 16 * 1024;
+
+/// Ends a command that a server takes.
+fn sized(writer: Writer) -> DBResult<RawDocumentBuf> {
+    let (command, _) = writer.finish()?;
+    if command.as_bytes().len() > LARGEST_COMMAND {
+        return Err(DBError::new(ErrorKind::TooLarge).with_detail("a statement with its values takes 16 MB at most"));
+    }
+    Ok(command)
 }
 
 /// How often a statement in a transaction of its own is run again: some seconds in all.

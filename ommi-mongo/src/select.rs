@@ -34,10 +34,14 @@ pub(crate) fn select(select: &Select, batch: i64, writer: &mut Writer) -> DBResu
     if filter.is_nothing() || select.limit == Some(0) {
         return Ok(None);
     }
+    let terms = match answer {
+        Answer::Rows => terms(select)?,
+        _ => Vec::new(),
+    };
     match answer {
         Answer::Count => count(select, &filter, writer)?,
-        Answer::Rows if needs_pipeline(select) => pipeline(select, &filter, batch, writer)?,
-        _ => find(select, &filter, answer, batch, writer)?,
+        Answer::Rows if needs_pipeline(select, &terms) => pipeline(select, &terms, &filter, batch, writer)?,
+        _ => find(select, &terms, &filter, answer, batch, writer)?,
     }
     Ok(Some(answer))
 }
@@ -67,11 +71,8 @@ fn moves_nulls(select: &Select, column: u16, sort: &Sort) -> bool {
     !sort.has_default_nulls() && select.model.column(column).is_none_or(|column| column.nullable)
 }
 
-fn needs_pipeline(select: &Select) -> bool {
-    select.sort.iter().any(|sort| match &sort.expr {
-        Expr::Column(column) => moves_nulls(select, *column, sort),
-        _ => false,
-    })
+fn needs_pipeline(select: &Select, terms: &[(u16, &Sort)]) -> bool {
+    terms.iter().any(|(column, sort)| moves_nulls(select, *column, sort))
 }
 
 fn direction(sort: &Sort) -> i32 {
@@ -81,7 +82,14 @@ fn direction(sort: &Sort) -> i32 {
     }
 }
 
-fn find(select: &Select, filter: &Filter<'_>, answer: Answer, batch: i64, writer: &mut Writer) -> DBResult<()> {
+fn find(
+    select: &Select,
+    terms: &[(u16, &Sort)],
+    filter: &Filter<'_>,
+    answer: Answer,
+    batch: i64,
+    writer: &mut Writer,
+) -> DBResult<()> {
     let model = &select.model;
     writer.string("find", &model.table);
     if !filter.is_all() {
@@ -91,16 +99,13 @@ fn find(select: &Select, filter: &Filter<'_>, answer: Answer, batch: i64, writer
         writer.begin_document("projection");
         writer.int32(ID, 1);
         writer.end();
-    } else {
-        let terms = terms(select)?;
-        if !terms.is_empty() {
-            writer.begin_document("sort");
-            for (column, sort) in terms {
-                writer.int32(&path(model, column)?, direction(sort));
-            }
-            writer.end();
-            writer.bool("allowDiskUse", true);
+    } else if !terms.is_empty() {
+        writer.begin_document("sort");
+        for (column, sort) in terms {
+            writer.int32(&path(model, *column)?, direction(sort));
         }
+        writer.end();
+        writer.bool("allowDiskUse", true);
     }
     if let Some(offset) = select.offset.filter(|offset| *offset > 0) {
         writer.given_int("skip", rows(offset));
@@ -152,9 +157,14 @@ fn page(select: &Select, writer: &mut Writer) {
 }
 
 /// A field says of each row on which side of the values its NULL stands, and is sorted by before them.
-fn pipeline(select: &Select, filter: &Filter<'_>, batch: i64, writer: &mut Writer) -> DBResult<()> {
+fn pipeline(
+    select: &Select,
+    terms: &[(u16, &Sort)],
+    filter: &Filter<'_>,
+    batch: i64,
+    writer: &mut Writer,
+) -> DBResult<()> {
     let model = &select.model;
-    let terms = terms(select)?;
     let marks: Vec<Option<String>> = terms
         .iter()
         .enumerate()

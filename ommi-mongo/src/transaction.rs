@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::driver::Inner;
 use crate::error::Failure;
 use crate::rollbacks::Rollbacks;
-use crate::run::{Place, within};
+use crate::run::{Place, given, within};
 use crate::stream::Pieces;
 
 /// A transaction. Dropped, it is rolled back by a task that later statements of this driver wait for.
@@ -161,20 +161,36 @@ impl RowStream for TransactionStream {
 
 #[async_trait]
 impl DriverTransaction for MongoTransaction {
-    async fn commit(self: Box<Self>) -> DBResult<()> {
+    async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
         let (session, fit) = self.end().await?;
         let mut ending = Ending::new(&self.inner.rollbacks, session);
         if !fit {
             ending.abort().await;
             return Err(aborted(false));
         }
-        ending.commit().await.map_err(|failure| failure.general(None))
+        let committed = within(context, async {
+            let committed = ending.commit().await;
+            committed.map_err(|failure| {
+                let unknown = failure.leaves_commit_unknown();
+                let error = failure.general(given(context));
+                if unknown { error.with_unknown_outcome() } else { error }
+            })
+        });
+        match committed.await {
+            Err(error) if ending.is_committing() => Err(error.with_unknown_outcome()),
+            other => other,
+        }
     }
 
-    async fn rollback(self: Box<Self>) -> DBResult<()> {
+    async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
         let (session, _) = self.end().await?;
-        Ending::new(&self.inner.rollbacks, session).abort().await;
-        Ok(())
+        // Given up, it goes on in a task.
+        let mut ending = Ending::new(&self.inner.rollbacks, session);
+        within(context, async {
+            ending.abort().await;
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -193,11 +209,18 @@ impl Drop for MongoTransaction {
 pub(crate) struct Ending {
     rollbacks: Rollbacks,
     session: Option<ClientSession>,
+    /// Whether the commit was sent. Then it may have taken place, and nothing undoes it any more.
+    committing: bool,
 }
 
 impl Ending {
     pub(crate) fn new(rollbacks: &Rollbacks, session: ClientSession) -> Ending {
-        Ending { rollbacks: rollbacks.clone(), session: Some(session) }
+        Ending { rollbacks: rollbacks.clone(), session: Some(session), committing: false }
+    }
+
+    /// Whether a commit was sent that was not answered.
+    fn is_committing(&self) -> bool {
+        self.committing && self.session.is_some()
     }
 
     /// Where its statements run.
@@ -207,6 +230,7 @@ impl Ending {
 
     pub(crate) async fn commit(&mut self) -> Result<(), Failure> {
         let Some(session) = &mut self.session else { return Err(aborted(false).into()) };
+        self.committing = true;
         let mut result = session.commit_transaction().await;
         if let Err(error) = &result
             && error.contains_label(mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT)
@@ -235,9 +259,13 @@ impl Drop for Ending {
             return drop(session);
         };
         let pending = self.rollbacks.begin();
-        let mut session = session;
+        let (mut session, committing) = (session, self.committing);
         runtime.spawn(async move {
-            let _ = session.abort_transaction().await;
+            // To commit again is safe, and the only way left to free what the transaction holds.
+            let _ = match committing {
+                true => session.commit_transaction().await,
+                false => session.abort_transaction().await,
+            };
             drop(session);
             drop(pending);
         });

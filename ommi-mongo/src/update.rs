@@ -4,13 +4,14 @@
 
 use ommi_core::ast::{Assignment, Change, Expr, Update};
 use ommi_core::schema::ModelSchema;
-use ommi_core::value::{ColumnType, Value};
+use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult};
 
 use crate::bson::Writer;
 use crate::condition::Truth;
 use crate::names::{path, reference, type_of, unsupported};
-use crate::value::{TOO_FINE, is_narrow, rounded_down};
+use crate::sum::sum;
+use crate::value::{TOO_FINE, rounded_down};
 
 /// How far a write reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +63,15 @@ pub(crate) fn update(update: &Update, writer: &mut Writer) -> DBResult<Reach> {
     Ok(reach)
 }
 
-/// Whether an operator says the same as the assignment. `$inc` fails on NULL, where the sum is to be NULL, and cannot take the
-/// negative of the least integer.
+/// Whether an operator says the same as the assignment. `$inc` fails on NULL, where the sum is to be NULL, cannot take the negative of the
+/// least integer, and makes infinities of great doubles.
 fn is_operator(model: &ModelSchema, assignment: &Assignment) -> bool {
-    let nullable = || model.column(assignment.column).is_none_or(|column| column.nullable);
+    let is_sum =
+        || model.column(assignment.column).is_none_or(|column| column.nullable || column.ty.integer_range().is_none());
     match &assignment.change {
         Change::Set(Expr::Value(_)) => true,
-        Change::Add(value) => !value.is_null() && !nullable(),
-        Change::Subtract(value) => negative(value).is_some() && !nullable(),
+        Change::Add(value) => !value.is_null() && !is_sum(),
+        Change::Subtract(value) => negative(value).is_some() && !is_sum(),
         _ => false,
     }
 }
@@ -77,7 +79,6 @@ fn is_operator(model: &ModelSchema, assignment: &Assignment) -> bool {
 fn negative(value: &Value<'_>) -> Option<Value<'static>> {
     match value {
         Value::Int(number) => number.checked_neg().map(Value::Int),
-        Value::Float(number) => Some(Value::Float(-number)),
         _ => None,
     }
 }
@@ -138,117 +139,9 @@ pub(crate) fn computed(model: &ModelSchema, assignment: &Assignment, key: &str, 
             writer.end();
             writer.end();
         }
-        Change::Add(value) => sum(model, column, ty, "$add", value, key, writer)?,
-        Change::Subtract(value) => sum(model, column, ty, "$subtract", value, key, writer)?,
+        Change::Add(value) => sum(model, column, "$add", value, key, writer)?,
+        Change::Subtract(value) => sum(model, column, "$subtract", value, key, writer)?,
         _ => return Err(unsupported("this change of a column")),
     }
     Ok(())
-}
-
-/// The old value and a number. NULL stays NULL; what leaves the column's range fails.
-///
-/// Sums of integers that leave 64 bits become doubles in an expression. There is no operator that fails, so a text that is no number is
-/// converted to one: a server reports 241, and the text says why.
-fn sum(
-    model: &ModelSchema,
-    column: u16,
-    ty: ColumnType,
-    operator: &str,
-    value: &Value<'_>,
-    key: &str,
-    writer: &mut Writer,
-) -> DBResult<()> {
-    let write_sum = |writer: &mut Writer, key: &str| -> DBResult<()> {
-        writer.begin_document(key);
-        writer.begin_array(operator);
-        writer.item_if_null(&reference(model, column)?);
-        writer.item_literal(ty, value);
-        writer.end();
-        writer.end();
-        Ok(())
-    };
-    let Some((low, high)) = ty.integer_range() else { return write_sum(writer, key) };
-    writer.begin_document(key);
-    writer.begin_document("$let");
-    writer.begin_document("vars");
-    write_sum(writer, "r")?;
-    writer.end();
-    writer.begin_document("in");
-    writer.begin_array("$cond");
-    writer.item_document();
-    writer.begin_array("$or");
-    writer.item_document();
-    writer.begin_array("$in");
-    writer.item_document();
-    writer.string("$type", "$$r");
-    writer.end();
-    writer.item_array();
-    writer.item_string("double");
-    writer.item_string("decimal");
-    writer.end();
-    writer.end();
-    writer.end();
-    if (low, high) != (i64::MIN, i64::MAX) {
-        writer.item_document();
-        writer.begin_array("$gt");
-        writer.item_string("$$r");
-        writer.item_int(high);
-        writer.end();
-        writer.end();
-        // NULL is below every number, and no overflow.
-        writer.item_document();
-        writer.begin_array("$and");
-        for (operator, bound) in [("$gt", None), ("$lt", Some(low))] {
-            writer.item_document();
-            writer.begin_array(operator);
-            writer.item_string("$$r");
-            match bound {
-                Some(bound) => writer.item_int(bound),
-                None => writer.item_null(),
-            }
-            writer.end();
-            writer.end();
-        }
-        writer.end();
-        writer.end();
-    }
-    writer.end();
-    writer.end();
-    writer.item_document();
-    writer.begin_document("$toLong");
-    writer.begin_array("$concat");
-    writer.item_string(OVERFLOW);
-    writer.item_document();
-    writer.string("$toString", "$$r");
-    writer.end();
-    writer.end();
-    writer.end();
-    writer.end();
-    if is_narrow(ty) {
-        writer.item_document();
-        writer.string("$toInt", "$$r");
-        writer.end();
-    } else {
-        writer.item_string("$$r");
-    }
-    writer.end();
-    writer.end();
-    writer.end();
-    writer.end();
-    Ok(())
-}
-
-/// Begins the text that is converted to a number where a sum leaves its column's range, and so the message of that error.
-pub(crate) const OVERFLOW: &str = "integer overflow ";
-
-impl Writer {
-    /// `{$ifNull: [<field>, null]}` as the next element of an array: NULL, where the field is missing.
-    fn item_if_null(&mut self, reference: &str) {
-        self.item_document();
-        self.begin_array("$ifNull");
-        self.item_string(reference);
-        self.item_null();
-        self.end();
-        self.end();
-    }
 }

@@ -75,6 +75,17 @@ pub(crate) fn upsert(
         writer.end();
         writer.end();
     }
+    for (name, value) in documents.beside() {
+        writer.begin_document(name);
+        writer.begin_array("$cond");
+        is_new(model, conflict, on_key, writer)?;
+        writer.item_document();
+        writer.raw("$literal", *value);
+        writer.end();
+        writer.item_string(&format!("${name}"));
+        writer.end();
+        writer.end();
+    }
     if !on_key {
         writer.begin_document(ID);
         writer.begin_array("$cond");

@@ -11,6 +11,7 @@
 //! | text | String |
 //! | bytes | Binary, subtype 0 |
 //! | UUIDs | Binary, subtype 4 |
+//! | ObjectIds | ObjectId |
 //! | date | DateTime at midnight UTC |
 //! | time of day | Int64, milliseconds since midnight |
 //! | date and time, instants | DateTime |
@@ -90,6 +91,7 @@ impl Writer {
             Value::Text(text) => self.string(key, text),
             Value::Bytes(bytes) => self.binary(key, Subtype::Generic, bytes),
             Value::Uuid(bytes) => self.binary(key, Subtype::Uuid, bytes),
+            Value::ObjectId(bytes) => self.object_id(key, *bytes),
             Value::Date(date) => self.date_time(key, i64::from(date.days) * MILLIS_PER_DAY),
             Value::Time(time) => self.int64(key, time_millis(*time).0),
             Value::DateTime(at) | Value::Timestamp(at) => self.date_time(key, moment_millis(*at).0),

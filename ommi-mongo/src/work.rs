@@ -5,7 +5,7 @@ use ommi_core::ast::{Delete, Insert, OnConflict, Select, Update};
 use ommi_core::driver::{Context, RowSink, Values};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
-use ommi_core::{DBError, DBResult, ErrorKind};
+use ommi_core::{ConstraintKind, DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::driver::Inner;
@@ -67,10 +67,30 @@ impl Inner {
         sink: &mut dyn RowSink,
         context: &Context,
     ) -> DBResult<u64> {
+        let added = self.insert_once(place.again(), insert, sink, context).await;
+        if let Err(error) = &added
+            && lacks_a_column(error, &insert.model)
+        {
+            // Another program has given the collection a column since it was looked at.
+            self.collections.forget(&insert.model.table);
+            if place.is_alone() {
+                return self.insert_once(place, insert, sink, context).await;
+            }
+        }
+        added
+    }
+
+    async fn insert_once(
+        &self,
+        mut place: Place<'_>,
+        insert: &Insert,
+        sink: &mut dyn RowSink,
+        context: &Context,
+    ) -> DBResult<u64> {
         self.check(insert)?;
         let model: &ModelSchema = &insert.model;
-        let documents = Documents::new(insert);
-        self.ready(model, context).await?;
+        let defaults = self.ready(model, context).await?;
+        let documents = Documents::new(insert, &defaults);
         if let Some(conflict) = &insert.on_conflict {
             let mut written = 0;
             for row in rows(&insert.values, insert.columns.len(), insert.rows) {
@@ -218,6 +238,12 @@ impl Inner {
         };
         reached.map_err(|failure| failure.on_model(model, given(context)))
     }
+}
+
+/// Whether a document was refused for a column that its model does not have.
+fn lacks_a_column(error: &DBError, model: &ModelSchema) -> bool {
+    let unknown = |name: &String| !model.columns.iter().any(|column| *column.name == **name);
+    error.constraint().is_some_and(|c| c.kind() == ConstraintKind::NotNull && c.columns().iter().any(unknown))
 }
 
 /// The answer that is known without asking.

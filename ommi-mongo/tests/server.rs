@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask test` starts a server and names it in `OMMI_TEST_MONGO_URL`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -48,9 +50,10 @@ async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> MongoDriv
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var("OMMI_TEST_MONGO_URL").expect("no MongoDB server; `cargo xtask test` starts one");
     let (address, parameters) = url.split_once('?').unwrap_or((&url, ""));
-    let hosts = address.trim_end_matches('/');
+    let (scheme, rest) = address.split_once("://").unwrap_or(("mongodb", address));
+    let hosts = rest.split('/').next().unwrap_or(rest);
     let name = format!("ommi_server_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let options = MongoOptions::parse(&format!("{hosts}/{name}?{parameters}")).await.unwrap();
+    let options = MongoOptions::parse(&format!("{scheme}://{hosts}/{name}?{parameters}")).await.unwrap();
     change(options).connect().await.unwrap()
 }
 
@@ -118,8 +121,8 @@ fn cmp(op: CompareOp, column: u16, value: Value<'static>) -> Condition {
 
 async fn filled(driver: &MongoDriver) -> SchemaRef {
     let model = people();
-    driver.schema().create(&[model.clone()], &Context::new()).await.unwrap();
-    driver.schema().create(&[model.clone()], &Context::new()).await.unwrap();
+    driver.schema().create(std::slice::from_ref(&model), &Context::new()).await.unwrap();
+    driver.schema().create(std::slice::from_ref(&model), &Context::new()).await.unwrap();
     let rows = vec![
         values("a", 1, None, None),
         values("b", 2, Some(5), Some("Beta\n")),
@@ -251,7 +254,7 @@ async fn a_transaction_is_all_or_nothing_and_a_dropped_one_is_gone() {
     add(&*kept, &model, vec![values("e", 5, None, None)]).await.unwrap();
     assert_eq!(ids(&driver, &all).await.len(), 4);
     assert_eq!(ids(&*kept, &all).await.len(), 5);
-    kept.commit().await.unwrap();
+    kept.commit(&Context::new()).await.unwrap();
     assert_eq!(ids(&driver, &all).await.len(), 5);
     let dropped = driver.begin(&Context::new()).await.unwrap();
     add(&*dropped, &model, vec![values("f", 6, None, None)]).await.unwrap();
@@ -262,7 +265,7 @@ async fn a_transaction_is_all_or_nothing_and_a_dropped_one_is_gone() {
     assert!(add(&*failed, &model, vec![values("a", 8, None, None)]).await.unwrap_err().is_unique_violation());
     let later = add(&*failed, &model, vec![values("h", 8, None, None)]).await.unwrap_err();
     assert!(matches!(later.kind(), ErrorKind::TransactionAborted));
-    assert!(failed.commit().await.is_err());
+    assert!(failed.commit(&Context::new()).await.is_err());
     assert_eq!(ids(&driver, &all).await.len(), 6);
 }
 
@@ -296,5 +299,76 @@ async fn collections_that_do_not_fit_are_refused_whole() {
     let missing = select(&schemas[0], Condition::True);
     let mut sink = Rows(1, Vec::new());
     let error = wait(driver.fetch(&missing, &mut sink, &Context::new())).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Database) && error.to_string().contains("fresh"));
+    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    assert!(matches!(error.kind(), ErrorKind::Database) && cause.contains("fresh"), "{error}: {cause}");
+}
+
+/// Whatever the verb: text that looks like an operator, a path or a document is text.
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_looks_like_an_operator_is_text() {
+    let driver = connect(|options| options).await;
+    let model = filled(&driver).await;
+    for hostile in ["$email", "$$ROOT", "{ \"$gt\": \"\" }", "$where", "\u{24}{n}"] {
+        let of_text = || cmp(CompareOp::Eq, 4, text(hostile));
+        assert!(ids(&driver, &select(&model, of_text())).await.is_empty(), "{hostile}");
+        let email = format!("{hostile}@x");
+        let [key] = add(&driver, &model, vec![values(&email, 1, None, Some(hostile))]).await.unwrap()[..] else {
+            panic!()
+        };
+        assert_eq!(ids(&driver, &select(&model, of_text())).await, [key]);
+        let by_key = || cmp(CompareOp::Eq, 0, Value::Int(key));
+        // An operator, and a stage of a pipeline, since the other change reads a column.
+        for other in [Change::Set(Expr::Value(Value::Int(7))), Change::Add(Value::Int(1))] {
+            let changes = vec![Assignment::new(4, Change::Set(Expr::Value(text(hostile)))), Assignment::new(3, other)];
+            assert_eq!(
+                wait(driver.update(&Update::new(model.clone(), changes, by_key()), &Context::new())).await.unwrap(),
+                1
+            );
+            assert_eq!(rows(&driver, &select(&model, by_key())).await[0][4], text(hostile));
+        }
+        let changes = vec![Assignment::new(4, Change::Set(Expr::Value(text(hostile))))];
+        let columns = model.columns_without_generated().clone();
+        let mut upsert = Insert::new(model.clone(), columns, values(&email, 1, None, Some("other")), 1);
+        upsert.on_conflict = Some(OnConflict::new(vec![1], changes));
+        wait(driver.insert(&mut upsert, &mut Rows(0, Vec::new()), &Context::new())).await.unwrap();
+        assert_eq!(rows(&driver, &select(&model, by_key())).await[0][4], text(hostile));
+        let delete = Delete::new(model.clone(), of_text());
+        assert_eq!(wait(driver.delete(&delete, &Context::new())).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_a_server_is_not_sent() {
+    let driver = connect(|options| options).await;
+    let model = filled(&driver).await;
+    let list = ommi_core::ast::List::new((0..1_200_000).map(|number| text(&format!("value {number}"))));
+    let long = select(&model, Condition::In { expr: Expr::Column(1), list, negated: false });
+    let error = wait(driver.fetch(&long, &mut Rows(6, Vec::new()), &Context::new())).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
+    let huge = "x".repeat(17 * 1024 * 1024);
+    let error = add(&driver, &model, vec![values("huge", 1, None, Some(&huge))]).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLarge) && error.to_string().contains("Person"), "{error}");
+    assert_eq!(ids(&driver, &select(&model, Condition::True)).await.len(), 4);
+}
+
+/// A program with an older model writes documents as whole as one with the newer.
+#[tokio::test(flavor = "multi_thread")]
+async fn defaults_that_another_program_made_are_found_out() {
+    let old_program = connect(|options| options).await;
+    let model = filled(&old_program).await;
+    let newer = ModelSchema::builder("Person", "people")
+        .column(ColumnBuilder::new("id", ColumnType::I64).key().auto_increment())
+        .column(ColumnBuilder::new("email", ColumnType::Text).unique())
+        .column(ColumnBuilder::new("n", ColumnType::I32))
+        .column(ColumnBuilder::new("rank", ColumnType::I32).default_value(7i32))
+        .build()
+        .unwrap();
+    let newer = SchemaRef::from(Arc::new(newer));
+    let name = old_program.database().name().to_owned();
+    let new_program = MongoDriver::with_client(old_program.client().clone(), &name).await.unwrap();
+    new_program.schema().create(std::slice::from_ref(&newer), &Context::new()).await.unwrap();
+    add(&old_program, &model, vec![values("late", 1, None, None)]).await.unwrap();
+    let ranks: Vec<_> =
+        rows(&new_program, &select(&newer, Condition::True)).await.into_iter().map(|row| row[3].clone()).collect();
+    assert_eq!(ranks, vec![Value::Int(7); 5]);
 }

@@ -12,6 +12,11 @@ fn drivers() -> Vec<(&'static str, Capabilities, Option<&'static str>)> {
     vec![
         ("SQLite", ommi::sqlite::capabilities().clone(), None),
         ("PostgreSQL", ommi::postgres::capabilities().clone(), None),
+        (
+            "MongoDB",
+            ommi::mongo::capabilities().clone(),
+            Some("transactions, and with them atomic statements, need a replica set; what is declared here is one's."),
+        ),
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::servers::Servers;
 use crate::suites::cargo;
 
 /// The stores beside SQLite: a name, and the variable that holds the URL.
-const STORES: &[(&str, &str)] = &[("PostgreSQL", "OMMI_TEST_POSTGRES_URL")];
+const STORES: &[(&str, &str)] = &[("PostgreSQL", "OMMI_TEST_POSTGRES_URL"), ("MongoDB", "OMMI_TEST_MONGO_URL")];
 
 /// Runs the flights example on each store; whether the answers are the expected ones.
 pub(crate) fn compare() -> Result<bool, String> {

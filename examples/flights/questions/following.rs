@@ -39,36 +39,40 @@ pub(super) async fn weather(db: &impl Handle, report: &mut Report) -> Result<()>
 pub(super) async fn dangling(db: &impl Handle, report: &mut Report) -> Result<()> {
     report.question("Which references lead nowhere?")?;
     let airlines = db.find_all::<Airline>().all().await?;
-    let airports = db.find_all::<Airport>().all().await?;
-    let planes = db.find_all::<Plane>().all().await?;
-    let faa = || airports.iter().map(|airport| airport.faa.as_str());
-
-    let mut table = Table::new(["flights that name", "and it is", ">flights"]);
     let no_airline = Flight::carrier.not_in(airlines.iter().map(|airline| airline.carrier.as_str()));
-    table.row([&"an airline", &"absent", &db.find(no_airline).count().await?]);
-    let no_plane = Flight::tailnum.not_in(planes.iter().map(|plane| plane.tailnum.as_str()));
-    table.row([&"a plane", &"absent", &db.find(no_plane).count().await?]);
-    table.row([&"a plane", &"NULL", &db.find(Flight::tailnum.is_null()).count().await?]);
-    table.row([&"an origin", &"absent", &db.find(Flight::origin.not_in(faa())).count().await?]);
-    let no_destination = db.find(Flight::dest.not_in(faa()));
-    table.row([&"a destination", &"absent", &no_destination.clone().count().await?]);
+    let no_airline = db.find(no_airline).count().await?;
+    let no_tail_number = db.find(Flight::tailnum.is_null()).count().await?;
 
-    // A reference of two columns has no list to be in; the hours fit into memory, and the flights are read as a stream.
+    // Lists of thousands would be long, and a reference of two columns has no list to be in. What is referred to fits into memory; the flights
+    // are read as a stream, once.
+    let airports = db.find_all::<Airport>().all().await?;
+    let airports: HashSet<_> = airports.iter().map(|airport| airport.faa.as_str()).collect();
+    let planes = db.find_all::<Plane>().all().await?;
+    let planes: HashSet<_> = planes.iter().map(|plane| plane.tailnum.as_str()).collect();
     let hours = db.find_all::<Weather>().all().await?;
     let hours: HashSet<_> = hours.iter().map(|hour| (hour.origin.as_str(), hour.time_hour)).collect();
+    let (mut no_plane, mut no_origin, mut no_weather) = (0u64, 0u64, 0u64);
+    let mut destinations: BTreeMap<String, u64> = BTreeMap::new();
     let mut flights = db.find_all::<Flight>().stream();
-    let mut no_weather = 0u64;
     while let Some(flight) = flights.try_next().await? {
+        no_plane += u64::from(flight.tailnum.as_deref().is_some_and(|plane| !planes.contains(plane)));
+        no_origin += u64::from(!airports.contains(flight.origin.as_str()));
         no_weather += u64::from(!hours.contains(&(flight.origin.as_str(), flight.time_hour)));
+        if !airports.contains(flight.dest.as_str()) {
+            *destinations.entry(flight.dest).or_default() += 1;
+        }
     }
     drop(flights);
+
+    let mut table = Table::new(["flights that name", "and it is", ">flights"]);
+    table.row([&"an airline", &"absent", &no_airline]);
+    table.row([&"a plane", &"absent", &no_plane]);
+    table.row([&"a plane", &"NULL", &no_tail_number]);
+    table.row([&"an origin", &"absent", &no_origin]);
+    table.row([&"a destination", &"absent", &destinations.values().sum::<u64>()]);
     table.row([&"an hour of weather", &"absent", &no_weather]);
     report.table(&table)?;
 
-    let mut destinations: BTreeMap<String, u64> = BTreeMap::new();
-    for flight in no_destination.all().await? {
-        *destinations.entry(flight.dest).or_default() += 1;
-    }
     let destinations: Vec<String> = destinations.iter().map(|(faa, flights)| format!("{faa} ({flights})")).collect();
     report.note(format_args!("The destinations that no airport has: {}.", destinations.join(", ")))
 }

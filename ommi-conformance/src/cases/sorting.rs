@@ -57,6 +57,13 @@ pub(crate) async fn null_order_on_a_required_column_changes_nothing(db: &Ommi) -
     Ok(())
 }
 
+pub(crate) async fn a_column_sorted_by_twice_decides_once(db: &Ommi) -> DBResult<()> {
+    nulls(db).await?;
+    assert_eq!(sorted(db, (Item::a.asc(), Item::a.desc().nulls_first())).await?, [2, 3, 1, 4]);
+    assert_eq!(sorted(db, (Item::a.asc().nulls_last(), Item::a.desc(), Item::id)).await?, [3, 1, 4, 2]);
+    Ok(())
+}
+
 pub(crate) async fn several_columns(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Item>().await?;
     db.add_all([

@@ -151,3 +151,70 @@ pub(crate) async fn nanoseconds_come_back_or_are_refused(db: &Ommi) -> DBResult<
     assert_eq!(db.find_all::<Instants>().count().await?, 0);
     Ok(())
 }
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Measured {
+    id: i64,
+    #[ommi(precision = "ms")]
+    at: DateTime<Utc>,
+    #[ommi(precision = "ms", truncate)]
+    moment: Option<NaiveDateTime>,
+    #[ommi(precision = "ms", truncate)]
+    time: Option<NaiveTime>,
+}
+
+pub(crate) async fn what_is_finer_than_a_declared_precision_is_refused(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Measured>().await?;
+    let coarse = day(1969, 12, 31).and_time(time(23, 59, 59, 999_000_000)).and_utc();
+    let fine = day(1969, 12, 31).and_time(time(23, 59, 59, 999_001_000)).and_utc();
+    assert_kind!(db.add(new!(Measured { id: 1, at: fine })).await, ErrorKind::InvalidValue { .. });
+    let mut stored = db.add(new!(Measured { id: 1, at: coarse })).await?;
+    let find = || db.find(Measured::id.eq(1));
+    assert_kind!(find().update(Measured::at.set(fine)).await, ErrorKind::InvalidValue { .. });
+    let upsert = db.upsert(new!(Measured { id: 1, at: coarse })).on(Measured::id);
+    assert_kind!(upsert.update(Measured::at.set(fine)).await, ErrorKind::InvalidValue { .. });
+    stored.at = fine;
+    assert_kind!(db.save(&mut stored).await, ErrorKind::InvalidValue { .. });
+    assert_eq!(find().one().await?.at, coarse);
+    assert_eq!(db.find(Measured::at.lt(fine)).count().await?, 1, "conditions compare exactly");
+    assert_eq!(db.find(Measured::at.eq(fine)).count().await?, 0);
+    Ok(())
+}
+
+/// Downwards, also before 1970: no moment becomes a later one.
+pub(crate) async fn what_is_finer_than_a_declared_precision_is_cut_where_it_may_be(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Measured>().await?;
+    let at = DateTime::UNIX_EPOCH;
+    let moment = |nanos| day(1969, 12, 31).and_time(time(23, 59, 59, nanos));
+    let row = new!(Measured { id: 1, at, moment: moment(123_456_789), time: time(23, 59, 59, 999_999_999) });
+    let expected = Measured { id: 1, at, moment: Some(moment(123_000_000)), time: Some(time(23, 59, 59, 999_000_000)) };
+    assert_eq!(db.add(row).await?, expected, "the row as it is stored");
+    assert_eq!(db.get::<Measured>(1).await?, expected);
+    db.find(Measured::id.eq(1)).update(Measured::moment.set(moment(999_999_999))).await?;
+    assert_eq!(db.get::<Measured>(1).await?.moment, Some(moment(999_000_000)));
+    let mut row = Measured { moment: Some(moment(1)), ..expected };
+    db.save(&mut row).await?;
+    assert_eq!(db.get::<Measured>(1).await?.moment, Some(moment(0)));
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Finest {
+    id: i64,
+    #[ommi(precision = "ns")]
+    at: DateTime<Utc>,
+}
+
+pub(crate) async fn a_precision_that_the_store_lacks_is_unsupported(db: &Ommi) -> DBResult<()> {
+    let at = day(2024, 2, 29).and_time(time(12, 30, 1, 123_456_789)).and_utc();
+    if db.driver().capabilities().date_precision >= DatePrecision::Nanoseconds {
+        db.create_tables::<Finest>().await?;
+        db.add(Finest { id: 1, at }).await?;
+        assert_eq!(db.get::<Finest>(1).await?.at, at);
+        return Ok(());
+    }
+    assert_kind!(db.create_tables::<Finest>().await, ErrorKind::Unsupported { .. });
+    assert_kind!(db.add(Finest { id: 1, at }).await, ErrorKind::Unsupported { .. });
+    assert_kind!(db.find(Finest::at.eq(at)).count().await, ErrorKind::Unsupported { .. });
+    Ok(())
+}

@@ -76,7 +76,7 @@ pub(crate) async fn an_error_of_the_database_rolls_back(db: &Ommi) -> DBResult<(
     let result = db
         .transaction(async |tx| -> Result<(), AppError> {
             tx.find(Account::id.eq(1)).update(Account::balance.set(0)).await?;
-            tx.add(account(2, 1)).await?;
+            tx.add(Account { owner: "another".to_owned(), ..account(2, 1) }).await?;
             Ok(())
         })
         .await;

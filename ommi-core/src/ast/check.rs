@@ -197,8 +197,15 @@ impl Checker<'_> {
                 return Err(DBError::unsupported(self.capabilities.driver, "changing a key"));
             }
             match change {
-                Change::Set(expr @ (Expr::Column(_) | Expr::Related(_))) => {
-                    self.comparable(&Expr::Column(*index), expr)?
+                Change::Set(expr @ Expr::Related(_)) => self.comparable(&Expr::Column(*index), expr)?,
+                Change::Set(expr @ Expr::Column(other)) => {
+                    self.comparable(&Expr::Column(*index), expr)?;
+                    if !self.model.is_as_fine(self.column(*other)?, column) {
+                        return Err(DBError::query(format!(
+                            "`{}` of {} is set to a column that keeps finer times",
+                            column.field, self.model.name
+                        )));
+                    }
                 }
                 Change::Set(Expr::Value(value)) => {
                     if !column.ty.accepts(value) {

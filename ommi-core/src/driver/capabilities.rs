@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::{DBError, DBResult};
 use crate::schema::ModelSchema;
+use crate::value::ColumnType;
 
 macro_rules! capabilities {
     ($($(#[doc = $meaning:literal])+ $title:literal $name:ident: $ty:ty = $none:expr,)*) => {
@@ -53,6 +54,8 @@ capabilities! {
     "related rows" related_rows: bool = false,
     /// Tables are in schemas, which a model can name.
     "named schemas" schemas: bool = false,
+    /// Columns of MongoDB's ObjectIds.
+    "ObjectIds" object_ids: bool = false,
     /// How finely dates and times are stored.
     "precision of times" date_precision: DatePrecision = DatePrecision::Milliseconds,
     /// The most values that one statement binds.
@@ -122,12 +125,20 @@ impl Capabilities {
     /// Whether the store has what a model needs of it, whatever is done with the model.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a table in a named schema where the store has none.
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a table in a named schema where the store has none, and for times that are
+    /// declared to be finer than it keeps them, and for ObjectIds where it has none.
     pub fn can_hold(&self, model: &ModelSchema) -> DBResult<()> {
         match model.schema {
             Some(_) if !self.schemas => Err(DBError::unsupported(self.driver, "a table in a named schema")),
             _ => Ok(()),
+        }?;
+        if model.columns.iter().filter_map(|column| column.precision).any(|precision| precision > self.date_precision) {
+            return Err(DBError::unsupported(self.driver, "times of the declared precision"));
         }
+        if !self.object_ids && model.columns.iter().any(|column| column.ty == ColumnType::ObjectId) {
+            return Err(DBError::unsupported(self.driver, "columns of ObjectIds"));
+        }
+        Ok(())
     }
 
     /// How many rows of this width go into one insert: at least one.

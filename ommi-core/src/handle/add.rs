@@ -86,7 +86,8 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
         })
         .collect();
     let mut added = Vec::with_capacity(total);
-    if inserts.len() <= 1 || at.ending.is_some() {
+    // Without transactions the inserts stand alone; the capability says that a statement of several rows may stop half-way.
+    if inserts.len() <= 1 || at.ending.is_some() || !capabilities.transactions {
         for insert in &mut inserts {
             run(at.executor, insert, &mut added, context).await?;
         }

@@ -91,12 +91,13 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
     }
 
     /// The statement.
-    fn into_insert(self, assignments: Vec<Assignment>) -> DBResult<Insert> {
+    fn into_insert(self, mut assignments: Vec<Assignment>) -> DBResult<Insert> {
         let schema = N::Model::schema();
         schema.usable()?;
         if self.row.has_nested() {
             return Err(DBError::query(format!("an upsert of {} takes no rows that belong to it", schema.name)));
         }
+        schema.keep(&mut assignments)?;
         let mut insert = add::one_row(&schema, self.row)?;
         insert.on_conflict = Some(OnConflict::new(self.target, assignments));
         insert.returning = schema.all_columns().clone();

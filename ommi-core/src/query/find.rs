@@ -342,6 +342,7 @@ impl<'h, M: Model> Find<'h, M> {
         if assignments.is_empty() {
             return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
         }
+        model.keep(&mut assignments)?;
         Ok(Update::new(model.clone(), assignments, self.select.filter.clone()))
     }
 

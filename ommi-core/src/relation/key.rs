@@ -249,6 +249,7 @@ fn write(value: &Value<'_>, to: &mut Vec<u8>) {
             to.extend(bytes.iter());
         }
         Value::Uuid(value) => to.extend(value),
+        Value::ObjectId(value) => to.extend(value),
         Value::Date(value) => to.extend(value.to_string().bytes()),
         Value::Time(value) => to.extend(value.to_string().bytes()),
         Value::DateTime(value) | Value::Timestamp(value) => to.extend(value.to_string().bytes()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Auto, ColumnSchema, IndexSchema, ModelSchema, Name, ReferenceSchema};
+use crate::driver::DatePrecision;
 use crate::error::DBError;
 use crate::value::{ColumnType, FieldType, InvalidValue, Value};
 
@@ -42,7 +43,16 @@ impl ColumnBuilder {
     /// A required column that is stored under its own name.
     pub fn new(field: impl Into<Name>, ty: ColumnType) -> ColumnBuilder {
         let field = field.into();
-        let column = ColumnSchema { name: field.clone(), field, ty, nullable: false, auto: None, default: None };
+        let column = ColumnSchema {
+            name: field.clone(),
+            field,
+            ty,
+            nullable: false,
+            auto: None,
+            default: None,
+            precision: None,
+            truncate: false,
+        };
         ColumnBuilder { column, key: false, unique: false, index: false, invalid: None }
     }
 
@@ -91,6 +101,18 @@ impl ColumnBuilder {
     /// Indexes the column.
     pub fn index(mut self) -> ColumnBuilder {
         self.index = true;
+        self
+    }
+
+    /// How finely the column keeps times. What is finer is refused, unless it is [truncated](ColumnBuilder::truncated).
+    pub fn precision(mut self, precision: DatePrecision) -> ColumnBuilder {
+        self.column.precision = Some(precision);
+        self
+    }
+
+    /// Cuts off what is finer than the precision, towards the past.
+    pub fn truncated(mut self) -> ColumnBuilder {
+        self.column.truncate = true;
         self
     }
 
@@ -229,6 +251,15 @@ impl ModelBuilder {
             {
                 problems.push(format!("the default of `{field}` does not fit a column of type {}", column.ty));
             }
+            if column.precision.is_some() && !column.ty.has_time() {
+                problems.push(format!("`{field}` has a precision, which only times have"));
+            }
+            if column.truncate && column.precision.is_none() {
+                problems.push(format!("`{field}` truncates and does not say to which precision"));
+            }
+            if let Some(Err(problem)) = column.default.clone().map(|default| column.keep(default)) {
+                problems.push(format!("the default of `{field}` is not valid: {problem}"));
+            }
             let is_key = schema.key.contains(&(i as u16));
             if is_key && column.nullable {
                 problems.push(format!("`{field}` is part of the key and cannot be optional"));
@@ -240,6 +271,9 @@ impl ModelBuilder {
                 }
                 Some(Auto::UuidV4 | Auto::UuidV7) if column.ty != ColumnType::Uuid => {
                     problems.push(format!("`{field}` is no UUID and cannot be made as one"));
+                }
+                Some(Auto::ObjectId) if column.ty != ColumnType::ObjectId => {
+                    problems.push(format!("`{field}` is no ObjectId and cannot be made as one"));
                 }
                 _ => {}
             }
@@ -294,6 +328,10 @@ impl ColumnSchema {
             Some(Auto::UuidV7) => Some(Value::Uuid(uuid::Uuid::now_v7().into_bytes())),
             #[cfg(not(feature = "uuid"))]
             Some(Auto::UuidV4 | Auto::UuidV7) => None,
+            #[cfg(feature = "bson")]
+            Some(Auto::ObjectId) => Some(Value::ObjectId(bson::oid::ObjectId::new().bytes())),
+            #[cfg(not(feature = "bson"))]
+            Some(Auto::ObjectId) => None,
             None => self.default.clone().or_else(|| self.nullable.then_some(Value::Null)),
         }
     }

@@ -6,6 +6,7 @@
 
 mod builder;
 mod order;
+mod precision;
 mod reference;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ pub use builder::{ColumnBuilder, ModelBuilder};
 pub use order::{creation_order, missing_targets};
 pub use reference::{ReferenceSchema, ReferentialAction, Target};
 
+use crate::driver::DatePrecision;
 use crate::error::DBError;
 use crate::value::{ColumnType, Value};
 
@@ -70,6 +72,10 @@ pub struct ColumnSchema {
     pub auto: Option<Auto>,
     /// The value of a new row that names none.
     pub default: Option<Value<'static>>,
+    /// How finely it keeps times; as the store does where it is not said.
+    pub precision: Option<DatePrecision>,
+    /// What is finer than `precision` is cut off, not refused.
+    pub truncate: bool,
 }
 
 /// Who makes the key of a new row.
@@ -82,6 +88,8 @@ pub enum Auto {
     UuidV4,
     /// The client: a UUID that sorts by the time it was made (version 7 of RFC 9562).
     UuidV7,
+    /// The client: a MongoDB ObjectId, which begins with the second it was made in.
+    ObjectId,
 }
 
 /// An index, or a unique set of columns.

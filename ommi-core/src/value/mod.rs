@@ -7,6 +7,8 @@
 //! Dates and UUIDs are plain numbers here: `chrono`, `uuid` and other crates
 //! convert at the field ([`FieldType`]), and no driver depends on any of them.
 
+#[cfg(feature = "bson")]
+mod bson_types;
 mod calendar;
 #[cfg(feature = "chrono")]
 mod chrono_types;
@@ -44,6 +46,8 @@ pub enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
     /// The sixteen bytes of a UUID in network order (RFC 9562).
     Uuid([u8; 16]),
+    /// The twelve bytes of a MongoDB ObjectId.
+    ObjectId([u8; 12]),
     /// A day of the proleptic Gregorian calendar.
     Date(Date),
     /// A time of day without a zone.
@@ -89,6 +93,8 @@ pub enum ColumnType {
     Bytes,
     /// a UUID
     Uuid,
+    /// a MongoDB ObjectId
+    ObjectId,
     /// a calendar day
     Date,
     /// a time of day
@@ -117,6 +123,7 @@ impl ColumnType {
             ColumnType::Text => "text",
             ColumnType::Bytes => "bytes",
             ColumnType::Uuid => "uuid",
+            ColumnType::ObjectId => "object id",
             ColumnType::Date => "date",
             ColumnType::Time => "time",
             ColumnType::DateTime => "datetime",
@@ -151,6 +158,7 @@ impl ColumnType {
             | (ColumnType::Text, Value::Text(_))
             | (ColumnType::Bytes, Value::Bytes(_))
             | (ColumnType::Uuid, Value::Uuid(_))
+            | (ColumnType::ObjectId, Value::ObjectId(_))
             | (ColumnType::Date, Value::Date(_))
             | (ColumnType::Time, Value::Time(_))
             | (ColumnType::DateTime, Value::DateTime(_))
@@ -181,6 +189,7 @@ impl<'a> Value<'a> {
             Value::Text(_) => "text",
             Value::Bytes(_) => "bytes",
             Value::Uuid(_) => "a uuid",
+            Value::ObjectId(_) => "an object id",
             Value::Date(_) => "a date",
             Value::Time(_) => "a time",
             Value::DateTime(_) => "a datetime",
@@ -202,6 +211,7 @@ impl<'a> Value<'a> {
             Value::Time(_) => 8,
             Value::DateTime(_) => 9,
             Value::Timestamp(_) => 10,
+            Value::ObjectId(_) => 11,
         }
     }
 
@@ -220,6 +230,7 @@ impl<'a> Value<'a> {
             Value::Int(v) => Value::Int(v),
             Value::Float(v) => Value::Float(v),
             Value::Uuid(v) => Value::Uuid(v),
+            Value::ObjectId(v) => Value::ObjectId(v),
             Value::Date(v) => Value::Date(v),
             Value::Time(v) => Value::Time(v),
             Value::DateTime(v) => Value::DateTime(v),
@@ -237,6 +248,7 @@ impl<'a> Value<'a> {
             Value::Int(v) => Value::Int(*v),
             Value::Float(v) => Value::Float(*v),
             Value::Uuid(v) => Value::Uuid(*v),
+            Value::ObjectId(v) => Value::ObjectId(*v),
             Value::Date(v) => Value::Date(*v),
             Value::Time(v) => Value::Time(*v),
             Value::DateTime(v) => Value::DateTime(*v),
@@ -285,6 +297,7 @@ impl fmt::Display for Reveal<'_, '_> {
                 v.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 f.write_str("'")
             }
+            Value::ObjectId(v) => v.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
             Value::Uuid(v) => {
                 for (i, byte) in v.iter().enumerate() {
                     if matches!(i, 4 | 6 | 8 | 10) {

@@ -39,6 +39,9 @@ pub(super) fn resolve(
     check_key(&field, errors);
     check_auto(&field, key_columns, errors);
     check_default(&field, errors);
+    if let (Some(truncate), None) = (&field.truncate, &field.precision) {
+        errors.at(truncate, "`truncate` cuts off what is finer than a `precision`: say which");
+    }
 
     let stored = match &field.column {
         Some(literal) => {
@@ -77,6 +80,8 @@ pub(super) fn resolve(
             Some(value) => Default::Value(own_expression(value, model)),
             None => Default::OfType,
         }),
+        precision: field.precision,
+        truncate: field.truncate.is_some(),
         ident: field.ident,
         vis: field.vis,
         ty: field.ty,

@@ -10,7 +10,7 @@ mod relation;
 use syn::{Ident, LitStr, Path, Type, Visibility};
 
 use crate::errors::Errors;
-use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, ReferenceOptions};
+use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, Precision, ReferenceOptions};
 use crate::naming::{self, unraw};
 use crate::types;
 
@@ -46,6 +46,8 @@ pub(crate) struct Column {
     pub(crate) unique: bool,
     pub(crate) index: bool,
     pub(crate) default: Option<Default>,
+    pub(crate) precision: Option<Precision>,
+    pub(crate) truncate: bool,
 }
 
 /// The value of a new row that names none.

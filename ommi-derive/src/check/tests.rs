@@ -1,6 +1,7 @@
 use syn::DeriveInput;
 
 use super::*;
+use crate::input::Precision;
 use crate::parse;
 
 /// What a model is understood as, and the messages.
@@ -55,6 +56,7 @@ fn attributes_are_read() {
             #[ommi(column = "Bee", unique, index, default = f::<A, B>(1, 2))] b: i64,
             #[ommi(default)] c: Option<u8>,
             #[ommi(references = Person::id, on_delete = "set null", constraint = true)] d: Option<Uuid>,
+            #[ommi(precision = "us", truncate)] at: Time,
             #[ommi(skip)] e: Cache<Self>,
         }"#,
     );
@@ -66,6 +68,7 @@ fn attributes_are_read() {
     assert_eq!(column(1).stored, "Bee");
     assert!(column(1).unique && column(1).index && matches!(column(1).default, Some(Default::Value(_))));
     assert!(matches!(column(2).default, Some(Default::OfType)));
+    assert_eq!((column(4).precision, column(4).truncate), (Some(Precision::Microseconds), true));
     let targets: Vec<_> =
         model.references.iter().map(|r| (r.columns.clone(), crate::types::text(&r.targets[0]))).collect();
     assert_eq!(targets, [(vec![3], "Columns::id".to_owned()), (vec![1, 2], "Other::x".to_owned())]);
@@ -169,4 +172,11 @@ fn references_say_what_they_can_mean() {
     refused(&on("(a, b) = (T::x, T::y), on_delete = \"set null\""), &["`a` cannot be NULL"]);
     refused(&on("a = T::x"), &["needs fields and columns"]);
     refused(&on("(a, b) = (T::x, T::y), deferred"), &["unknown option `deferred`"]);
+}
+
+#[test]
+fn precisions_are_units_and_truncate_needs_one() {
+    refused("struct A { id: i64, #[ommi(precision = \"s\")] at: Time }", &["\"ms\", \"us\" or \"ns\""]);
+    refused("struct A { id: i64, #[ommi(precision)] at: Time }", &["`precision` needs a value"]);
+    refused("struct A { id: i64, #[ommi(truncate)] at: Time }", &["say which"]);
 }

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use super::{Names, at, place};
 use crate::check::{Column, Default, Model, Reference};
-use crate::input::{AutoKind, ReferentialAction};
+use crate::input::{AutoKind, Precision, ReferentialAction};
 
 /// A lazily built static, and a reference to it.
 pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
@@ -70,6 +70,17 @@ fn column(column: &Column, names: &Names) -> TokenStream {
             const AUTO: #private::Auto = #auto;
             AUTO
         })));
+    }
+    if let Some(precision) = column.precision {
+        let precision = match precision {
+            Precision::Milliseconds => quote!(Milliseconds),
+            Precision::Microseconds => quote!(Microseconds),
+            Precision::Nanoseconds => quote!(Nanoseconds),
+        };
+        builder.extend(quote!(.precision(#private::DatePrecision::#precision)));
+    }
+    if column.truncate {
+        builder.extend(quote!(.truncated()));
     }
     match &column.default {
         None => {}

@@ -36,6 +36,8 @@ impl Level {
                 "unique",
                 "index",
                 "default",
+                "precision",
+                "truncate",
                 "references",
                 "on_delete",
                 "on_update",

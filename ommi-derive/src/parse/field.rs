@@ -6,7 +6,7 @@ use syn::{Field, Ident, Token};
 use super::attribute::{Level, expression, fields, flag, items, once, string};
 use super::reference;
 use crate::errors::Errors;
-use crate::input::{AutoInput, AutoKind, DefaultInput, FieldInput, ReferenceOptions};
+use crate::input::{AutoInput, AutoKind, DefaultInput, FieldInput, Precision, ReferenceOptions};
 
 /// Reads a field with a name; others cannot stand in the struct that has them.
 pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
@@ -20,6 +20,8 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
         unique: None,
         index: None,
         default: None,
+        precision: None,
+        truncate: None,
         references: None,
         options: ReferenceOptions::default(),
         skip: None,
@@ -34,6 +36,7 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
             "unique" => &mut this.unique,
             "index" => &mut this.index,
             "skip" => &mut this.skip,
+            "truncate" => &mut this.truncate,
             "by" => {
                 once(&mut this.by, fields(name, input)?, name, errors);
                 return Ok(());
@@ -52,6 +55,10 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
             }
             "default" => {
                 once(&mut this.default, default(name, input)?, name, errors);
+                return Ok(());
+            }
+            "precision" => {
+                once(&mut this.precision, precision(name, input)?, name, errors);
                 return Ok(());
             }
             "references" => {
@@ -83,6 +90,19 @@ fn auto(name: &Ident, input: ParseStream<'_>) -> syn::Result<AutoInput> {
         AutoKind::OfType
     };
     Ok(AutoInput { name: name.clone(), kind })
+}
+
+fn precision(name: &Ident, input: ParseStream<'_>) -> syn::Result<Precision> {
+    let literal = string(name, input)?;
+    match literal.value().as_str() {
+        "ms" => Ok(Precision::Milliseconds),
+        "us" => Ok(Precision::Microseconds),
+        "ns" => Ok(Precision::Nanoseconds),
+        other => {
+            let message = format!("unknown unit `{other}`: `precision` is \"ms\", \"us\" or \"ns\"");
+            Err(syn::Error::new(literal.span(), message))
+        }
+    }
 }
 
 fn default(name: &Ident, input: ParseStream<'_>) -> syn::Result<DefaultInput> {

@@ -219,11 +219,12 @@ fn truth(condition: &Condition, row: &Document) -> Option<bool> {
         }
         Condition::Not(inner) => truth(inner, row).map(|known| !known),
         Condition::And(parts) => {
-            parts.iter().map(|part| truth(part, row)).fold(Some(true), |all, one| match (all, one) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (None, _) | (_, None) => None,
-                _ => Some(true),
-            })
+            let known: Vec<Option<bool>> = parts.iter().map(|part| truth(part, row)).collect();
+            match known.contains(&Some(false)) {
+                true => Some(false),
+                false if known.contains(&None) => None,
+                false => Some(true),
+            }
         }
         other => panic!("{other:?}"),
     }
@@ -275,19 +276,19 @@ fn disagreements(mutate: impl Fn(Document) -> Document) -> usize {
 fn each_test(filter: Document, change: &impl Fn(&str, Bson) -> Option<(String, Bson)>) -> Document {
     filter
         .into_iter()
-        .filter_map(|(key, operand)| match operand {
+        .map(|(key, operand)| match operand {
             Bson::Array(parts) if key.starts_with('$') && key != "$nin" && key != "$in" => {
                 let parts = parts.into_iter().map(|part| match part {
                     Bson::Document(part) => Bson::Document(each_test(part, change)),
                     other => other,
                 });
-                Some((key, Bson::Array(parts.collect())))
+                (key, Bson::Array(parts.collect()))
             }
             Bson::Document(tests) if key != "$expr" => {
                 let tests: Document = tests.into_iter().filter_map(|(op, operand)| change(&op, operand)).collect();
-                Some((key, Bson::Document(tests)))
+                (key, Bson::Document(tests))
             }
-            other => Some((key, other)),
+            other => (key, other),
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! The indexes of a model, and what makes one equal to another.
 
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::ColumnType;
@@ -78,6 +79,7 @@ fn least(ty: ColumnType) -> Bson {
         ColumnType::Bytes | ColumnType::Uuid => {
             Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: Vec::new() })
         }
+        ColumnType::ObjectId => Bson::ObjectId(ObjectId::from_bytes([0; 12])),
         ColumnType::Date | ColumnType::DateTime | ColumnType::Timestamp => Bson::DateTime(DateTime::MIN),
         // All others are numbers.
         _ => Bson::Double(f64::NEG_INFINITY),

@@ -14,7 +14,7 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 use crate::driver::{Inner, no_context};
 use crate::error::{Failure, affected};
 use crate::keys::COUNTERS;
-use crate::names::ID;
+use crate::names::{ID, path};
 use indexes::WantedIndex;
 use plan::{Plan, Step, plan};
 
@@ -25,6 +25,8 @@ pub(crate) struct Collection {
     pub(crate) options: Document,
     pub(crate) indexes: Vec<Document>,
     pub(crate) is_empty: bool,
+    /// The defaults of its columns.
+    pub(crate) defaults: Document,
 }
 
 /// Makes what is missing.
@@ -32,13 +34,25 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
     let mut plans: Vec<(&SchemaRef, Plan)> = Vec::new();
     for schema in schemas {
         let collection = read(inner, &schema.table).await?;
-        plans.push((schema, plan(schema, collection.as_ref())));
+        let mut plan = plan(schema, collection.as_ref());
+        if collection.is_some_and(|collection| !collection.is_empty) {
+            let mut problems = Vec::new();
+            for index in plan.unique_indexes() {
+                if has_duplicates(inner, schema, index).await? {
+                    problems.push(duplicates(schema, index));
+                }
+            }
+            plan.misfits.extend(problems);
+        }
+        plans.push((schema, plan));
     }
     let misfits: Vec<String> = plans.iter_mut().flat_map(|(_, plan)| std::mem::take(&mut plan.misfits)).collect();
     if !misfits.is_empty() {
         return Err(DBError::schema(misfits));
     }
     for (schema, plan) in plans {
+        // What is written meanwhile looks at the collection again.
+        inner.collections.forget(&schema.table);
         for step in plan.steps {
             apply(inner, schema, step).await?;
         }
@@ -47,7 +61,7 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
             let greatest = if plan.is_new { 0 } else { inner.greatest_key(schema).await? };
             inner.at_least(schema, greatest, no_context()).await?;
         }
-        inner.knows(&schema.table);
+        inner.collections.forget(&schema.table);
     }
     Ok(())
 }
@@ -63,7 +77,8 @@ async fn read(inner: &Inner, table: &str) -> DBResult<Option<Collection>> {
     }
     let indexes = inner.all_documents(doc! { "listIndexes": table }).await?;
     let any = inner.all_documents(doc! { "find": table, "limit": 1, "projection": { ID: 1 } }).await?;
-    Ok(Some(Collection { kind, options, indexes, is_empty: any.is_empty() }))
+    let defaults = inner.defaults(table).await?;
+    Ok(Some(Collection { kind, options, indexes, is_empty: any.is_empty(), defaults }))
 }
 
 async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
@@ -99,8 +114,39 @@ async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
         Step::Validate(rules) => {
             inner.plain(doc! { "collMod": table, "validator": { "$jsonSchema": rules } }).await.map(|_| ())
         }
+        Step::Defaults(added) => inner.note_defaults(table, added).await,
         Step::Index(index) => create_index(inner, schema, &index).await,
     }
+}
+
+fn duplicates(schema: &SchemaRef, index: &WantedIndex) -> String {
+    let columns = schema.names(&index.columns).collect::<Vec<_>>().join("`, `");
+    format!("columns `{columns}` of collection `{}` hold duplicates, and are to be unique", schema.table)
+}
+
+/// Whether documents are there that a unique index would not take. The server says so too, but by then other things have been made.
+async fn has_duplicates(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) -> DBResult<bool> {
+    let mut key = Document::new();
+    let mut matching = Document::new();
+    for (number, &column) in index.columns.iter().enumerate() {
+        let path = path(schema, column)?;
+        if schema.column(column).is_some_and(|column| column.nullable) {
+            matching.insert(path.as_ref(), doc! { "$ne": Bson::Null });
+        }
+        key.insert(format!("c{number}"), format!("${path}"));
+    }
+    let aggregate = doc! {
+        "aggregate": &*schema.table,
+        "pipeline": [
+            { "$match": matching },
+            { "$group": { ID: key, "n": { "$sum": 1 } } },
+            { "$match": { "n": { "$gt": 1 } } },
+            { "$limit": 1 },
+        ],
+        "cursor": {},
+        "allowDiskUse": true,
+    };
+    Ok(!inner.all_documents(aggregate).await?.is_empty())
 }
 
 async fn create_index(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) -> DBResult<()> {
@@ -108,12 +154,8 @@ async fn create_index(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) ->
     match inner.database.run_command(create).await.map_err(Failure::from) {
         Ok(_) => Ok(()),
         Err(Failure::Server(error)) if matches!(error.code(), 11_000 | 85 | 86) => {
-            let columns = schema.names(&index.columns).collect::<Vec<_>>().join("`, `");
             let problem = match error.code() {
-                11_000 => format!(
-                    "columns `{columns}` of collection `{}` hold duplicates, and are to be unique",
-                    schema.table
-                ),
+                11_000 => duplicates(schema, index),
                 _ => format!("collection `{}` has another index where `{}` is wanted", schema.table, index.name),
             };
             Err(DBError::schema(vec![problem]).with_source(*error))
@@ -136,6 +178,7 @@ pub(crate) async fn drop(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
                 doc! { "delete": COUNTERS, "deletes": [{ "q": { ID: { "$eq": &*schema.table } }, "limit": 1 }] };
             affected(&inner.plain(delete).await?).map_err(|failure| failure.general(None))?;
         }
+        inner.drop_defaults(&schema.table).await?;
         inner.forget(&schema.table);
     }
     Ok(())

@@ -28,6 +28,8 @@ pub(super) enum Step {
     Fill { field: String, value: Bson },
     /// Give the collection these rules.
     Validate(Document),
+    /// Note the defaults of new columns.
+    Defaults(Document),
     /// Make an index.
     Index(WantedIndex),
 }
@@ -46,6 +48,7 @@ pub(super) fn plan(schema: &SchemaRef, collection: Option<&Collection>) -> Plan 
     match collection {
         None => {
             plan.steps.push(Step::Create);
+            plan.defaults(schema, &Document::new());
             plan.steps.extend(wanted(schema).into_iter().map(Step::Index));
         }
         Some(collection) if collection.kind != "collection" => {
@@ -60,6 +63,7 @@ pub(super) fn plan(schema: &SchemaRef, collection: Option<&Collection>) -> Plan 
                 plan.misfits.push(format!("collection `{}` is capped: it forgets its first documents", schema.table));
             }
             plan.rules(schema, collection);
+            plan.defaults(schema, &collection.defaults);
             plan.indexes(schema, collection);
         }
     }
@@ -69,6 +73,31 @@ pub(super) fn plan(schema: &SchemaRef, collection: Option<&Collection>) -> Plan 
 impl Plan {
     fn misfit(&mut self, schema: &SchemaRef, column: &str, what: &str) {
         self.misfits.push(format!("column `{column}` of collection `{}` {what}", schema.table));
+    }
+
+    /// The unique indexes that are to be made.
+    pub(super) fn unique_indexes(&self) -> impl Iterator<Item = &WantedIndex> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Index(index) if index.unique => Some(index),
+            _ => None,
+        })
+    }
+
+    /// The first model that names a default decides it, as on every other store.
+    fn defaults(&mut self, schema: &SchemaRef, there: &Document) {
+        let mut added = Document::new();
+        for (index, column) in (0u16..).zip(&schema.columns) {
+            if schema.key.contains(&index) || there.contains_key(&*column.name) {
+                continue;
+            }
+            // What cannot be stored has been reported.
+            if let Ok(Some(value)) = default_of(schema, index) {
+                added.insert(column.name.to_string(), value);
+            }
+        }
+        if !added.is_empty() {
+            self.steps.push(Step::Defaults(added));
+        }
     }
 
     /// A collection without rules is left so: somebody else made it.
@@ -133,8 +162,9 @@ impl Plan {
             }
         }
         for name in required.iter().filter(|name| **name != ID) {
-            if !validator::columns(schema).any(|column| *column.name == **name) {
-                self.misfit(schema, name, "is required, and the model does not have it");
+            let known = validator::columns(schema).any(|column| *column.name == **name);
+            if !known && !collection.defaults.contains_key(name) {
+                self.misfit(schema, name, "is required, has no default, and the model does not have it");
             }
         }
         if added.is_empty() {

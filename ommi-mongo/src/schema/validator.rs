@@ -5,7 +5,6 @@ use ommi_core::schema::{ColumnSchema, ModelSchema};
 use ommi_core::value::ColumnType;
 
 use crate::names::ID;
-use crate::value::is_narrow;
 
 /// The schema that every document meets.
 pub(crate) fn schema(model: &ModelSchema) -> Document {
@@ -41,37 +40,35 @@ pub(crate) fn id(model: &ModelSchema) -> Document {
 
 /// The rule of a column.
 pub(crate) fn property(column: &ColumnSchema) -> Document {
-    let name = bson_type(column.ty);
-    let mut property = match column.nullable {
-        true => doc! { "bsonType": [name, "null"] },
-        false => doc! { "bsonType": name },
+    let types = bson_types(column.ty);
+    let mut property = match (types, column.nullable) {
+        ([name], false) => doc! { "bsonType": name },
+        (names, false) => doc! { "bsonType": names },
+        (names, true) => doc! { "bsonType": names.iter().copied().chain(["null"]).collect::<Vec<_>>() },
     };
-    // The ranges of the integers that BSON has no type for.
     if let Some((low, high)) = column.ty.integer_range() {
-        let (least, greatest) = match is_narrow(column.ty) {
-            true => (i64::from(i32::MIN), i64::from(i32::MAX)),
-            false => (i64::MIN, i64::MAX),
-        };
-        if low > least {
+        if low > i64::MIN {
             property.insert("minimum", low);
         }
-        if high < greatest {
+        if high < i64::MAX {
             property.insert("maximum", high);
         }
     }
     property
 }
 
-fn bson_type(ty: ColumnType) -> &'static str {
+/// Integers may be of either width, as another model of the same collection writes them: they compare by number, and their range is a rule
+/// of its own.
+fn bson_types(ty: ColumnType) -> &'static [&'static str] {
     match ty {
-        ColumnType::Bool => "bool",
-        ColumnType::F32 | ColumnType::F64 => "double",
-        ColumnType::Text => "string",
-        ColumnType::Bytes | ColumnType::Uuid => "binData",
-        ColumnType::Date | ColumnType::DateTime | ColumnType::Timestamp => "date",
-        ty if is_narrow(ty) => "int",
-        // Wider integers, and times of day.
-        _ => "long",
+        ColumnType::Bool => &["bool"],
+        ColumnType::F32 | ColumnType::F64 => &["double"],
+        ColumnType::Text => &["string"],
+        ColumnType::Bytes | ColumnType::Uuid => &["binData"],
+        ColumnType::ObjectId => &["objectId"],
+        ColumnType::Date | ColumnType::DateTime | ColumnType::Timestamp => &["date"],
+        // All others are integers, or times of day.
+        _ => &["int", "long"],
     }
 }
 
@@ -112,9 +109,9 @@ mod tests {
             "bsonType": "object",
             "required": ["_id", "small"],
             "properties": {
-                "_id": { "bsonType": "long" },
-                "small": { "bsonType": "int", "minimum": 0i64, "maximum": 255i64 },
-                "size": { "bsonType": ["long", "null"], "minimum": 0i64 },
+                "_id": { "bsonType": ["int", "long"] },
+                "small": { "bsonType": ["int", "long"], "minimum": 0i64, "maximum": 255i64 },
+                "size": { "bsonType": ["int", "long", "null"], "minimum": 0i64 },
                 "name": { "bsonType": ["string", "null"] },
             },
         };

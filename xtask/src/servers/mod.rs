@@ -7,13 +7,16 @@
 //! A test that stops and starts a server asks for one of its own, in the same way: [`keep_postgres`].
 
 mod certificate;
+mod mongo;
 mod postgres;
 
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 /// The servers of one run, seen from the run. Dropped, they stop.
 pub(crate) struct Servers {
@@ -75,17 +78,35 @@ const READY: &str = "ready";
 
 /// Keeps the servers until its input ends.
 pub(crate) fn keep() -> Result<(), String> {
-    let mut running = Vec::new();
-    if env::var_os(postgres::VARIABLE).is_none() {
-        let server = postgres::Server::start()?;
-        let told = tell(&format!("{}={}", postgres::VARIABLE, server.url()));
-        running.push(server);
-        told?;
+    // At once: either may have to be installed first.
+    let (postgres, mongo) = thread::scope(|scope| {
+        let postgres = scope.spawn(|| missing(postgres::VARIABLE, postgres::Server::start));
+        let mongo = missing(mongo::VARIABLE, mongo::Server::start);
+        (postgres.join().unwrap_or_else(|_| Err("PostgreSQL could not be started".to_owned())), mongo)
+    });
+    // Held until the end, also where the other one failed: dropped, they stop.
+    let (postgres, mongo) = (postgres?, mongo?);
+    if let Some(server) = &postgres {
+        tell(&format!("{}={}", postgres::VARIABLE, server.url()))?;
+    }
+    if let Some(server) = &mongo {
+        tell(&format!("{}={}", mongo::VARIABLE, server.url()))?;
     }
     tell(READY)?;
     let ended = io::stdin().read_to_end(&mut Vec::new());
-    drop(running);
+    drop((postgres, mongo));
     ended.map(drop).map_err(|error| error.to_string())
+}
+
+/// Starts a server unless the environment names one.
+fn missing<S>(variable: &str, start: impl FnOnce() -> Result<S, String>) -> Result<Option<S>, String> {
+    if env::var_os(variable).is_some() { Ok(None) } else { start().map(Some) }
+}
+
+/// A port that is free now. Another process may take it before the server does; the run then fails and can be repeated.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"))?;
+    listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }
 
 /// Keeps a PostgreSQL server until its input ends; with the argument `tls`, one that takes encrypted connections only. It answers each line

@@ -6,7 +6,6 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::certificate;
+use super::{certificate, free_port};
 
 /// Where the tests find the server. Set, it names one that is there already.
 pub(crate) const VARIABLE: &str = "OMMI_TEST_POSTGRES_URL";
@@ -315,10 +314,4 @@ fn install() -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A port that is free now. Another process may take it before the server does; the run then fails and can be repeated.
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(|error| format!("no free port: {error}"))?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
 }

@@ -1,0 +1,150 @@
+//! The old value of a column and a number, as an expression that fails where the sum leaves the column's range.
+//!
+//! NULL stays NULL. Sums of integers that leave 64 bits become doubles in an expression, and sums of doubles become infinite. There is no
+//! operator that fails, so a text that is no number is converted to one: a server reports 241, and the text says why.
+
+use ommi_core::DBResult;
+use ommi_core::schema::ModelSchema;
+use ommi_core::value::{ColumnType, Value};
+
+use crate::bson::Writer;
+use crate::names::{reference, type_of};
+use crate::value::is_narrow;
+
+/// Begins the text that is converted to a number where a sum leaves its column's range, and so the message of that error.
+pub(crate) const OVERFLOW: &str = "number overflow ";
+
+/// Writes the sum (`$add`) or the difference (`$subtract`) of a column and a value.
+pub(crate) fn sum(
+    model: &ModelSchema,
+    column: u16,
+    operator: &str,
+    value: &Value<'_>,
+    key: &str,
+    writer: &mut Writer,
+) -> DBResult<()> {
+    let ty = type_of(model, column);
+    let field = reference(model, column)?;
+    writer.begin_document(key);
+    writer.begin_document("$let");
+    writer.begin_document("vars");
+    writer.begin_document("r");
+    writer.begin_array(operator);
+    writer.item_if_null(&field);
+    writer.item_literal(ty, value);
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.begin_document("in");
+    writer.begin_array("$cond");
+    writer.item_document();
+    match ty.integer_range() {
+        Some(range) => leaves_integers(range, writer),
+        None => leaves_floats(ty, &field, operator, value, writer),
+    }
+    writer.end();
+    writer.item_document();
+    writer.begin_document("$toLong");
+    writer.begin_array("$concat");
+    writer.item_string(OVERFLOW);
+    writer.item_document();
+    writer.string("$toString", "$$r");
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    if is_narrow(ty) {
+        writer.item_document();
+        writer.string("$toInt", "$$r");
+        writer.end();
+    } else {
+        writer.item_string("$$r");
+    }
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    Ok(())
+}
+
+/// `$or` of what shows that an integer sum is no integer of this range. NULL is below every number, and no overflow.
+fn leaves_integers((low, high): (i64, i64), writer: &mut Writer) {
+    writer.begin_array("$or");
+    writer.item_document();
+    writer.begin_array("$in");
+    writer.item_document();
+    writer.string("$type", "$$r");
+    writer.end();
+    writer.item_array();
+    writer.item_string("double");
+    writer.item_string("decimal");
+    writer.end();
+    writer.end();
+    writer.end();
+    if high < i64::MAX {
+        writer.item_document();
+        writer.begin_array("$gt");
+        writer.item_string("$$r");
+        writer.item_int(high);
+        writer.end();
+        writer.end();
+    }
+    if low > i64::MIN {
+        writer.item_document();
+        writer.begin_array("$and");
+        writer.item_document();
+        writer.begin_array("$gt");
+        writer.item_string("$$r");
+        writer.item_null();
+        writer.end();
+        writer.end();
+        writer.item_document();
+        writer.begin_array("$lt");
+        writer.item_string("$$r");
+        writer.item_int(low);
+        writer.end();
+        writer.end();
+        writer.end();
+        writer.end();
+    }
+    writer.end();
+}
+
+/// Whether a sum is infinite that has no infinite part, or beyond an `f32`; or the sum of two opposite infinities, which is no number.
+fn leaves_floats(ty: ColumnType, field: &str, operator: &str, value: &Value<'_>, writer: &mut Writer) {
+    let step = if let Value::Float(step) = value { *step } else { 0.0 };
+    if step.is_infinite() {
+        let opposite = if operator == "$subtract" { step } else { -step };
+        writer.begin_array("$eq");
+        writer.item_string(field);
+        writer.item_literal(ty, &Value::Float(opposite));
+        writer.end();
+        return;
+    }
+    let greatest = if ty == ColumnType::F32 { f64::from(f32::MAX) } else { f64::MAX };
+    writer.begin_array("$and");
+    for (operator, operand) in [("$gt", "$$r"), ("$lte", field)] {
+        writer.item_document();
+        writer.begin_array(operator);
+        writer.item_document();
+        writer.string("$abs", operand);
+        writer.end();
+        let index = writer.index();
+        writer.double(index.as_str(), greatest);
+        writer.end();
+        writer.end();
+    }
+    writer.end();
+}
+
+impl Writer {
+    /// `{$ifNull: [<field>, null]}` as the next element of an array: NULL, where the field is missing.
+    fn item_if_null(&mut self, reference: &str) {
+        self.item_document();
+        self.begin_array("$ifNull");
+        self.item_string(reference);
+        self.item_null();
+        self.end();
+        self.end();
+    }
+}

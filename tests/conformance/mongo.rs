@@ -1,0 +1,76 @@
+//! The suite on MongoDB. Each test has a database of its own on one server.
+
+use std::env;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ommi::mongo::mongodb::bson::doc;
+use ommi::mongo::{MongoDriver, MongoOptions};
+use ommi::prelude::*;
+use ommi_conformance::Database;
+
+/// What SecantusDB, which stands in where there is no `mongod`, does otherwise than MongoDB.
+const SECANTUS: &[(&str, &str)] =
+    &[("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON")];
+
+/// The URL of a database on the server to use; `cargo xtask test` starts one and sets the variable.
+fn url(database: &str) -> DBResult<String> {
+    let Ok(url) = env::var("OMMI_TEST_MONGO_URL") else {
+        return Err(DBError::configuration(
+            None,
+            "there is no MongoDB server to test with: run `cargo xtask test`, or set OMMI_TEST_MONGO_URL",
+        ));
+    };
+    let (address, parameters) = url.split_once('?').unwrap_or((&url, ""));
+    let (scheme, rest) = address.split_once("://").unwrap_or(("mongodb", address));
+    let hosts = rest.split('/').next().unwrap_or(rest);
+    Ok(format!("{scheme}://{hosts}/{database}?{parameters}"))
+}
+
+/// An empty database, named for the process and a count, and its URL.
+pub(crate) async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<(MongoDriver, String)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let url = url(&format!("ommi_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))?;
+    Ok((change(MongoOptions::parse(&url).await?).connect().await?, url))
+}
+
+/// Drops a database, with a connection of its own.
+pub(crate) async fn drop_database(url: &str) {
+    let dropped = match MongoDriver::connect(url).await {
+        Ok(driver) => driver.database().drop().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    assert!(dropped.is_ok(), "{dropped:?}");
+}
+
+async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
+    let (driver, url) = connect(change).await?;
+    let about = driver.database().run_command(doc! { "buildInfo": 1 }).await;
+    let is_secantus = about.is_ok_and(|about| about.contains_key("secantusVersion"));
+    let mut database = Database::new(Ommi::new(driver)).afterwards(async move { drop_database(&url).await });
+    for (behaviour, reason) in SECANTUS.iter().filter(|_| is_secantus) {
+        database = database.excuse(behaviour, reason);
+    }
+    Ok(database)
+}
+
+/// A member of a replica set, with transactions.
+mod replica_set {
+    use super::*;
+
+    async fn empty() -> DBResult<Database> {
+        database(|options| options).await
+    }
+
+    ommi_conformance::suite!(empty);
+}
+
+/// As a server that is no replica set: no transactions, so statements of several documents are not atomic.
+mod standalone {
+    use super::*;
+
+    async fn empty() -> DBResult<Database> {
+        database(|options| options.transactions(false)).await
+    }
+
+    ommi_conformance::suite!(empty);
+}

@@ -1,0 +1,207 @@
+//! A MongoDB server for one run of the tests: the `mongod` on the path, as a replica set of one; else SecantusDB, which speaks MongoDB's
+//! protocol and comes from Python's package index into a virtual environment in a cache folder.
+//!
+//! It listens on a free port of the loopback interface and keeps its data in a temporary folder, or in memory.
+
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::free_port;
+
+/// Where the tests find the server. Set, it names one that is there already.
+pub(crate) const VARIABLE: &str = "OMMI_TEST_MONGO_URL";
+
+/// The version that the tests are known to pass with.
+const SECANTUS: &str = "SecantusDB==0.7.0b3";
+
+/// How long the server may take to start, and to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server under way. Dropped, it stops, and its data are deleted.
+pub(crate) struct Server {
+    process: Child,
+    folder: PathBuf,
+    port: u16,
+    parameters: &'static str,
+}
+
+impl Server {
+    /// Finds or installs a server, and starts it.
+    pub(crate) fn start() -> Result<Server, String> {
+        match on_path("mongod") {
+            Some(mongod) => {
+                let mut server = Server::spawn("?replicaSet=ommi", |port, folder| {
+                    let mut command = Command::new(mongod);
+                    command.args(["--replSet", "ommi", "--bind_ip", "127.0.0.1", "--quiet"]);
+                    command.arg("--port").arg(port.to_string()).arg("--dbpath").arg(folder);
+                    command
+                })?;
+                server.wait()?;
+                initiate(server.port)?;
+                Ok(server)
+            }
+            None => {
+                let program = secantus()?;
+                let mut server = Server::spawn("", |port, _| {
+                    let mut command = Command::new(program);
+                    command.args(["--host", "127.0.0.1", "--storage-path", ":memory:", "--log-level", "WARNING"]);
+                    command.arg("--port").arg(port.to_string());
+                    command
+                })?;
+                server.wait()?;
+                Ok(server)
+            }
+        }
+    }
+
+    /// The database to connect to; each test has one of its own beside it.
+    pub(crate) fn url(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/ommi{}", self.port, self.parameters)
+    }
+
+    fn spawn(parameters: &'static str, command: impl FnOnce(u16, &Path) -> Command) -> Result<Server, String> {
+        let port = free_port()?;
+        let folder = env::temp_dir().join(format!("ommi-mongo-{}", std::process::id()));
+        fs::create_dir(&folder).map_err(|error| format!("{} could not be made: {error}", folder.display()))?;
+        let started = fs::File::create(folder.join("log")).and_then(|log| {
+            let output = log.try_clone()?;
+            command(port, &folder).stdin(Stdio::null()).stdout(output).stderr(log).current_dir(&folder).spawn()
+        });
+        match started {
+            Ok(process) => Ok(Server { process, folder, port, parameters }),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&folder);
+                Err(format!("the MongoDB server could not be started: {error}"))
+            }
+        }
+    }
+
+    /// Waits until it takes connections.
+    fn wait(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            let ended = self.process.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() || started.elapsed() > PATIENCE {
+                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                return Err(format!("the MongoDB server did not start: {log}"));
+            }
+            sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its data go with it, so there is nothing to end in order.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("{} could not be deleted: {error}", self.folder.display());
+        }
+    }
+}
+
+/// Makes a replica set of the one server, and waits until it takes writes.
+///
+/// Two commands need no client: the messages are put together here.
+fn initiate(port: u16) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("mongod did not become a replica set: {error}");
+    // An empty configuration: the one server as it is.
+    let mut configuration = b"\x03replSetInitiate\0".to_vec();
+    configuration.extend_from_slice(&[5, 0, 0, 0, 0]);
+    command(port, &configuration).map_err(failed)?;
+    let started = Instant::now();
+    loop {
+        let reply = command(port, b"\x10hello\0\x01\0\0\0").map_err(failed)?;
+        // The field, true.
+        let primary = b"\x08isWritablePrimary\0\x01";
+        if reply.windows(primary.len()).any(|window| window == primary) {
+            return Ok(());
+        }
+        if started.elapsed() > PATIENCE {
+            return Err(format!("mongod did not become primary within {PATIENCE:?}"));
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Sends a command of this element on the database `admin`, and gives the reply as it is.
+fn command(port: u16, element: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut body = element.to_vec();
+    body.extend_from_slice(b"\x02$db\0\x06\0\0\0admin\0\0");
+    let length = u32::try_from(body.len() + 4).unwrap_or_default();
+    // Header: length, request, response to, OP_MSG; then flags, and one section of kind 0 with the document.
+    let mut message = Vec::new();
+    for number in [length + 21, 1, 0, 2013, 0] {
+        message.extend_from_slice(&number.to_le_bytes());
+    }
+    message.push(0);
+    message.extend_from_slice(&length.to_le_bytes());
+    message.extend_from_slice(&body);
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&message)?;
+    let mut size = [0u8; 4];
+    stream.read_exact(&mut size)?;
+    let rest = usize::try_from(u32::from_le_bytes(size)).unwrap_or_default().saturating_sub(4);
+    let mut reply = vec![0u8; rest.min(1 << 20)];
+    stream.read_exact(&mut reply)?;
+    Ok(reply)
+}
+
+/// The program of SecantusDB, installed if it is not there yet.
+fn secantus() -> Result<PathBuf, String> {
+    let folder = cache().join(SECANTUS.replace("==", "-"));
+    let program = folder.join("bin").join("secantusd-py");
+    if !program.exists() {
+        install(&folder)?;
+    }
+    Ok(program)
+}
+
+/// Where what is installed is kept from one run to the next: beside the build, whose folder this program lies in.
+fn cache() -> PathBuf {
+    let program = env::current_exe().ok();
+    let target = program.as_deref().and_then(|program| program.ancestors().nth(2));
+    target.map_or_else(env::temp_dir, Path::to_path_buf).join("test-servers")
+}
+
+/// Installs SecantusDB into a virtual environment.
+fn install(folder: &Path) -> Result<(), String> {
+    let help = |what: &str| {
+        format!(
+            "there is no MongoDB server for the tests: {what}. Any of these will do: the URL of a replica set in {VARIABLE}; `mongod` on \
+             the path; Python 3 with `venv` and `pip` (Debian: `apt-get install python3-venv`), to install {SECANTUS}"
+        )
+    };
+    let python = on_path("python3").ok_or_else(|| help("neither `mongod` nor `python3` was found"))?;
+    eprintln!("no `mongod` was found; {SECANTUS} is installed into {}", folder.display());
+    let run = |command: &mut Command, what: &str| match command.stdin(Stdio::null()).stdout(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(help(&format!("{what} ended with {status}"))),
+        Err(error) => Err(help(&format!("{what} could not be started: {error}"))),
+    };
+    // Whatever a run that was stopped has left.
+    let _ = fs::remove_dir_all(folder);
+    let installed = run(Command::new(python).args(["-m", "venv"]).arg(folder), "`python3 -m venv`").and_then(|()| {
+        let python = folder.join("bin").join("python");
+        let mut pip = Command::new(python);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", SECANTUS]);
+        run(&mut pip, "`pip install`")
+    });
+    if installed.is_err() {
+        let _ = fs::remove_dir_all(folder);
+    }
+    installed
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
