@@ -7,7 +7,7 @@ use std::rc::Rc;
 use ommi::prelude::*;
 use rusqlite::Connection;
 
-use ommi_benches::{OMMI, Runtime, Workload};
+use ommi_benches::{OMMI, Runtime, Side, Workload};
 
 use crate::raw;
 
@@ -93,6 +93,8 @@ struct Remark {
     text: String,
 }
 
+type OnDatabase = dyn Fn(&Ommi, &tokio::runtime::Runtime);
+
 pub fn all(runtime: Runtime) -> Vec<Workload> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relations.db");
@@ -115,7 +117,7 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
         db.add_all(remarks).await.unwrap();
         db
     });
-    let side = |run: Box<dyn Fn(&Ommi, &tokio::runtime::Runtime)>| -> Box<dyn FnMut(u64)> {
+    let side = |run: Box<OnDatabase>| -> Side {
         let (tokio, db) = (tokio.clone(), db.clone());
         Box::new(move |times| (0..times).for_each(|_| run(&db, &tokio)))
     };
@@ -137,7 +139,7 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
         black_box(tokio.block_on(db.get::<PersonWithThree>(77)).unwrap());
     }));
     let connection = Rc::new(raw::open(&path));
-    let by_hand = |authors: i64, depth: usize| -> Box<dyn FnMut(u64)> {
+    let by_hand = |authors: i64, depth: usize| -> Side {
         let connection = connection.clone();
         Box::new(move |times| {
             (0..times).for_each(|_| drop(black_box(tree(&connection, authors, depth))));
@@ -165,7 +167,7 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     }));
     // Deletes the files with the last workload.
     let folder = Rc::new(folder);
-    let workload = |name: &str, raw: Box<dyn FnMut(u64)>, mut ommi: Box<dyn FnMut(u64)>| {
+    let workload = |name: &str, raw: Side, mut ommi: Side| {
         let folder = folder.clone();
         let ommi = Box::new(move |times| {
             let _ = &folder;
