@@ -11,9 +11,9 @@ use crate::schema::ModelSchema;
 /// How many levels of `And`, `Or`, `Not` and related rows may lie above a comparison. A condition that nests deeper is
 /// [`TooLarge`](ErrorKind::TooLarge), before anything is sent.
 ///
-/// Chains of one operator are one level, however long. PostgreSQL with its usual `max_stack_depth` of 2 MB and SQLite with its
-/// `SQLITE_MAX_EXPR_DEPTH` of 1 000 take this many levels.
-pub const MAX_DEPTH: usize = 256;
+/// Chains of one operator are one level, however long. MongoDB takes documents that nest 200 levels deep, of which each level here is up to
+/// three; PostgreSQL with its usual `max_stack_depth` of 2 MB and SQLite with its `SQLITE_MAX_EXPR_DEPTH` of 1 000 take more.
+pub const MAX_DEPTH: usize = 64;
 
 impl Condition {
     /// Whether more than so many levels of `And`, `Or`, `Not` and related rows lie above a comparison. Looks no deeper than that.
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn depth_is_counted_up_to_the_limit() {
-        for levels in [0, 1, 2, 7, 100, MAX_DEPTH] {
+        for levels in [0, 1, 2, 7, 50, MAX_DEPTH] {
             assert_eq!(nested(levels).depth(), Some(levels));
             assert!(!nested(levels).is_deeper_than(levels));
             assert!(levels == 0 || nested(levels).is_deeper_than(levels - 1));
