@@ -49,7 +49,6 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     code.extend(draft::emit(model, &names));
     code.extend(draft::rows(model, &names));
     code.extend(implementation::emit(model, &names));
-    code.extend(relations::checks(model, &names));
     code
 }
 

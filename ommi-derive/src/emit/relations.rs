@@ -58,22 +58,18 @@ pub(super) fn references(model: &Model, names: &Names) -> TokenStream {
     quote!(&[#(#references),*])
 }
 
-/// The relations, as constants.
+/// The relations, as constants. Each is one of its own, so that the compiler looks at all of them and reports what is wrong at each field.
 pub(super) fn relations(model: &Model, names: &Names) -> TokenStream {
-    let relations = model.relations.iter().map(|relation| one(relation, model, names));
-    quote!(&[#(#relations),*])
-}
-
-/// Has the compiler look at each relation whether or not it is ever used, and report what is wrong at the field.
-pub(super) fn checks(model: &Model, names: &Names) -> TokenStream {
-    let checks = model.relations.iter().map(|relation| {
+    let names_of: Vec<_> = (0..model.relations.len()).map(|slot| quote::format_ident!("RELATION_{slot}")).collect();
+    let relations = model.relations.iter().zip(&names_of).map(|(relation, name)| {
         let private = names.private_at(relation.ty.span());
-        let relation_info = one(relation, model, names);
-        quote_spanned! {at(relation.ty.span())=>
-            const _: #private::RelationInfo = #relation_info;
-        }
+        let info = one(relation, model, names);
+        quote_spanned!(at(relation.ty.span())=> const #name: #private::RelationInfo = #info;)
     });
-    quote!(#(#checks)*)
+    quote!({
+        #(#relations)*
+        &[#(#names_of),*]
+    })
 }
 
 fn one(relation: &Relation, model: &Model, names: &Names) -> TokenStream {
