@@ -490,6 +490,9 @@ macro_rules! __behaviours {
                 in_a_transaction_it_sees_what_was_done_there needs transactions,
                 what_was_rolled_back_is_not_used_outside needs transactions,
                 rows_of_a_stream_load_by_the_piece,
+                a_load_that_is_dropped_is_done_by_the_next,
+                from_several_tasks_it_is_asked_once,
+                what_is_taken_outlives_the_rows,
             }
             including {
                 of_many,
@@ -514,6 +517,8 @@ macro_rules! __behaviours {
                 over_several_relations,
                 in_an_update_and_a_delete,
                 in_the_order_of_a_related_row,
+                over_many_relations,
+                an_invalid_condition_on_related_rows,
             }
             changing_relations {
                 a_row_with_rows_that_refer_to_it needs transactions,
@@ -531,6 +536,75 @@ macro_rules! __behaviours {
                 a_new_row_is_associated needs transactions,
                 in_a_transaction needs transactions,
                 an_upsert_takes_no_rows_with_it,
+            }
+            relation_shapes {
+                a_tree_of_one_model_upwards,
+                a_tree_of_one_model_downwards,
+                a_tree_of_one_model_is_included,
+                conditions_within_one_model,
+                sorted_within_one_model,
+                a_tree_of_one_model_is_added needs transactions,
+                rows_that_refer_to_each_other_and_to_themselves,
+                models_that_refer_to_each_other,
+                a_circle_in_conditions_and_includes,
+                by_a_unique_column_that_is_no_key,
+                by_text_keys_of_many_rows,
+                by_the_text_key_of_one_row,
+                by_uuid_keys_of_many_rows,
+                by_the_uuid_key_of_one_row,
+                known_to_one_side_only,
+                a_chain_of_models,
+                of_tables_and_columns_with_other_names,
+                beside_fields_that_are_no_columns,
+                with_columns_on_a_type_of_their_own,
+            }
+            composite_relations {
+                rows_that_refer_by_several_columns,
+                a_reference_of_several_columns,
+                conditions_by_several_columns,
+                sorted_by_a_row_of_several_key_columns,
+                included_and_limited_by_several_columns,
+                a_part_of_the_reference_was_changed,
+                rows_belong_by_several_columns,
+                many_keys_of_several_columns,
+                more_keys_of_several_columns_than_one_statement_takes,
+            }
+            associations {
+                two_relations_to_one_model,
+                two_relations_from_one_model,
+                conditions_on_two_relations_of_one_model,
+                of_a_model_with_itself,
+                friends_of_friends,
+                by_columns_of_the_association,
+                a_link_goes_one_way,
+                a_row_associated_twice_is_there_twice,
+                with_a_key_of_its_own_a_link_is_made_once needs transactions,
+                with_a_key_of_its_own_an_unlink_takes_all,
+            }
+            dangling_relations {
+                a_required_row_that_is_not_there,
+                an_optional_row_that_is_not_there,
+                a_row_that_comes_later_is_found_by_the_next_load,
+                is_none_of_null_and_of_what_is_not_there,
+                sorts_as_null,
+                is_included_as_none,
+                associations_that_lead_nowhere,
+                the_first_by_key_of_several_where_one_is_wanted,
+                null_belongs_to_nothing,
+            }
+            including_pairs {
+                each_kind_in_what_a_row_belongs_to,
+                each_kind_in_the_one_row_that_belongs_to_it,
+                each_kind_in_the_rows_that_belong_to_it,
+                each_kind_in_the_rows_through_an_association,
+                limited_on_each_level,
+                of_no_rows,
+                of_rows_to_which_nothing_belongs,
+                with_limits_of_none_and_of_more_than_there_are,
+                what_is_limited_stays_in_its_order,
+                filtered_by_further_relations,
+                of_thousands_of_rows,
+                thousands_of_rows_load_at_once,
             }
             cancellation {
                 of_reads,
