@@ -103,3 +103,8 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So are those of the chapters.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/relations.md")]
+struct Relations;

@@ -1,1 +1,4 @@
-//! Nothing but the tests beside it.
+//! Nothing but the tests beside it, and those that need no binary of their own.
+
+#[cfg(test)]
+mod serialized;

@@ -495,6 +495,9 @@ macro_rules! __behaviours {
                 in_a_transaction_it_sees_what_was_done_there needs transactions,
                 what_was_rolled_back_is_not_used_outside needs transactions,
                 rows_of_a_stream_load_by_the_piece,
+                a_load_that_is_dropped_is_done_by_the_next,
+                from_several_tasks_it_is_asked_once,
+                what_is_taken_outlives_the_rows,
             }
             including {
                 of_many,
@@ -519,6 +522,8 @@ macro_rules! __behaviours {
                 over_several_relations needs related_rows,
                 in_an_update_and_a_delete needs related_rows,
                 in_the_order_of_a_related_row needs related_rows,
+                over_many_relations needs related_rows,
+                an_invalid_condition_on_related_rows needs related_rows,
             }
             changing_relations {
                 a_row_with_rows_that_refer_to_it needs transactions,
@@ -536,6 +541,75 @@ macro_rules! __behaviours {
                 a_new_row_is_associated needs transactions,
                 in_a_transaction needs transactions,
                 an_upsert_takes_no_rows_with_it,
+            }
+            relation_shapes {
+                a_tree_of_one_model_upwards,
+                a_tree_of_one_model_downwards needs related_rows,
+                a_tree_of_one_model_is_included,
+                conditions_within_one_model needs related_rows,
+                sorted_within_one_model needs related_rows,
+                a_tree_of_one_model_is_added needs transactions,
+                rows_that_refer_to_each_other_and_to_themselves needs related_rows,
+                models_that_refer_to_each_other,
+                a_circle_in_conditions_and_includes needs related_rows,
+                by_a_unique_column_that_is_no_key needs related_rows,
+                by_text_keys_of_many_rows,
+                by_the_text_key_of_one_row,
+                by_uuid_keys_of_many_rows,
+                by_the_uuid_key_of_one_row,
+                known_to_one_side_only needs related_rows,
+                a_chain_of_models needs related_rows,
+                of_tables_and_columns_with_other_names needs related_rows,
+                beside_fields_that_are_no_columns,
+                with_columns_on_a_type_of_their_own needs related_rows,
+            }
+            composite_relations {
+                rows_that_refer_by_several_columns,
+                a_reference_of_several_columns,
+                conditions_by_several_columns needs related_rows,
+                sorted_by_a_row_of_several_key_columns needs related_rows,
+                included_and_limited_by_several_columns needs related_rows,
+                a_part_of_the_reference_was_changed,
+                rows_belong_by_several_columns,
+                many_keys_of_several_columns needs related_rows,
+                more_keys_of_several_columns_than_one_statement_takes,
+            }
+            associations {
+                two_relations_to_one_model,
+                two_relations_from_one_model needs related_rows,
+                conditions_on_two_relations_of_one_model needs related_rows,
+                of_a_model_with_itself,
+                friends_of_friends needs related_rows,
+                by_columns_of_the_association needs related_rows,
+                a_link_goes_one_way needs related_rows,
+                a_row_associated_twice_is_there_twice needs related_rows,
+                with_a_key_of_its_own_a_link_is_made_once needs transactions,
+                with_a_key_of_its_own_an_unlink_takes_all,
+            }
+            dangling_relations {
+                a_required_row_that_is_not_there,
+                an_optional_row_that_is_not_there,
+                a_row_that_comes_later_is_found_by_the_next_load,
+                is_none_of_null_and_of_what_is_not_there needs related_rows,
+                sorts_as_null needs related_rows,
+                is_included_as_none,
+                associations_that_lead_nowhere needs related_rows,
+                the_first_by_key_of_several_where_one_is_wanted needs related_rows,
+                null_belongs_to_nothing needs related_rows,
+            }
+            including_pairs {
+                each_kind_in_what_a_row_belongs_to,
+                each_kind_in_the_one_row_that_belongs_to_it,
+                each_kind_in_the_rows_that_belong_to_it,
+                each_kind_in_the_rows_through_an_association,
+                limited_on_each_level needs related_rows,
+                of_no_rows needs related_rows,
+                of_rows_to_which_nothing_belongs needs related_rows,
+                with_limits_of_none_and_of_more_than_there_are needs related_rows,
+                what_is_limited_stays_in_its_order needs related_rows,
+                filtered_by_further_relations needs related_rows,
+                of_thousands_of_rows needs related_rows,
+                thousands_of_rows_load_at_once,
             }
             cancellation {
                 of_reads,

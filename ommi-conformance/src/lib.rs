@@ -20,8 +20,9 @@
 //! `skipped: <driver> lacks <capability>` and passes; the test `coverage` prints how many behaviours run, and which are
 //! skipped for what.
 //!
-//! Three more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
-//! conditions, orders and pages against [`evaluator`], and `properties::shapes` for tables of random shapes, with updates and deletes.
+//! Four more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
+//! conditions, orders and pages against [`evaluator`], `properties::shapes` for tables of random shapes, with updates and deletes, and
+//! `properties::graphs` for relations between random rows.
 //! They are controlled by two environment variables:
 //!
 //! - `OMMI_PROPERTY_CASES`: how many cases; 2 000 unless said otherwise
@@ -75,6 +76,11 @@ macro_rules! suite {
             #[test]
             fn queries() {
                 $crate::properties::queries(super::conformance_setup(), $crate::properties::cases());
+            }
+
+            #[test]
+            fn graphs() {
+                $crate::properties::graphs(super::conformance_setup(), $crate::properties::cases());
             }
 
             #[test]

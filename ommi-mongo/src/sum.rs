@@ -53,12 +53,14 @@ pub(crate) fn sum(
     writer.end();
     writer.end();
     writer.end();
-    if is_narrow(ty) {
-        writer.item_document();
-        writer.string("$toInt", "$$r");
-        writer.end();
-    } else {
-        writer.item_string("$$r");
+    match ty {
+        ColumnType::F32 => single(writer),
+        ty if is_narrow(ty) => {
+            writer.item_document();
+            writer.string("$toInt", "$$r");
+            writer.end();
+        }
+        _ => writer.item_string("$$r"),
     }
     writer.end();
     writer.end();
@@ -121,7 +123,8 @@ fn leaves_floats(ty: ColumnType, field: &str, operator: &str, value: &Value<'_>,
         writer.end();
         return;
     }
-    let greatest = if ty == ColumnType::F32 { f64::from(f32::MAX) } else { f64::MAX };
+    // What is nearer to the greatest `f32` than to the number that would come next is rounded to it.
+    let greatest = if ty == ColumnType::F32 { (f64::from(f32::MAX) + 2f64.powi(103)).next_down() } else { f64::MAX };
     writer.begin_array("$and");
     for (operator, operand) in [("$gt", "$$r"), ("$lte", field)] {
         writer.item_document();
@@ -137,7 +140,143 @@ fn leaves_floats(ty: ColumnType, field: &str, operator: &str, value: &Value<'_>,
     writer.end();
 }
 
+/// Rounds the sum to an `f32`, as the next element of an array: to the nearest, and to the even one of two.
+///
+/// An expression knows doubles only. A double to which 1.5 · 2^52 units are added, and from which they are taken away again, is rounded to a
+/// multiple of the unit, by the rules of IEEE 754; the unit of an `f32` follows from its exponent. A logarithm may be wrong by one next to a power of two,
+/// so that it is compared with the powers. NULL, zero and the infinities stay as they are.
+fn single(writer: &mut Writer) {
+    writer.item_document();
+    writer.begin_array("$cond");
+    writer.item_document();
+    writer.begin_array("$or");
+    writer.item_document();
+    writer.begin_array("$lte");
+    writer.item_string("$$r");
+    writer.item_null();
+    writer.end();
+    writer.end();
+    writer.item_document();
+    writer.begin_array("$in");
+    writer.item_document();
+    writer.string("$abs", "$$r");
+    writer.end();
+    writer.item_array();
+    writer.item_double(0.0);
+    writer.item_double(f64::INFINITY);
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.item_string("$$r");
+    // The exponent as the logarithm has it.
+    writer.item_document();
+    writer.begin_document("$let");
+    writer.begin_document("vars");
+    writer.begin_document("a");
+    writer.string("$abs", "$$r");
+    writer.end();
+    writer.begin_document("e");
+    writer.begin_document("$floor");
+    writer.begin_array("$log");
+    writer.item_document();
+    writer.string("$abs", "$$r");
+    writer.end();
+    writer.item_double(2.0);
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.begin_document("in");
+    // What is added and taken away: by the right exponent, which is that of the least normal number for all below.
+    writer.begin_document("$let");
+    writer.begin_document("vars");
+    writer.begin_document("m");
+    writer.begin_array("$multiply");
+    writer.item_double(1.5 * 2f64.powi(52));
+    writer.item_document();
+    writer.begin_array("$pow");
+    writer.item_double(2.0);
+    writer.item_document();
+    writer.begin_array("$subtract");
+    writer.item_document();
+    writer.begin_array("$max");
+    writer.item_document();
+    writer.begin_array("$add");
+    writer.item_string("$$e");
+    writer.item_document();
+    writer.begin_array("$cond");
+    compare_power("$gt", 0.0, writer);
+    writer.item_double(-1.0);
+    writer.item_document();
+    writer.begin_array("$cond");
+    compare_power("$lte", 1.0, writer);
+    writer.item_double(1.0);
+    writer.item_double(0.0);
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.item_double(-126.0);
+    writer.end();
+    writer.end();
+    writer.item_double(23.0);
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.begin_document("in");
+    writer.begin_array("$subtract");
+    writer.item_document();
+    writer.begin_array("$add");
+    writer.item_string("$$r");
+    writer.item_string("$$m");
+    writer.end();
+    writer.end();
+    writer.item_string("$$m");
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+}
+
+/// Compares two to the power of the exponent and `more` with the amount of the sum.
+fn compare_power(operator: &str, more: f64, writer: &mut Writer) {
+    writer.item_document();
+    writer.begin_array(operator);
+    writer.item_document();
+    writer.begin_array("$pow");
+    writer.item_double(2.0);
+    writer.item_document();
+    writer.begin_array("$add");
+    writer.item_string("$$e");
+    writer.item_double(more);
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.end();
+    writer.item_string("$$a");
+    writer.end();
+    writer.end();
+}
+
 impl Writer {
+    /// A number as the next element of an array.
+    fn item_double(&mut self, number: f64) {
+        let index = self.index();
+        self.double(index.as_str(), number);
+    }
+
     /// `{$ifNull: [<field>, null]}` as the next element of an array: NULL, where the field is missing.
     fn item_if_null(&mut self, reference: &str) {
         self.item_document();

@@ -40,6 +40,7 @@ pub fn capabilities() -> Capabilities {
     capabilities.statement_error_keeps_transaction = true;
     capabilities.checks = true;
     capabilities.key_update = true;
+    capabilities.related_rows = true;
     capabilities.bytes_order = true;
     capabilities.date_precision = DatePrecision::Nanoseconds;
     capabilities

@@ -1,10 +1,11 @@
 //! Tables, and what each statement does to them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use ommi_conformance::evaluator::{self, truth};
+use ommi_conformance::evaluator::{self, Tables, truth};
 use ommi_core::ast::{self, Assignment, Condition, Delete, Insert, Output, Select, StatementRef, Update};
 use ommi_core::driver::Context;
 use ommi_core::schema::{ColumnSchema, ModelSchema};
@@ -83,11 +84,11 @@ impl State {
         let mut found = Vec::new();
         for row in &table.rows {
             let row = places.view(row);
-            if meets(&select.filter, &row, context)? {
+            if meets(&select.filter, &row, self, context)? {
                 found.push(row);
             }
         }
-        let found = evaluator::arrange(select, found)?;
+        let found = evaluator::arrange(select, found, self)?;
         Ok(match select.output {
             Output::Model => found,
             Output::Count => vec![vec![Value::Int(i64::try_from(found.len()).unwrap_or(i64::MAX))]],
@@ -136,12 +137,14 @@ impl State {
 
     pub(crate) fn update(&mut self, update: &Update, context: &Context) -> DBResult<u64> {
         check(update, context)?;
+        // Conditions on related rows see all tables as they were before.
+        let before = self.clone();
         let table = self.table_mut(&update.model.table)?;
         let places = table.places(&update.model)?;
         let mut changed = 0;
         for row in 0..table.rows.len() {
             let seen = table.rows.get(row).map(|row| places.view(row)).unwrap_or_default();
-            if meets(&update.filter, &seen, context)? {
+            if meets(&update.filter, &seen, &before, context)? {
                 table.change(row, &update.assignments, &update.model, &places)?;
                 changed += 1;
             }
@@ -153,24 +156,37 @@ impl State {
 
     pub(crate) fn delete(&mut self, delete: &Delete, context: &Context) -> DBResult<u64> {
         check(delete, context)?;
+        let before = self.clone();
         let table = self.table_mut(&delete.model.table)?;
         let places = table.places(&delete.model)?;
-        let before = table.rows.len();
+        let rows = table.rows.len();
         let mut kept = Vec::new();
         for row in table.rows.drain(..) {
-            if !meets(&delete.filter, &places.view(&row), context)? {
+            if !meets(&delete.filter, &places.view(&row), &before, context)? {
                 kept.push(row);
             }
         }
         table.rows = kept;
-        Ok((before - table.rows.len()) as u64)
+        Ok((rows - table.rows.len()) as u64)
     }
 }
 
 /// Whether a condition is true of a row; looks at the time, since one row may have many conditions.
-fn meets(filter: &Condition, row: &Row, context: &Context) -> DBResult<bool> {
+fn meets(filter: &Condition, row: &Row, tables: &State, context: &Context) -> DBResult<bool> {
     context.check_time()?;
-    Ok(truth(filter, row)? == Some(true))
+    Ok(truth(filter, row, tables)? == Some(true))
+}
+
+/// For conditions on related rows.
+impl Tables for State {
+    fn rows(&self, model: &ModelSchema) -> DBResult<Cow<'_, [Row]>> {
+        let table = self.table(&model.table)?;
+        let places = table.places(model)?;
+        if places.0.iter().copied().eq(0..table.columns.len()) {
+            return Ok(Cow::Borrowed(&table.rows));
+        }
+        Ok(table.rows.iter().map(|row| places.view(row)).collect())
+    }
 }
 
 impl Table {

@@ -339,3 +339,61 @@ pub(crate) async fn rows_of_a_stream_load_by_the_piece(db: &Ommi) -> DBResult<()
     })
     .await
 }
+
+/// Whoever comes next does the work.
+pub(crate) async fn a_load_that_is_dropped_is_done_by_the_next(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let users = users(db).await?;
+    let load = users[0].posts.load(db).boxed();
+    drop(load);
+    assert!(!users[0].posts.is_loaded(), "a load that nobody waited for does nothing");
+    let mut load = users[0].posts.load(db).boxed();
+    // Once, so that it is under way where a store answers later.
+    let first = futures::poll!(load.as_mut());
+    let waiting = users[1].posts.load(db).boxed();
+    drop(load);
+    assert_eq!(titles(waiting.await?), ["b1"]);
+    assert_eq!(users[0].posts.load(db).await?.len(), 3);
+    assert!(first.is_pending() || users[0].posts.is_loaded());
+    Ok(())
+}
+
+pub(crate) async fn from_several_tasks_it_is_asked_once(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    assert_queries(2, db, async |db| {
+        let tasks = users(db).await?.into_iter().map(|user| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                DBResult::Ok((user.name.clone(), user.posts.load(&db).await?.len()))
+            })
+        });
+        let mut counts = Vec::new();
+        for task in tasks.collect::<Vec<_>>() {
+            counts.push(task.await.expect("no task panics")?);
+        }
+        counts.sort();
+        let expected = [("Ann", 3), ("Bob", 1), ("Cid", 1), ("Dan", 0)];
+        assert_eq!(counts, expected.map(|(name, count)| (name.to_owned(), count)));
+        DBResult::Ok(())
+    })
+    .await
+}
+
+/// Also the rows that were loaded, when those that they were loaded for have gone.
+pub(crate) async fn what_is_taken_outlives_the_rows(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let mut users = users(db).await?;
+    users[0].posts.load(db).await?;
+    let posts = users[0].posts.take().expect("they are loaded");
+    let other = users[1].clone();
+    drop(users);
+    assert_eq!(titles(&posts), ["a1", "a2", "a3"]);
+    assert_eq!(titles(other.posts.load(db).await?), ["b1"]);
+    let comments = tokio::spawn({
+        let db = db.clone();
+        async move { DBResult::Ok(posts[0].comments.load(&db).await?.len()) }
+    });
+    assert_eq!(comments.await.expect("no task panics")?, 2);
+    Ok(())
+}

@@ -1,17 +1,21 @@
 //! The behaviours, a file per topic. The list that makes tests of them is in [`crate::behaviours`].
 
 pub(crate) mod adding;
+pub(crate) mod associations;
 pub(crate) mod blog;
 pub(crate) mod cancellation;
 pub(crate) mod changing_relations;
 pub(crate) mod comparisons;
+pub(crate) mod composite_relations;
 pub(crate) mod concurrency;
 pub(crate) mod constraints;
+pub(crate) mod dangling_relations;
 pub(crate) mod deleting;
 pub(crate) mod drafts;
 pub(crate) mod errors;
 pub(crate) mod explaining;
 pub(crate) mod including;
+pub(crate) mod including_pairs;
 pub(crate) mod invalid_values;
 pub(crate) mod lazy_loading;
 pub(crate) mod lists;
@@ -22,6 +26,7 @@ pub(crate) mod privacy;
 pub(crate) mod reading;
 pub(crate) mod references;
 pub(crate) mod related_rows;
+pub(crate) mod relation_shapes;
 pub(crate) mod results;
 pub(crate) mod round_trips;
 pub(crate) mod run_time_schemas;

@@ -3,6 +3,7 @@
 use ommi::prelude::*;
 
 use super::blog::{Comment, Post, Tag, Team, User, UserTag, filled, names, titles};
+use crate::expect::assert_kind;
 
 async fn who(db: &Ommi, predicate: Predicate<User>) -> DBResult<Vec<String>> {
     let users = db.find(predicate.clone()).sort(User::name).all().await?;
@@ -108,5 +109,34 @@ pub(crate) async fn in_the_order_of_a_related_row(db: &Ommi) -> DBResult<()> {
     let sort = (Post::author.then(User::team.then(Team::name)).desc(), Post::title.desc());
     let posts = db.find_all::<Post>().sort(sort).limit(3).all().await?;
     assert_eq!(titles(&posts), ["b1", "a3", "a2"]);
+    Ok(())
+}
+
+/// Each level has names of its own, however deep it lies.
+pub(crate) async fn over_many_relations(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let there_and_back = |predicate: Predicate<User>, _| User::team.is(Team::members.any(predicate));
+    let far = (0..10).fold(User::posts.any(Post::title.eq("b1")), there_and_back);
+    assert_eq!(who(db, far).await?, ["Ann", "Bob", "Dan"]);
+    let counted = (0..4).fold(User::posts.any(Post::title.eq("b1")), |predicate: Predicate<User>, _| {
+        User::team.is(Team::members.count_where(predicate).ge(1))
+    });
+    assert_eq!(who(db, counted).await?, ["Ann", "Bob", "Dan"]);
+    Ok(())
+}
+
+/// What is wrong with a condition inside is told as what is wrong with it there.
+pub(crate) async fn an_invalid_condition_on_related_rows(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let invalid = || Post::title.contains("with\0NUL");
+    let of_posts = |result: DBResult<Vec<User>>| {
+        let error = assert_kind!(result, ErrorKind::InvalidValue { .. });
+        assert!(error.to_string().contains("Post"), "{error}");
+    };
+    of_posts(db.find(User::posts.any(invalid())).all().await);
+    of_posts(db.find(User::posts.all(invalid())).all().await);
+    of_posts(db.find(User::posts.count_where(invalid()).ge(1)).all().await);
+    of_posts(db.find_all::<User>().include(User::posts.filter(invalid())).all().await);
+    of_posts(db.find(User::team.is(Team::members.any(User::posts.none(invalid())))).all().await);
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! database. What fails is made smaller first, and printed with its seed.
 
 mod generate;
+mod graphs;
 mod queries;
 mod round_trip;
 mod shapes;
@@ -20,6 +21,7 @@ use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use crate::Database;
 use crate::run::{open, runtime};
 
+pub use graphs::graphs;
 pub use queries::queries;
 pub use round_trip::round_trip;
 pub use shapes::shapes;

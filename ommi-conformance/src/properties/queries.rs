@@ -154,7 +154,7 @@ async fn read(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
     prop_assert_eq!(&by_key, &matching, "the rows of {}", explained());
     let keys: Vec<&Row> = all.iter().filter_map(|row| case.rows.get(usize::try_from(row.id).ok()?)).collect();
     for pair in keys.windows(2) {
-        let order = evaluator::order(&case.sorts, pair[0], pair[1])?;
+        let order = evaluator::order(&case.sorts, pair[0], pair[1], &())?;
         prop_assert!(order.is_le(), "the order of {:?}", all.iter().map(|row| row.id).collect::<Vec<_>>());
     }
     prop_assert_eq!(db.find(predicate()).count().await?, matching.len() as u64, "the count");
@@ -213,7 +213,7 @@ async fn page(db: &Ommi, case: &Case, predicate: &impl Fn() -> Predicate<Sample>
 }
 
 fn evaluated(select: &Select, rows: &[Row]) -> DBResult<Vec<Sample>> {
-    evaluator::select(select, rows)?.iter().map(decoded).collect()
+    evaluator::select(select, rows, &())?.iter().map(decoded).collect()
 }
 
 #[cfg(test)]
@@ -246,7 +246,7 @@ mod tests {
         for _ in 0..500 {
             let case = strategy.new_tree(&mut runner).unwrap().current().remove(0);
             let found = |condition: &Condition| -> Vec<Option<bool>> {
-                case.rows.iter().map(|row| evaluator::truth(condition, row).unwrap()).collect()
+                case.rows.iter().map(|row| evaluator::truth(condition, row, &()).unwrap()).collect()
             };
             let truths = found(&case.condition);
             apart += u32::from(truths.contains(&Some(true)) && truths.iter().any(|truth| *truth != Some(true)));

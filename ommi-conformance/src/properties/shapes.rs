@@ -249,7 +249,7 @@ async fn try_holds(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
         db.driver().delete(&Delete::new(schema.clone(), case.delete.clone()), &context).await.told("the delete")?;
     let mut kept = Vec::new();
     for row in &rows {
-        if evaluator::truth(&case.delete, row)? != Some(true) {
+        if evaluator::truth(&case.delete, row, &())? != Some(true) {
             kept.push(row.clone());
         }
     }
@@ -277,7 +277,7 @@ fn updated(update: &Update, rows: &[Row]) -> DBResult<(u64, Vec<Row>)> {
     let mut count = 0;
     let mut after = rows.to_vec();
     for row in &mut after {
-        if evaluator::truth(&update.filter, row)? == Some(true) {
+        if evaluator::truth(&update.filter, row, &())? == Some(true) {
             count += 1;
             let before = row.clone();
             for assignment in &update.assignments {
@@ -310,16 +310,16 @@ async fn read(db: &Ommi, schema: &SchemaRef, rows: &[Row], query: &Query) -> Res
     all.filter = query.condition.clone();
     all.sort.clone_from(&query.sorts);
     let found = fetch(db, &all).await.told(&shown())?;
-    same_rows(&shown(), schema, &found, &evaluator::select(&all, rows)?)?;
+    same_rows(&shown(), schema, &found, &evaluator::select(&all, rows, &())?)?;
     for pair in found.windows(2) {
-        prop_assert!(evaluator::order(&query.sorts, &pair[0], &pair[1])?.is_le(), "the order of {}", shown());
+        prop_assert!(evaluator::order(&query.sorts, &pair[0], &pair[1], &())?.is_le(), "the order of {}", shown());
     }
 
     // With the key at the end of the order, every page is known exactly.
     let mut page = all.clone();
     page.sort.extend(by_key(schema));
     (page.limit, page.offset) = (query.limit, query.offset);
-    let expected = evaluator::select(&page, rows)?;
+    let expected = evaluator::select(&page, rows, &())?;
     let mut count = page.clone();
     (count.output, count.sort) = (Output::Count, Vec::new());
     prop_assert!(
@@ -357,7 +357,7 @@ fn same_rows(doing: &str, schema: &SchemaRef, found: &[Row], expected: &[Row]) -
     let key: Vec<Sort> = by_key(schema).collect();
     let sorted = |rows: &[Row]| {
         let mut rows = rows.to_vec();
-        rows.sort_by(|left, right| evaluator::order(&key, left, right).unwrap_or(Ordering::Equal));
+        rows.sort_by(|left, right| evaluator::order(&key, left, right, &()).unwrap_or(Ordering::Equal));
         rows
     };
     let (found, expected) = (sorted(found), sorted(expected));
@@ -389,12 +389,12 @@ mod tests {
             let case = strategy.new_tree(&mut runner).unwrap().current();
             let key: Vec<Sort> = by_key(&case.schema).collect();
             for (i, row) in case.rows.iter().enumerate() {
-                let same = |other: &Row| evaluator::order(&key, row, other).unwrap().is_eq();
+                let same = |other: &Row| evaluator::order(&key, row, other, &()).unwrap().is_eq();
                 assert!(!case.rows.iter().skip(i + 1).any(same), "{case:?}");
             }
             for query in &case.queries {
                 let found =
-                    case.rows.iter().filter(|row| evaluator::truth(&query.condition, row).unwrap() == Some(true));
+                    case.rows.iter().filter(|row| evaluator::truth(&query.condition, row, &()).unwrap() == Some(true));
                 apart += usize::from((1..case.rows.len()).contains(&found.count()));
             }
             for (assignments, filter) in &case.updates {

@@ -1,16 +1,35 @@
 //! Cases in full, for whoever has to find out why one failed. Elsewhere conditions do not show their values.
 
-use ommi::ast::{Assignment, Change, Condition, Expr, Sort, TextOp};
+use ommi::ast::{Assignment, Change, Condition, Expr, Related, Sort, TextOp, Truth};
 use ommi::schema::SchemaRef;
 
-fn expr(expr: &Expr, schema: &SchemaRef) -> String {
-    match expr {
+fn expr(of: &Expr, schema: &SchemaRef) -> String {
+    match of {
         Expr::Column(index) => {
             schema.column(*index).map_or_else(|| format!("#{index}"), |column| column.field.to_string())
         }
         Expr::Value(value) => value.reveal().to_string(),
+        Expr::Related(related) => {
+            let on = joined_on(&related.on, schema, &related.model);
+            format!("({} of {} with {on})", expr(&related.expr, &related.model), related.model.name)
+        }
         other => format!("{other:?}"),
     }
+}
+
+/// What makes rows of two models related.
+fn joined_on(on: &[(u16, u16)], own: &SchemaRef, far: &SchemaRef) -> String {
+    let column = |schema: &SchemaRef, index: u16| expr(&Expr::Column(index), schema);
+    let pairs = on
+        .iter()
+        .map(|&(own_column, far_column)| format!("{} = its {}", column(own, own_column), column(far, far_column)));
+    pairs.collect::<Vec<_>>().join(" and ")
+}
+
+fn related(of: &Related, schema: &SchemaRef) -> String {
+    let on = joined_on(&of.on, schema, &of.model);
+    let not = if of.wanted == Truth::NotTrue { "not true that " } else { "" };
+    format!("{} with {on}, {not}{}", of.model.name, condition(&of.filter, &of.model))
 }
 
 /// A condition as it would be written.
@@ -37,6 +56,10 @@ pub(super) fn condition(of: &Condition, schema: &SchemaRef) -> String {
         Condition::Text { op, ignore_case, expr: of, needle } => {
             let case = if *ignore_case && *op != TextOp::Equals { " (any case)" } else { "" };
             format!("{} {op:?}{case} {}", expr(of, schema), expr(needle, schema))
+        }
+        Condition::Exists { related: of, negated } => format!("{}exists ({})", not(*negated), related(of, schema)),
+        Condition::Count(count) => {
+            format!("count of ({}) {:?} {}", related(&count.related, schema), count.op, count.number)
         }
         other => format!("{other:?}"),
     }

@@ -4,9 +4,12 @@ use super::condition::{CompareOp, Condition, Expr};
 use super::statement::{Change, StatementRef};
 use crate::schema::SchemaRef;
 
-/// The rows of another model, or of the same, that belong to a row.
+/// The rows of another model, or of the same, that belong to a row: those of which every pair of columns in `on` is equal.
 ///
-/// In `filter` and `expr`, [`Expr::Column`] is a column of the related row; nothing there names a column of the row outside.
+/// In `filter`, [`Expr::Column`] is a column of the related row; nothing there names a column of the row outside. The filter may speak of
+/// rows that belong to the related one in turn, as deep as [`MAX_DEPTH`](super::MAX_DEPTH) allows, and of the same model again.
+///
+/// In an update and a delete, related rows are those that were there before the statement changed anything.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Related {
@@ -30,8 +33,9 @@ pub enum Truth {
     NotTrue,
 }
 
-/// An expression over the one row that belongs to a row, and NULL where there is none. The related columns are the key or unique, so
-/// that there cannot be two.
+/// An expression over the one row that belongs to a row, and NULL where there is none, or where the row's column is NULL. The related columns
+/// are the key or unique, so that there cannot be two. In `expr`, [`Expr::Column`] is a column of the related row, and [`Expr::Related`] leads
+/// on from there.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RelatedExpr {
@@ -43,7 +47,7 @@ pub struct RelatedExpr {
     pub expr: Expr,
 }
 
-/// A condition on the number of related rows; never unknown.
+/// A condition on the number of related rows; never unknown. A row that several rows lead to counts for each of them.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RelatedCount {

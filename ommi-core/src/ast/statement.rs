@@ -41,9 +41,11 @@ pub struct Select {
     pub per_group: Option<PerGroup>,
 }
 
-/// Of the rows that have the same values in some columns, only some.
+/// Of the rows that have the same values in some columns, only some. NULL is the same as NULL here.
 ///
-/// A select that has this has no limit and no offset of its own, and its sort decides between any two rows.
+/// It comes after the filter: first the rows that meet it, then their order, then of each group those that are wanted; what is left stays in the
+/// order of the sort, whose groups may lie in between each other. A select that has this has no limit and no offset of its own, and its
+/// sort decides between any two rows of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PerGroup {

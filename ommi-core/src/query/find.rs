@@ -251,6 +251,7 @@ impl<'h, M: Model> Find<'h, M> {
 
     async fn run_all(mut self, options: Options) -> DBResult<Vec<M>> {
         let at = self.at;
+        self.usable()?;
         let includes = std::mem::take(&mut self.includes);
         let select = self.readable()?;
         let context = at.context(options);
@@ -275,6 +276,7 @@ impl<'h, M: Model> Find<'h, M> {
             self.select.limit = None;
             self.select.sort.clear();
         }
+        self.usable()?;
         let includes = std::mem::take(&mut self.includes);
         let select = self.readable()?;
         let context = at.context(options);

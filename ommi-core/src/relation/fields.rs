@@ -15,16 +15,22 @@ use crate::pending::{Operation, Pending};
 /// may be none.
 ///
 /// `T` is the model, or an `Option` of it. A row that is not there is `NotFound` in the first case and `None` in the second.
+///
+/// With the feature `serde` it is written as the row that is loaded, or none (`null`), and what is read is detached, whatever was written.
 pub struct BelongsTo<T: One>(Lazy<T::Model>);
 
 /// The row that refers to this one, if there is one: `profile: HasOne<Profile>`, by the other model's reference to this. Should there be
 /// several, it is the first by its key.
+///
+/// With the feature `serde` it is written as the row that is loaded, or none (`null`), and what is read is detached, whatever was written.
 pub struct HasOne<T>(Lazy<T>);
 
 /// The rows that refer to this one: `posts: HasMany<Post>`, by the other model's reference to this; or, with an association model that
 /// refers to both, `tags: HasMany<Tag, Through<UserTag>>`.
 ///
 /// Rows come in the order of their keys, unless an include says otherwise.
+///
+/// With the feature `serde` it is written as a sequence of the rows that are loaded, or none (`null`) where they are not, and what is read is detached, whatever was written.
 pub struct HasMany<T, V = Direct>(Lazy<T>, PhantomData<fn() -> V>);
 
 /// Nothing stands between: the other model refers to this one.

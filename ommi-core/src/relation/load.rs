@@ -79,7 +79,8 @@ async fn direct<T: Model>(
     context: &Context,
 ) -> DBResult<(Loaded<T>, Vec<Arc<Batch>>)> {
     let (mut rows, mut batches) = (Vec::new(), Vec::new());
-    for keys in matching(relation.far, &index) {
+    let mut numbers = Vec::new();
+    for (chunk, keys) in matching(relation.far, &index).into_iter().enumerate() {
         let mut select = ordered(T::schema(), narrow);
         select.filter = keys.and(narrow.filter.clone());
         select.per_group = narrow.per_group(relation.far);
@@ -87,15 +88,15 @@ async fn direct<T: Model>(
         at.executor.fetch(&select, &mut sink, context).await?;
         let (more, batch) = sink.finish();
         batches.extend(batch);
+        numbers.reserve(more.len());
+        for row in &more {
+            numbers.push(in_chunk(number(row, relation.far, &mut index)?, chunk));
+        }
         if rows.is_empty() {
             rows = more;
         } else {
             rows.extend(more);
         }
-    }
-    let mut numbers = Vec::with_capacity(rows.len());
-    for row in &rows {
-        numbers.push(number(row, relation.far, &mut index)?);
     }
     let groups = group(&mut rows, numbers, index.len());
     Ok((Loaded { rows, keys: of_rows, groups, items: None }, batches))
@@ -117,7 +118,7 @@ async fn associated<T: Model>(
     let per_group = narrow.per_group(relation.far);
     let mut targets = KeyIndex::default();
     let mut pairs: Vec<(u32, u32)> = Vec::new();
-    for keys in matching(relation.far, &index) {
+    for (chunk, keys) in matching(relation.far, &index).into_iter().enumerate() {
         let mut select = Select::new(schema.clone());
         select.filter = keys;
         if let Some(groups) = &per_group {
@@ -135,7 +136,7 @@ async fn associated<T: Model>(
         at.executor.fetch(&select, &mut sink, context).await?;
         for mut values in sink.rows {
             let target = values.split_off(relation.far.len());
-            let row = index.get(values);
+            let row = in_chunk(index.get(values), chunk);
             let target = match target.iter().any(Value::is_null) {
                 true => NO_KEY,
                 false => targets.insert(key_of(target)),
@@ -199,6 +200,11 @@ fn matching(columns: &[u16], index: &KeyIndex) -> Vec<Condition> {
     let numbers = index.numbers.chunks(KEYS).map(|numbers| matches(columns, numbers, &[]));
     let others = index.distinct.chunks(KEYS).map(|others| matches(columns, &[], others));
     numbers.chain(others).collect()
+}
+
+/// The number of a key, if it is one of those that this statement was for: what is found too much belongs to another.
+fn in_chunk(number: u32, chunk: usize) -> u32 {
+    if number as usize / KEYS == chunk { number } else { NO_KEY }
 }
 
 /// The condition that the columns have one of these keys, or one that [`KeyIndex`] does not know.

@@ -10,6 +10,7 @@
 //!                  └──── load.rs: the statements ────┘
 //! ```
 //!
+//! `serialize.rs` is what serde makes of the fields (feature `serde`).
 //! `tree.rs` adds rows together with those that belong to them; `write.rs` changes what belongs to a row.
 //!
 //! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
@@ -23,6 +24,8 @@ mod key;
 mod lazy;
 mod load;
 mod loaded;
+#[cfg(feature = "serde")]
+mod serialize;
 mod tree;
 mod typed;
 mod write;
