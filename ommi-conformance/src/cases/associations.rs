@@ -176,10 +176,10 @@ pub(crate) async fn a_link_goes_one_way(db: &Ommi) -> DBResult<()> {
     let all = friends(db).await?;
     all[3].friends.link(db, &all[1]).await?;
     let stored = db.find_all::<Friend>().sort(Friend::name).include((Friend::friends, Friend::friend_of)).all().await?;
-    assert_eq!(stored[3].friends.get().map(|friends| names(friends)), Some(vec!["Bob"]));
-    assert_eq!(stored[3].friend_of.get().map(|friends| names(friends)), Some(vec![]));
-    assert_eq!(stored[1].friend_of.get().map(|friends| names(friends)), Some(vec!["Ann", "Dan"]));
-    assert_eq!(stored[1].friends.get().map(|friends| names(friends)), Some(vec!["Ann"]));
+    assert_eq!(stored[3].friends.get().map(names), Some(vec!["Bob"]));
+    assert_eq!(stored[3].friend_of.get().map(names), Some(vec![]));
+    assert_eq!(stored[1].friend_of.get().map(names), Some(vec!["Ann", "Dan"]));
+    assert_eq!(stored[1].friends.get().map(names), Some(vec!["Ann"]));
     // From the other side the same row goes.
     stored[1].friend_of.unlink(db, &stored[3]).await?;
     assert_eq!(db.find(Friend::friends.is_empty()).one().await?.name, "Dan");
@@ -240,7 +240,7 @@ pub(crate) async fn a_row_associated_twice_is_there_twice(db: &Ommi) -> DBResult
     assert_eq!(places(ann.places.load(db).await?), ["Rome", "Rome", "Oslo"]);
     let include = Guest::places.sort(Place::name.desc()).limit(2);
     let guests = db.find_all::<Guest>().sort(Guest::name).include(include).all().await?;
-    let found: Vec<_> = guests.iter().map(|guest| guest.places.get().map(|found| places(found))).collect();
+    let found: Vec<_> = guests.iter().map(|guest| guest.places.get().map(places)).collect();
     assert_eq!(found, [Some(vec!["Rome", "Rome"]), Some(vec![])]);
     assert_eq!(db.find(Guest::places.count().eq(3)).one().await?.name, "Ann", "NULL leads to no place");
     assert_eq!(db.find(Guest::visits.count().eq(4)).one().await?.name, "Ann");

@@ -88,7 +88,7 @@ pub(super) async fn loads(db: &Ommi, graph: &Graph) -> Result<(), TestCaseError>
 pub(super) async fn loads_alone(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
     let graph = &case.graph;
     let place = (case.pick % 5) as u64;
-    if case.pick % 2 == 0 {
+    if case.pick.is_multiple_of(2) {
         let Some(node) = all!(db, Node).offset(place).first().await? else { return Ok(()) };
         match place {
             0 => same!(db, graph, [&node], Node::up, up, 1, "alone"),
