@@ -129,9 +129,7 @@ fn leaves_floats(ty: ColumnType, field: &str, operator: &str, value: &Value<'_>,
     for (operator, operand) in [("$gt", "$$r"), ("$lte", field)] {
         writer.item_document();
         writer.begin_array(operator);
-        writer.item_document();
-        writer.string("$abs", operand);
-        writer.end();
+        writer.item_abs(operand);
         let index = writer.index();
         writer.double(index.as_str(), greatest);
         writer.end();
@@ -158,9 +156,7 @@ fn single(writer: &mut Writer) {
     writer.end();
     writer.item_document();
     writer.begin_array("$in");
-    writer.item_document();
-    writer.string("$abs", "$$r");
-    writer.end();
+    writer.item_abs("$$r");
     writer.item_array();
     writer.item_double(0.0);
     writer.item_double(f64::INFINITY);
@@ -180,9 +176,7 @@ fn single(writer: &mut Writer) {
     writer.begin_document("e");
     writer.begin_document("$floor");
     writer.begin_array("$log");
-    writer.item_document();
-    writer.string("$abs", "$$r");
-    writer.end();
+    writer.item_abs("$$r");
     writer.item_double(2.0);
     writer.end();
     writer.end();
@@ -271,6 +265,13 @@ fn compare_power(operator: &str, more: f64, writer: &mut Writer) {
 }
 
 impl Writer {
+    /// The amount of a number, as the next element of an array.
+    fn item_abs(&mut self, operand: &str) {
+        self.item_document();
+        self.string("$abs", operand);
+        self.end();
+    }
+
     /// A number as the next element of an array.
     fn item_double(&mut self, number: f64) {
         let index = self.index();

@@ -53,19 +53,17 @@ pub(super) async fn add_all<N: NewRow>(
     let schema = N::Model::schema();
     schema.usable()?;
     let context = at.context(options);
-    if N::NESTS {
+    let count = |rows: &Vec<_>| rows.len() as u64;
+    let batches = if N::NESTS {
         let rows: Vec<N> = rows.into_iter().collect();
         if rows.iter().any(N::has_nested) {
-            let work = add_trees(at, rows, &context);
-            return traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await;
+            return traced("add_all", &schema.name, add_trees(at, rows, &context), count).await;
         }
-        let batches = batches(&schema, rows)?;
-        let work = add_batches(at, batches, &context);
-        return traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await;
-    }
-    let batches = batches(&schema, rows)?;
-    let work = add_batches(at, batches, &context);
-    traced("add_all", &schema.name, work, |rows: &Vec<_>| rows.len() as u64).await
+        batches(&schema, rows)?
+    } else {
+        batches(&schema, rows)?
+    };
+    traced("add_all", &schema.name, add_batches(at, batches, &context), count).await
 }
 
 /// Adds rows without what is nested in them. In a transaction it is part of that, whatever the number of statements.
@@ -102,7 +100,7 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
 }
 
 /// Adds rows with what is nested in them, in a transaction.
-async fn add_trees<N: NewRow>(at: At<'_>, rows: Vec<N>, context: &Context) -> DBResult<Vec<N::Model>> {
+pub(crate) async fn add_trees<N: NewRow>(at: At<'_>, rows: Vec<N>, context: &Context) -> DBResult<Vec<N::Model>> {
     let transacted = Transacted::begin(at, context).await?;
     let rows = add_tree(rows, transacted.at(), context).await?;
     transacted.commit(context).await?;

@@ -24,7 +24,7 @@ use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
-pub(crate) use add::{add_rows, one_row};
+pub(crate) use add::{add_rows, add_trees, one_row};
 pub use closure::InTransaction;
 pub(crate) use ending::Ending;
 pub use ommi::Ommi;

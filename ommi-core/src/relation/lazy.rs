@@ -136,7 +136,7 @@ impl<T: Model> Lazy<T> {
             return Ok(group);
         }
         let keys = batch.keys().ok_or_else(detached::<T>)?;
-        let (loaded, _) = run::<T>(at, relation, KeySource::Many(keys, relation.near), context).await?;
+        let loaded = run::<T>(at, relation, KeySource::Many(keys, relation.near), context).await?;
         if let Some(chain) = batch.chain(*slot) {
             chain.push(Box::new(loaded), None, at.ending.cloned());
         }
@@ -153,7 +153,7 @@ impl<T: Model> Lazy<T> {
     }
 
     async fn load_own(&self, at: At<'_>, key: &Key, tag: Option<Key>, context: &Context) -> DBResult<Group<'_, T>> {
-        let (loaded, _) = run(at, self.relation()?, KeySource::One(key), context).await?;
+        let loaded = run(at, self.relation()?, KeySource::One(key), context).await?;
         self.own.push(loaded, tag.clone(), at.ending.cloned());
         self.own.find(tag.as_ref(), at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
     }
@@ -172,7 +172,7 @@ impl<T: Model> Lazy<T> {
     /// Loads again, for this row alone.
     pub(crate) async fn refresh(&mut self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
         let key = self.key()?;
-        let (loaded, _) = run(at, self.relation()?, KeySource::One(&key), context).await?;
+        let loaded = run(at, self.relation()?, KeySource::One(&key), context).await?;
         self.own = Chain::new();
         self.own.push(loaded, None, at.ending.cloned());
         self.own.find(None, at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
@@ -180,16 +180,18 @@ impl<T: Model> Lazy<T> {
 
     /// Puts rows there, as if they had been loaded.
     pub(crate) fn set(&mut self, rows: Vec<T>) {
+        self.put(Loaded::of_one(rows));
+    }
+
+    fn put(&mut self, loaded: Loaded<T>) {
         self.own = Chain::new();
-        self.own.push(Loaded::of_one(rows), None, None);
+        self.own.push(loaded, None, None);
     }
 
     /// As [`set`](Lazy::set), where rows can be shared.
     pub(crate) fn set_shared(&mut self, rows: Vec<T>) {
-        let mut loaded = Loaded::of_one(rows);
-        loaded.items = Some((0..loaded.rows.len() as u32).collect());
-        self.own = Chain::new();
-        self.own.push(loaded, None, None);
+        let items = Some((0..rows.len() as u32).collect());
+        self.put(Loaded { items, ..Loaded::of_one(rows) });
     }
 
     /// Forgets what is there: it will be loaded for this row alone.
@@ -216,10 +218,11 @@ async fn run<T: Model>(
     relation: &RelationInfo,
     keys: KeySource<'_>,
     context: &Context,
-) -> DBResult<(Loaded<T>, Vec<Arc<Batch>>)> {
+) -> DBResult<Loaded<T>> {
     let everything = Narrow::default();
-    let work = load::fetch::<T>(at, relation, keys, &everything, context);
-    traced("load", &T::schema().name, work, |(loaded, _)| loaded.rows.len() as u64).await
+    // The batches of the loaded rows live in the rows; only includes that are nested need them by themselves.
+    let work = async { Ok(load::fetch::<T>(at, relation, keys, &everything, context).await?.0) };
+    traced("load", &T::schema().name, work, |loaded| loaded.rows.len() as u64).await
 }
 
 #[cold]

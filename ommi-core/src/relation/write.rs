@@ -7,7 +7,7 @@ use super::{RelationInfo, ThroughInfo};
 use crate::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, OnConflict, Output, Select, Update};
 use crate::driver::{Collect, Context, Row};
 use crate::error::{DBError, DBResult};
-use crate::handle::{At, Handle, Transacted, add_rows, one_row, traced};
+use crate::handle::{At, Handle, Transacted, add_rows, add_trees, one_row, traced};
 use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Pending};
@@ -30,18 +30,13 @@ impl<T: Model> HasMany<T> {
             for (&column, value) in relation.far.iter().zip(key) {
                 tree::set(&mut row, column, value)?;
             }
-            let mut added = match row.has_nested() {
-                true => {
-                    let transacted = Transacted::begin(at, &context).await?;
-                    let added = tree::add(vec![row], transacted.at(), &context).await?;
-                    transacted.commit(&context).await?;
-                    added
-                }
-                false => {
-                    let work = async { add_rows(at, vec![row], &context).await };
-                    traced("add", &T::schema().name, work, |_| 1).await?
+            let work = async {
+                match row.has_nested() {
+                    true => add_trees(at, vec![row], &context).await,
+                    false => add_rows(at, vec![row], &context).await,
                 }
             };
+            let mut added = traced("add", &T::schema().name, work, |_| 1).await?;
             added.pop().ok_or_else(|| DBError::not_found(T::schema().name.clone()))
         })
     }
