@@ -24,8 +24,8 @@ pub use ommi_core::query::{self, Assign, Column, Find, Predicate, Rows, SortBy, 
 pub use ommi_core::relation::{self, BelongsTo, HasMany, HasOne, LoadRelation, Many, Relation, Through};
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
-    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Model,
-    Models, NewRow, Ommi, Pending, Slot, Transaction,
+    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Isolation,
+    Model, Models, Nested, NewRow, Ommi, Pending, Retry, Retrying, Slot, Transaction, TransactionBuilder,
 };
 pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};

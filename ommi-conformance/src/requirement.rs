@@ -13,6 +13,8 @@ use crate::Database;
 pub enum Requirement {
     /// [`Capabilities::transactions`]
     transactions,
+    /// [`Capabilities::savepoints`]
+    savepoints,
     /// [`Capabilities::atomic_statements`]
     atomic_statements,
     /// [`Capabilities::foreign_keys`]
@@ -36,6 +38,7 @@ impl Requirement {
     pub fn is_met(self, database: &Database, capabilities: &Capabilities) -> bool {
         match self {
             Requirement::transactions => capabilities.transactions,
+            Requirement::savepoints => capabilities.savepoints,
             Requirement::atomic_statements => capabilities.atomic_statements,
             Requirement::foreign_keys => capabilities.foreign_keys,
             Requirement::checks => capabilities.checks,
@@ -52,6 +55,7 @@ impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Requirement::transactions => "transactions",
+            Requirement::savepoints => "nested transactions",
             Requirement::atomic_statements => "atomic statements",
             Requirement::foreign_keys => "foreign keys",
             Requirement::checks => "checks",

@@ -3,10 +3,13 @@
 //! [`Handle`] is the one trait for both, so that `async fn f(db: &impl Handle)` works with each.
 
 mod add;
+mod builder;
 mod closure;
 mod ending;
 mod guarded;
+mod inside;
 mod ommi;
+mod retry;
 mod trace;
 mod transacted;
 mod transaction;
@@ -25,9 +28,11 @@ use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
 pub(crate) use add::{add_rows, add_trees, one_row};
+pub use builder::TransactionBuilder;
 pub use closure::InTransaction;
 pub(crate) use ending::Ending;
 pub use ommi::Ommi;
+pub use retry::{Retry, Retrying};
 pub(crate) use trace::{record, span, traced};
 pub(crate) use transacted::Transacted;
 pub use transaction::Transaction;
@@ -42,11 +47,18 @@ pub struct At<'h> {
     pub(crate) ending: Option<&'h Arc<Ending>>,
     /// When the transaction must have ended.
     pub(crate) limit: Option<(Instant, Duration)>,
+    /// How deep in a transaction.
+    pub(crate) level: u32,
 }
 
 impl At<'_> {
     pub(crate) fn context(self, options: Options) -> Context {
-        Context::new().with_timeout(options.timeout).within(self.limit)
+        let mut context = Context::new().with_timeout(options.timeout).within(self.limit);
+        context.level = self.level;
+        if self.ending.is_none() {
+            context.inside = inside::of(self.driver);
+        }
+        context
     }
 }
 
