@@ -34,6 +34,7 @@ fn capabilities(transactions: bool) -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = transactions;
     capabilities.atomic_statements = transactions;
+    capabilities.savepoints = transactions;
     capabilities.isolation = Isolation::Snapshot;
     capabilities.checks = true;
     capabilities.object_ids = true;
@@ -219,7 +220,7 @@ impl Executor for MongoDriver {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, context)))
+        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, None, context)))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {

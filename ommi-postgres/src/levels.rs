@@ -1,25 +1,9 @@
 //! Where a transaction stands: whether it has begun, and which savepoints are open in it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use ommi_core::driver::{Isolation, LevelEnd, TransactionOptions};
+use ommi_core::driver::{Abandoned, Isolation, LevelEnd, TransactionOptions};
 use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::lease::Lease;
-
-/// No level.
-const NONE: u32 = u32::MAX;
-
-/// The first level that was abandoned, with all beyond it, since the last statement.
-#[derive(Debug, Clone)]
-pub(crate) struct Abandoned(Arc<AtomicU32>);
-
-impl Abandoned {
-    pub(crate) fn from(&self, level: u32) {
-        self.0.fetch_min(level, Ordering::AcqRel);
-    }
-}
 
 /// The levels of a transaction on the server.
 #[derive(Debug)]
@@ -36,8 +20,7 @@ pub(crate) struct Levels {
 
 impl Levels {
     pub(crate) fn new(options: &TransactionOptions) -> Levels {
-        let abandoned = Abandoned(Arc::new(AtomicU32::new(NONE)));
-        Levels { begin: begin(options), open: 0, abandoned, failed: None, ending: false }
+        Levels { begin: begin(options), open: 0, abandoned: Abandoned::default(), failed: None, ending: false }
     }
 
     pub(crate) fn abandoned(&self) -> Abandoned {
@@ -60,13 +43,13 @@ impl Levels {
 
     /// Begins where it has not begun, undoes the levels beyond this one, which were abandoned, and opens those up to it.
     pub(crate) async fn align(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
-        let keep = self.abandoned.0.load(Ordering::Acquire).saturating_sub(1).min(level);
+        let keep = self.abandoned.keep(level);
         self.check(keep)?;
         lease.begin_as(&self.begin).await?;
         if self.open > keep {
             self.undo(keep + 1, lease).await?;
         }
-        self.abandoned.0.store(NONE, Ordering::Release);
+        self.abandoned.settle();
         self.check(level)?;
         while self.open < level {
             // Open from here on, also when the answer is not waited for.

@@ -6,8 +6,8 @@
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
-use ommi_core::{DBError, DBResult, ErrorKind};
+use ommi_core::driver::{Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
+use ommi_core::{DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout_at;
@@ -16,7 +16,7 @@ use crate::driver::Nothing;
 use crate::error;
 use crate::insert;
 use crate::lease::{Lease, Work};
-use crate::levels::{Abandoned, Levels};
+use crate::levels::Levels;
 use crate::run::{Job, Run, prepare};
 use crate::stream;
 
@@ -162,7 +162,7 @@ impl Executor for PostgresTransaction {
 #[async_trait]
 impl DriverTransaction for PostgresTransaction {
     fn enter(&self, level: u32) {
-        self.abandoned.from(level);
+        self.abandoned.enter(level);
     }
 
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {

@@ -8,12 +8,11 @@
 //! Levels within a transaction are savepoints.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
+use ommi_core::driver::{Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -36,12 +35,8 @@ pub(crate) struct SqliteTransaction {
 pub(crate) struct Shared {
     state: Arc<Mutex<State>>,
     busy_timeout: Duration,
-    /// The first level that was abandoned, with all beyond it, since the last statement; [`NONE`] where none was.
-    abandoned: Arc<AtomicU32>,
+    abandoned: Abandoned,
 }
-
-/// No level.
-const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct State {
@@ -50,7 +45,7 @@ struct State {
     begun: bool,
     /// How many savepoints are open.
     savepoints: u32,
-    abandoned: Arc<AtomicU32>,
+    abandoned: Abandoned,
     /// SQLite has rolled back by itself: after an interrupted write, or when the disk is full.
     aborted: bool,
     /// Something of it ran on a blocking thread, so that committing it may take long too.
@@ -159,11 +154,11 @@ impl State {
     /// Begins where it has not begun, undoes the levels beyond the task's, which were abandoned, and opens those up to it.
     fn align(&mut self, task: Task) -> Result<(), Halt> {
         self.begin(task)?;
-        let keep = self.abandoned.load(Ordering::Acquire).saturating_sub(1).min(task.level);
+        let keep = self.abandoned.keep(task.level);
         if self.savepoints > keep {
             self.undo(keep + 1, task)?;
         }
-        self.abandoned.store(NONE, Ordering::Release);
+        self.abandoned.settle();
         while self.savepoints < task.level {
             control(self.lease.connection()?, &format!("SAVEPOINT ommi_{}", self.savepoints + 1), task)?;
             self.savepoints += 1;
@@ -205,7 +200,7 @@ impl SqliteTransaction {
         begin: &Begin,
         context: &Context,
     ) -> DBResult<SqliteTransaction> {
-        let abandoned = Arc::new(AtomicU32::new(NONE));
+        let abandoned = Abandoned::default();
         let state = State {
             lease,
             read_only: begin.options.read_only,
@@ -294,7 +289,7 @@ impl Executor for SqliteTransaction {
 #[async_trait]
 impl DriverTransaction for SqliteTransaction {
     fn enter(&self, level: u32) {
-        self.shared.abandoned.fetch_min(level, Ordering::AcqRel);
+        self.shared.abandoned.enter(level);
     }
 
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {

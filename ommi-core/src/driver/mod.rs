@@ -66,7 +66,7 @@ pub use explain::Explanation;
 pub(crate) use row::{Collect, First};
 pub use row::{Row, RowSink, Values};
 pub use trace::record_statement;
-pub use transaction::{Begin, Inside, Isolation, LevelEnd, Nested, TransactionOptions};
+pub use transaction::{Abandoned, Begin, Inside, Isolation, LevelEnd, Nested, TransactionOptions};
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};
 use crate::error::DBResult;

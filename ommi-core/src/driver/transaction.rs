@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a transaction may see of others, as a promise that the store keeps or exceeds.
 ///
@@ -102,4 +104,52 @@ pub struct Inside {
     pub writes: bool,
     /// One that only reads.
     pub reads: bool,
+}
+
+/// Remembers, for a driver, which levels of a transaction were abandoned: those that [`DriverTransaction::enter`] announced again.
+///
+/// [`DriverTransaction::enter`]: super::DriverTransaction::enter
+#[derive(Debug, Clone)]
+pub struct Abandoned(Arc<AtomicU32>);
+
+const NONE: u32 = u32::MAX;
+
+impl Default for Abandoned {
+    fn default() -> Abandoned {
+        Abandoned(Arc::new(AtomicU32::new(NONE)))
+    }
+}
+
+impl Abandoned {
+    /// A level begins: what is open of the same number or beyond was abandoned.
+    pub fn enter(&self, level: u32) {
+        self.0.fetch_min(level, Ordering::AcqRel);
+    }
+
+    /// The last level that stays open for a statement of this one. What is open beyond it is to be undone first.
+    pub fn keep(&self, level: u32) -> u32 {
+        self.0.load(Ordering::Acquire).saturating_sub(1).min(level)
+    }
+
+    /// All that were abandoned have been undone.
+    pub fn settle(&self) {
+        self.0.store(NONE, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_abandoned_stays_known_until_it_is_undone() {
+        let abandoned = Abandoned::default();
+        assert_eq!((abandoned.keep(0), abandoned.keep(7)), (0, 7));
+        abandoned.enter(3);
+        abandoned.enter(2);
+        abandoned.enter(5);
+        assert_eq!((abandoned.keep(0), abandoned.keep(1), abandoned.keep(7)), (0, 1, 1));
+        abandoned.settle();
+        assert_eq!(abandoned.keep(7), 7);
+    }
 }
