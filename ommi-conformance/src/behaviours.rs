@@ -661,6 +661,22 @@ macro_rules! __behaviours {
                 of_begin needs transactions,
                 of_creating_tables,
             }
+            dropping {
+                reads,
+                reads_with_a_limit_of_time,
+                streams,
+                loads,
+                single_writes,
+                writes_of_many_rows needs atomic_statements,
+                rows_with_rows_of_their_own needs transactions,
+                changes_of_relations needs transactions,
+                transactions needs transactions,
+                transactions_within_transactions needs savepoints,
+                a_nested_transaction_within_one_that_goes_on needs savepoints,
+                statements_in_a_transaction needs transactions,
+                making_and_dropping_tables,
+                two_thousand_transactions needs transactions,
+            }
         }
     };
 }

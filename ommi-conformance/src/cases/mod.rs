@@ -12,6 +12,7 @@ pub(crate) mod constraints;
 pub(crate) mod dangling_relations;
 pub(crate) mod deleting;
 pub(crate) mod drafts;
+pub(crate) mod dropping;
 pub(crate) mod errors;
 pub(crate) mod explaining;
 pub(crate) mod including;
