@@ -87,14 +87,22 @@ impl Inner {
         self.check(insert).map_err(Stop::Before)?;
         journal.check_room(insert.rows, 0).map_err(Stop::Before)?;
         let mut before = Vec::new();
+        let mut is_new = vec![true; insert.rows];
         if let Some(conflict) = &insert.on_conflict {
-            // What is there already is changed, and is no violation.
-            for target in targets(insert, conflict) {
-                before.extend(self.before(place, &insert.model, target, journal, context).await?);
+            for (target, is_new) in targets(insert, conflict).zip(&mut is_new) {
+                let Some(target) = target else { continue };
+                let found = self.before(place, &insert.model, target.clone(), journal, context).await?;
+                if !found.is_empty() {
+                    *is_new = false;
+                    let update = Update::new(insert.model.clone(), conflict.assignments.clone(), target);
+                    let claims = Claims::of_update(&update, &found).map_err(Stop::Before)?;
+                    self.check_unique(place, &claims, context).await?;
+                    before.extend(found);
+                }
             }
-        } else {
-            self.check_unique(place, &Claims::of_insert(insert), context).await?;
         }
+        let claims = Claims::of_insert(insert, |row| is_new.get(row).copied().unwrap_or(true));
+        self.check_unique(place, &claims, context).await?;
         let mut added = Vec::new();
         let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await.map_err(Stop::Sent)?;
         journal.note_before(&insert.model.table, before);
@@ -143,9 +151,9 @@ impl Inner {
     }
 }
 
-/// What finds the row that each upsert may meet.
-fn targets<'i>(insert: &'i Insert, conflict: &'i OnConflict) -> impl Iterator<Item = Condition> + 'i {
-    rows(&insert.values, insert.columns.len(), insert.rows).filter_map(|row| {
+/// What finds the row that each upsert may meet; none where a target column has yet to be made.
+fn targets<'i>(insert: &'i Insert, conflict: &'i OnConflict) -> impl Iterator<Item = Option<Condition>> + 'i {
+    rows(&insert.values, insert.columns.len(), insert.rows).map(|row| {
         let equals = conflict.target.iter().map(|column| {
             let place = insert.columns.iter().position(|given| given == column)?;
             let value: Value<'static> = row.get(place)?.clone();

@@ -58,8 +58,8 @@ impl Claims {
         }
     }
 
-    /// What new rows claim. A key that is generated is nobody's yet.
-    pub(crate) fn of_insert(insert: &Insert) -> Claims {
+    /// What these of the new rows claim. A key that is generated is nobody's yet.
+    pub(crate) fn of_insert(insert: &Insert, is_new: impl Fn(usize) -> bool) -> Claims {
         let mut claims = Claims::new(&insert.model);
         let places: Vec<Option<Vec<Option<usize>>>> = claims
             .sets
@@ -70,7 +70,8 @@ impl Claims {
                 places.iter().any(Option::is_some).then_some(places)
             })
             .collect();
-        for row in rows(&insert.values, insert.columns.len(), insert.rows) {
+        let rows = rows(&insert.values, insert.columns.len(), insert.rows).enumerate();
+        for (_, row) in rows.filter(|(row, _)| is_new(*row)) {
             for (number, places) in places.iter().enumerate() {
                 let Some(places) = places else { continue };
                 let columns = claims.sets.get(number).map(|set| set.columns.clone()).unwrap_or_default();

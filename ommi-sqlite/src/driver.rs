@@ -31,6 +31,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.single_writer = true;
     capabilities.isolation = Isolation::Serializable;
     capabilities.immediate = true;
     capabilities.atomic_statements = true;

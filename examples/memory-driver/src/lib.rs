@@ -37,6 +37,7 @@ pub fn capabilities() -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.single_writer = true;
     capabilities.isolation = Isolation::Serializable;
     capabilities.atomic_statements = true;
     capabilities.statement_error_keeps_transaction = true;

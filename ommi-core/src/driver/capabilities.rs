@@ -36,6 +36,8 @@ macro_rules! capabilities {
 capabilities! {
     /// Transactions of several statements.
     "transactions" transactions: bool = false,
+    /// Transactions that may write take turns, and so do other writes.
+    "one writer at a time" single_writer: bool = false,
     /// Transactions within transactions, each of which can be undone by itself.
     "nested transactions" savepoints: bool = false,
     /// The strongest isolation of transactions. Any weaker one may be asked for, and is given by the weakest that suffices.
