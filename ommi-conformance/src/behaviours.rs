@@ -486,6 +486,11 @@ macro_rules! __behaviours {
                 what_would_fail_again_is_not_retried needs transactions,
                 a_conflict_that_the_closure_swallows_is_retried needs transactions,
             }
+            bank {
+                sixty_four_tasks_keep_the_sum needs transactions,
+                transfers_that_are_taken_back_leave_no_trace needs savepoints,
+                transfers_that_are_dropped_half_way_keep_the_sum needs transactions,
+            }
             concurrency {
                 sixty_four_tasks_read_and_write,
                 increments_of_one_row_are_not_lost,

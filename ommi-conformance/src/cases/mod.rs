@@ -2,6 +2,7 @@
 
 pub(crate) mod adding;
 pub(crate) mod associations;
+pub(crate) mod bank;
 pub(crate) mod blog;
 pub(crate) mod cancellation;
 pub(crate) mod changing_relations;

@@ -63,7 +63,9 @@ async fn who_waits_for_the_writer_waits_in_line_and_not_for_ever() {
             matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == Duration::from_millis(100)),
             "{error:?}"
         );
-        assert!(error.to_string().contains("was in use all the time"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("was in use all the time"), "{error}");
+        assert!(text.contains("by the transaction that began at") && text.contains(file!()), "{error}");
         assert!(started.elapsed() >= Duration::from_millis(100));
         let error = driver
             .begin(&Begin::default(), &Context::new().with_timeout(Some(Duration::from_millis(10))))
