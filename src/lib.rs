@@ -25,7 +25,7 @@ pub use ommi_core::relation::{self, BelongsTo, HasMany, HasOne, LoadRelation, Ma
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
     Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Model,
-    Models, NewRow, Ommi, Pending, Slot, Transaction,
+    Models, NewRow, Ommi, Pending, Slot, StaleRow, Transaction,
 };
 pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};
@@ -95,7 +95,7 @@ pub mod __private {
     pub use ommi_core::value::{
         ColumnType, DecodeFailure, FieldType, IntoField, InvalidValue, NumericField, TextField, Value,
     };
-    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, field};
+    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, check_version, field};
     pub use ommi_derive::__new;
 }
 

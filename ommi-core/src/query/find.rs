@@ -345,6 +345,7 @@ impl<'h, M: Model> Find<'h, M> {
             return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
         }
         model.keep(&mut assignments)?;
+        model.raise_version(&mut assignments)?;
         Ok(Update::new(model.clone(), assignments, self.select.filter.clone()))
     }
 
