@@ -239,7 +239,7 @@ impl ModelBuilder {
 
     fn check(&mut self) {
         let schema = &self.schema;
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = schema.unfit_version().into_iter().collect();
         if let Some(problem) = bad_name(&schema.table) {
             problems.push(format!("table name `{}` {problem}", schema.table));
         }
@@ -305,7 +305,6 @@ impl ModelBuilder {
                 problems.push("a reference names another number of columns than its target, or none".to_owned());
             }
         }
-        problems.extend(schema.unfit_version());
         for problem in problems {
             self.fail(problem);
         }

@@ -53,7 +53,9 @@ impl ModelSchema {
         let Some(column) = self.column(index) else { return Ok(None) };
         match values.get(usize::from(index)) {
             Some(Value::Int(read)) => Ok(Some(Version { model: self, column, index, read: *read })),
-            _ => Err(DBError::invalid_value(Some(&self.name), Some(&column.field)).with_detail("a version is a number")),
+            _ => {
+                Err(DBError::invalid_value(Some(&self.name), Some(&column.field)).with_detail("a version is a number"))
+            }
         }
     }
 }

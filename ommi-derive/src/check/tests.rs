@@ -203,7 +203,8 @@ fn a_version_is_an_integer_and_nothing_else() {
         ("struct A { id: i64, #[ommi(version)] a: i64, #[ommi(version)] b: i64 }".to_owned(), "`a` is the version"),
         ("#[ommi(unique(v))] struct A { id: i64, #[ommi(version)] v: i64 }".to_owned(), "cannot be unique"),
         (
-            "#[ommi(references((a, v) = (B::a, B::b)))] struct A { id: i64, a: i64, #[ommi(version)] v: i64 }".to_owned(),
+            "#[ommi(references((a, v) = (B::a, B::b)))] struct A { id: i64, a: i64, #[ommi(version)] v: i64 }"
+                .to_owned(),
             "part of a reference",
         ),
         ("#[ommi(version)] struct A { id: i64 }".to_owned(), "`version` stands on a field"),
