@@ -108,3 +108,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/relations.md")]
 struct Relations;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/versions.md")]
+struct Versions;

@@ -292,14 +292,14 @@ macro_rules! ends {
         pub(crate) async fn a_save_beyond_the_end_of_its_type_is_out_of_range(db: &Ommi) -> DBResult<()> {
             $({
                 db.create_tables::<$model>().await?;
-                let table = stringify!($model).to_lowercase();
+                let table = $model::schema().table.clone();
                 let mut row = db.add(new!($model { id: 1, version: $last - 1 })).await?;
                 db.save(&mut row).await?;
                 assert_eq!(row.version, $last);
                 row.n = 5;
                 let before = row.clone();
                 let saved = assert_queries(0, db, async |db| db.save(&mut row).await).await;
-                out_of_range(saved, &format!("{table}s"));
+                out_of_range(saved, &table);
                 assert_eq!(row, before);
                 assert_eq!(db.get::<$model>(1).await?, $model { n: 0, ..before });
                 db.delete(&row).await?;
@@ -310,12 +310,12 @@ macro_rules! ends {
         pub(crate) async fn an_update_beyond_the_end_of_its_type_is_out_of_range(db: &Ommi) -> DBResult<()> {
             $({
                 db.create_tables::<$model>().await?;
-                let table = stringify!($model).to_lowercase();
+                let table = $model::schema().table.clone();
                 let row = db.add(new!($model { id: 1, version: $last })).await?;
                 let update = db.find($model::id.eq(1)).update($model::n.set(5));
-                out_of_range(update.await, &format!("{table}s"));
+                out_of_range(update.await, &table);
                 let upsert = db.upsert(new!($model { id: 1 })).on($model::id).update($model::n.set(5));
-                out_of_range(upsert.await, &format!("{table}s"));
+                out_of_range(upsert.await, &table);
                 assert_eq!(db.get::<$model>(1).await?, row);
             })*
             Ok(())

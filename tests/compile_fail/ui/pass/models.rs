@@ -58,6 +58,9 @@ pub struct Account {
     /// A default by its type.
     #[ommi(default)]
     pub active: bool,
+    /// A version of its own type, stored under a keyword.
+    #[ommi(version, column = "where")]
+    pub revision: AccountId,
     #[ommi(default = "none")]
     note: Option<String>,
 }
