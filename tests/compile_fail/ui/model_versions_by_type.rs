@@ -29,14 +29,4 @@ struct Wrapped {
     version: Email,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Unknown;
-
-#[derive(Model)]
-struct NoColumn {
-    id: i64,
-    #[ommi(version)]
-    version: Unknown,
-}
-
 fn main() {}
