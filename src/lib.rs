@@ -25,7 +25,7 @@ pub use ommi_core::relation::{self, BelongsTo, HasMany, HasOne, LoadRelation, Ma
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
     Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Isolation,
-    Model, Models, Nested, NewRow, Ommi, Pending, Retry, Retrying, Slot, Transaction, TransactionBuilder,
+    Model, Models, Nested, NewRow, Ommi, Pending, Retry, Retrying, Slot, StaleRow, Transaction, TransactionBuilder,
 };
 pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};
@@ -95,7 +95,7 @@ pub mod __private {
     pub use ommi_core::value::{
         ColumnType, DecodeFailure, FieldType, IntoField, InvalidValue, NumericField, TextField, Value,
     };
-    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, field};
+    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, check_version, field};
     pub use ommi_derive::__new;
 }
 
@@ -112,3 +112,7 @@ struct Relations;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/transactions.md")]
 struct Transactions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/versions.md")]
+struct Versions;

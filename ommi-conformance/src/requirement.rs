@@ -23,6 +23,8 @@ pub enum Requirement {
     checks,
     /// [`Capabilities::related_rows`]
     related_rows,
+    /// [`Capabilities::row_locks`]
+    row_locks,
     /// [`Capabilities::key_update`]
     key_update,
     /// [`Capabilities::bytes_order`]
@@ -43,6 +45,7 @@ impl Requirement {
             Requirement::foreign_keys => capabilities.foreign_keys,
             Requirement::checks => capabilities.checks,
             Requirement::related_rows => capabilities.related_rows,
+            Requirement::row_locks => capabilities.row_locks,
             Requirement::key_update => capabilities.key_update,
             Requirement::bytes_order => capabilities.bytes_order,
             Requirement::microseconds => capabilities.date_precision >= DatePrecision::Microseconds,
@@ -60,6 +63,7 @@ impl fmt::Display for Requirement {
             Requirement::foreign_keys => "foreign keys",
             Requirement::checks => "checks",
             Requirement::related_rows => "related rows",
+            Requirement::row_locks => "row locks",
             Requirement::key_update => "changing keys",
             Requirement::bytes_order => "an order of bytes",
             Requirement::microseconds => "times in microseconds",

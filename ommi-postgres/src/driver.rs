@@ -37,6 +37,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.checks = true;
     capabilities.key_update = true;
     capabilities.related_rows = true;
+    capabilities.row_locks = true;
     capabilities.bytes_order = true;
     capabilities.schemas = true;
     capabilities.date_precision = DatePrecision::Microseconds;

@@ -61,6 +61,9 @@ capabilities! {
     /// Conditions on related rows, orders by them, and so many rows of each group: what includes with a limit need. Lazy loads and other
     /// includes need nothing of a driver.
     "related rows" related_rows: bool = false,
+    /// Locks on the rows that a query reads in a transaction: `for_update`, `for_share`, and what `skip_locked` and `nowait` say of rows
+    /// that others have locked.
+    "row locks" row_locks: bool = false,
     /// Tables are in schemas, which a model can name.
     "named schemas" schemas: bool = false,
     /// Columns of MongoDB's ObjectIds.
@@ -175,6 +178,17 @@ impl Capabilities {
             return lacks("immediate transactions");
         }
         Ok(())
+    }
+
+    /// Whether rows can be locked as they are read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) where they cannot.
+    pub fn can_lock_rows(&self) -> DBResult<()> {
+        match self.row_locks {
+            true => Ok(()),
+            false => Err(DBError::unsupported(self.driver, "locks on rows")),
+        }
     }
 
     /// How many rows of this width go into one insert: at least one.

@@ -122,12 +122,17 @@ pub trait Handle: Send + Sync {
     }
 
     /// Writes every column of a row to the row with its key; `NotFound` when that has gone.
+    ///
+    /// Where the model has a version, it is raised by one, in the row that is given too; and where the row was changed since it was read, it
+    /// is a `Conflict` about a [stale row](crate::DBError::stale_row), and nothing is written. `OutOfRange` where the version is the last of
+    /// its type.
     fn save<M: Model>(&self, row: &mut M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = self.at();
         Pending::new(move |options| write::save(at, row, options))
     }
 
-    /// Deletes the row with this row's key; `NotFound` when it has gone.
+    /// Deletes the row with this row's key; `NotFound` when it has gone, and a `Conflict` about a [stale row](crate::DBError::stale_row) where
+    /// the model has a version and the row was changed since it was read.
     fn delete<M: Model>(&self, row: &M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = self.at();
         Pending::new(move |options| write::delete(at, row, options))
