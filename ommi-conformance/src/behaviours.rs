@@ -485,6 +485,7 @@ macro_rules! __behaviours {
                 retried_increments_are_not_lost needs transactions,
                 what_would_fail_again_is_not_retried needs transactions,
                 a_conflict_that_the_closure_swallows_is_retried needs transactions,
+                what_is_included_is_of_the_same_moment needs transactions several_connections,
             }
             bank {
                 sixty_four_tasks_keep_the_sum needs transactions,

@@ -32,6 +32,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.transactions = true;
     capabilities.savepoints = true;
     capabilities.single_writer = true;
+    capabilities.snapshot_includes = true;
     capabilities.isolation = Isolation::Serializable;
     capabilities.immediate = true;
     capabilities.atomic_statements = true;

@@ -38,6 +38,7 @@ pub fn capabilities() -> Capabilities {
     capabilities.transactions = true;
     capabilities.savepoints = true;
     capabilities.single_writer = true;
+    capabilities.snapshot_includes = true;
     capabilities.isolation = Isolation::Serializable;
     capabilities.atomic_statements = true;
     capabilities.statement_error_keeps_transaction = true;

@@ -285,3 +285,62 @@ pub(crate) async fn a_conflict_that_the_closure_swallows_is_retried(db: &Ommi) -
     }
     Ok(())
 }
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Order {
+    id: i64,
+    state: i64,
+    lines: HasMany<Line>,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Line {
+    id: i64,
+    state: i64,
+    #[ommi(references = Order::id)]
+    order_id: i64,
+}
+
+/// An order and its lines are always changed together, and seen so: by themselves where the store gives that, else in a transaction.
+pub(crate) async fn what_is_included_is_of_the_same_moment(db: &Ommi) -> DBResult<()> {
+    let capabilities = db.driver().capabilities();
+    if !capabilities.snapshot_includes && capabilities.isolation < Isolation::Snapshot {
+        return Ok(());
+    }
+    db.create_tables::<(Order, Line)>().await?;
+    db.add(Order { id: 1, state: 0, lines: HasMany::default() }).await?;
+    db.add_all((0..3).map(|id| Line { id, state: 0, order_id: 1 })).await?;
+    let (writing, done) = (db.clone(), Arc::new(AtomicU32::new(0)));
+    let stop = done.clone();
+    let writer = tokio::spawn(async move {
+        let mut state = 0;
+        while stop.load(Ordering::Relaxed) == 0 {
+            state += 1;
+            writing
+                .retry(quickly())
+                .transaction(async move |tx| -> DBResult<()> {
+                    tx.find_all::<Order>().update(Order::state.set(state)).await?;
+                    tx.find_all::<Line>().update(Line::state.set(state)).await?;
+                    Ok(())
+                })
+                .await?;
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, DBError>(state)
+    });
+    for _ in 0..100 {
+        let order = if capabilities.snapshot_includes {
+            db.find_all::<Order>().include(Order::lines).one().await?
+        } else {
+            let builder = db.build_transaction().isolation(Isolation::Snapshot).read_only();
+            builder.transaction(async |tx| tx.find_all::<Order>().include(Order::lines).one().await).await?
+        };
+        let lines = order.lines.get().unwrap_or_default();
+        assert_eq!(lines.iter().map(|line| line.state).collect::<Vec<_>>(), [order.state; 3]);
+        tokio::task::yield_now().await;
+    }
+    done.store(1, Ordering::Relaxed);
+    let states = writer.await.map_err(|error| DBError::new(ErrorKind::Database).with_source(error))??;
+    assert!(states > 1, "nothing was written meanwhile");
+    Ok(())
+}

@@ -38,6 +38,8 @@ capabilities! {
     "transactions" transactions: bool = false,
     /// Transactions that may write take turns, and so do other writes.
     "one writer at a time" single_writer: bool = false,
+    /// A query and what is included with it see the database at one moment. Elsewhere a transaction has to be asked for.
+    "includes at one moment" snapshot_includes: bool = false,
     /// Transactions within transactions, each of which can be undone by itself.
     "nested transactions" savepoints: bool = false,
     /// The strongest isolation of transactions. Any weaker one may be asked for, and is given by the weakest that suffices.

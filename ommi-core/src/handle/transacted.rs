@@ -22,6 +22,14 @@ impl<'h> Transacted<'h> {
         Ok(Transacted { outside: at, own, done: false })
     }
 
+    /// Begins a transaction that only reads; where there is none.
+    pub(crate) async fn read_only(at: At<'h>, context: &Context) -> DBResult<Transacted<'h>> {
+        let mut begin = Begin::default();
+        begin.options.read_only = true;
+        let own = Some(Guarded::begin(at.driver, &begin, context).await?);
+        Ok(Transacted { outside: at, own, done: false })
+    }
+
     /// Where the statements run.
     pub(crate) fn at(&self) -> At<'_> {
         match &self.own {

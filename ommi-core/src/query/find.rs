@@ -10,7 +10,7 @@ use crate::ast::{
 };
 use crate::driver::{Context, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
-use crate::handle::{At, traced};
+use crate::handle::{At, Transacted, traced};
 use crate::key::{IntoKey, KeyWriter};
 use crate::model::Model;
 use crate::pending::{Operation, Options, Pending};
@@ -333,15 +333,7 @@ impl<'h, M: Model> Find<'h, M> {
         let includes = std::mem::take(&mut self.includes);
         let select = self.readable()?;
         let context = at.context(options);
-        let work = async {
-            let mut sink = Batched::<M>::new();
-            at.executor.fetch(&select, &mut sink, &context).await?;
-            let (rows, batch) = sink.finish();
-            if let Some(batch) = batch {
-                load_all(&includes, at, &batch, &context).await?;
-            }
-            Ok(rows)
-        };
+        let work = async { read_with(&select, &includes, at, &context).await };
         traced("all", &select.model.name, work, |rows: &Vec<M>| rows.len() as u64).await
     }
 
@@ -360,12 +352,7 @@ impl<'h, M: Model> Find<'h, M> {
         let context = at.context(options);
         let work = async {
             if !includes.is_empty() {
-                let mut sink = Batched::<M>::new();
-                at.executor.fetch(&select, &mut sink, &context).await?;
-                let (mut rows, batch) = sink.finish();
-                if let Some(batch) = batch {
-                    load_all(&includes, at, &batch, &context).await?;
-                }
+                let mut rows: Vec<M> = read_with(&select, &includes, at, &context).await?;
                 rows.truncate(1);
                 return Ok(rows.pop());
             }
@@ -447,6 +434,32 @@ impl<'h, M: Model> Find<'h, M> {
         }
         Ok(())
     }
+}
+
+/// Reads rows, and what is included with them: at one moment, where the store gives that for nothing.
+async fn read_with<M: Model>(
+    select: &Select,
+    includes: &[Included<M>],
+    at: At<'_>,
+    context: &Context,
+) -> DBResult<Vec<M>> {
+    if includes.is_empty() || at.ending.is_some() || !at.driver.capabilities().snapshot_includes {
+        return read(select, includes, at, context).await;
+    }
+    let snapshot = Transacted::read_only(at, context).await?;
+    let rows = read(select, includes, snapshot.at(), context).await?;
+    snapshot.commit(context).await?;
+    Ok(rows)
+}
+
+async fn read<M: Model>(select: &Select, includes: &[Included<M>], at: At<'_>, context: &Context) -> DBResult<Vec<M>> {
+    let mut sink = Batched::<M>::new();
+    at.executor.fetch(select, &mut sink, context).await?;
+    let (rows, batch) = sink.finish();
+    if let Some(batch) = batch {
+        load_all(includes, at, &batch, context).await?;
+    }
+    Ok(rows)
 }
 
 fn no_answer() -> DBError {
