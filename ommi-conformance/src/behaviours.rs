@@ -315,6 +315,7 @@ macro_rules! __behaviours {
                 hostile_text,
                 a_whole_model,
                 many_at_once_lose_nothing,
+                many_at_once_add_one,
             }
             constraints {
                 a_unique_column,

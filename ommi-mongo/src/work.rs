@@ -15,6 +15,7 @@ use crate::row::{MongoRow, integer};
 use crate::run::{Batches, Place, given};
 use crate::select::{Answer, ONE_BATCH};
 use crate::update::Reach;
+use crate::upsert::Upserted;
 use crate::{delete, select, update, upsert};
 
 impl Inner {
@@ -151,15 +152,18 @@ impl Inner {
                 reply = self.find_and_modify(&mut place, &writer, context).await;
             }
             let reply = reply.map_err(on_model)?;
-            let is_new = reply.get_document("lastErrorObject").is_ok_and(|last| last.contains_key("upserted"));
-            if conflict.assignments.is_empty() && !is_new {
-                return Ok(0);
+            match Upserted::read(&reply).ok_or_else(no_document)? {
+                Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
+                Upserted::Added(document) | Upserted::Changed(document) => Some(
+                    RawDocumentBuf::try_from(document)
+                        .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
+                ),
+                Upserted::ChangedUnseen => {
+                    let mut writer = Writer::new();
+                    upsert::read_back(insert, conflict, documents, row, &mut writer)?;
+                    Some(self.read_back(&mut place, writer, context).await.map_err(on_model)?)
+                }
             }
-            let document = reply.get_document("value").map_err(|_| no_document())?;
-            Some(
-                RawDocumentBuf::try_from(document)
-                    .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
-            )
         } else {
             let commands = documents.commands(row, insert.columns.len(), 1, key, Writer::new)?;
             self.write(&mut place, &commands, context).await.map_err(on_model)?;
