@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mongodb::ClientSession;
+use mongodb::bson::doc;
+use mongodb::{ClientSession, Database};
 use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -11,6 +12,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::driver::Inner;
 use crate::error::Failure;
+use crate::keys::COUNTERS;
+use crate::names::ID;
 use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::Pieces;
@@ -165,7 +168,7 @@ impl DriverTransaction for MongoTransaction {
         let (session, fit) = self.end().await?;
         let mut ending = Ending::new(&self.inner.rollbacks, session);
         if !fit {
-            ending.abort().await;
+            ending.abort_unanswered().await;
             return Err(aborted(false));
         }
         let committed = within(context, async {
@@ -183,11 +186,14 @@ impl DriverTransaction for MongoTransaction {
     }
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let (session, _) = self.end().await?;
+        let (session, fit) = self.end().await?;
         // Given up, it goes on in a task.
         let mut ending = Ending::new(&self.inner.rollbacks, session);
         within(context, async {
-            ending.abort().await;
+            match fit {
+                true => ending.abort().await,
+                false => ending.abort_unanswered().await,
+            }
             Ok(())
         })
         .await
@@ -249,6 +255,25 @@ impl Ending {
         }
         self.session = None;
     }
+
+    /// Aborts a transaction of which a statement may have been given up before it was answered.
+    pub(crate) async fn abort_unanswered(&mut self) {
+        if let Some(session) = &mut self.session {
+            abort_unanswered(session, self.rollbacks.database()).await;
+        }
+        self.session = None;
+    }
+}
+
+/// Aborts a transaction of which a statement may have been given up before it was answered.
+///
+/// To the client a transaction begins with the first answer, and of one that has not begun it tells the server nothing. But the server may
+/// have begun it, or be about to, and would keep what it has locked until the transaction expires, after a minute. So the client is made to
+/// see an answer first. That it is a refusal, as the transaction was begun already, does not matter.
+async fn abort_unanswered(session: &mut ClientSession, database: &Database) {
+    let nothing = doc! { "find": COUNTERS, "filter": { ID: null }, "limit": 1, "singleBatch": true };
+    let _ = database.run_command(nothing).session(&mut *session).await;
+    let _ = session.abort_transaction().await;
 }
 
 impl Drop for Ending {
@@ -260,12 +285,13 @@ impl Drop for Ending {
         };
         let pending = self.rollbacks.begin();
         let (mut session, committing) = (session, self.committing);
+        let database = self.rollbacks.database().clone();
         runtime.spawn(async move {
-            // To commit again is safe, and the only way left to free what the transaction holds.
-            let _ = match committing {
-                true => session.commit_transaction().await,
-                false => session.abort_transaction().await,
-            };
+            match committing {
+                // To commit again is safe, and the only way left to free what the transaction holds.
+                true => drop(session.commit_transaction().await),
+                false => abort_unanswered(&mut session, &database).await,
+            }
             drop(session);
             drop(pending);
         });
