@@ -102,8 +102,9 @@ impl State {
 
     /// Its end, if it has not come yet.
     fn end(&mut self, rollbacks: &Rollbacks) -> Option<Ending> {
-        let session = self.session.take()?;
-        Some(Ending { unanswered: self.busy, ..Ending::new(rollbacks, session) })
+        let mut ending = Ending::new(rollbacks, self.session.take()?);
+        ending.unanswered = self.busy;
+        Some(ending)
     }
 
     fn place(&mut self) -> DBResult<(Place<'_>, &mut Journal)> {
@@ -322,6 +323,11 @@ impl Ending {
     /// Of a transaction that may be given up at any time.
     pub(crate) fn new(rollbacks: &Rollbacks, session: ClientSession) -> Ending {
         Ending { rollbacks: rollbacks.clone(), session: Some(session), unanswered: true, committing: false }
+    }
+
+    /// Every statement has been answered.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = false;
     }
 
     /// Whether a commit was sent that was not answered.
