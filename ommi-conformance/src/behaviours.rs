@@ -499,6 +499,23 @@ macro_rules! __behaviours {
                 from_several_tasks_it_is_asked_once,
                 what_is_taken_outlives_the_rows,
             }
+            strict_loading {
+                a_second_row_by_itself_is_refused,
+                however_one_row_was_read,
+                rows_of_one_query_are_not_refused,
+                related_rows_lead_on,
+                each_relation_counts_by_itself,
+                each_handle_counts_by_itself,
+                what_is_said_to_be_for_one_row,
+                what_sends_nothing_does_not_count,
+                what_failed_does_not_count,
+                one_row_loads_again,
+                by_a_reference_that_was_changed,
+                through_an_association,
+                in_a_transaction needs transactions,
+                in_a_transaction_that_is_run_again needs transactions,
+                statements_are_counted_on_it,
+            }
             including {
                 of_many,
                 of_several,

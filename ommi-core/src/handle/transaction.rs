@@ -8,6 +8,7 @@ use super::{At, Handle, traced};
 use crate::driver::{Context, Driver, DriverTransaction};
 use crate::error::DBResult;
 use crate::pending::{Operation, Pending};
+use crate::relation::Strict;
 
 /// A transaction. Use it as a [`Handle`]; end it with [`commit`](Transaction::commit) or [`rollback`](Transaction::rollback).
 /// Dropping it rolls it back.
@@ -19,12 +20,14 @@ use crate::pending::{Operation, Pending};
 pub struct Transaction<'h> {
     driver: &'h dyn Driver,
     inner: Guarded,
+    strict: Option<&'h Strict>,
     limit: Option<(Instant, Duration)>,
 }
 
 impl<'h> Transaction<'h> {
-    pub(crate) fn new(driver: &'h dyn Driver, inner: Box<dyn DriverTransaction>) -> Transaction<'h> {
-        Transaction { driver, inner: Guarded::new(inner), limit: None }
+    /// One that was begun there.
+    pub(crate) fn new(at: At<'h>, inner: Box<dyn DriverTransaction>) -> Transaction<'h> {
+        Transaction { driver: at.driver, inner: Guarded::new(inner), strict: at.strict, limit: None }
     }
 
     /// Everything in it, its end included, must be over by then.
@@ -60,7 +63,13 @@ impl<'h> Transaction<'h> {
 
 impl Handle for Transaction<'_> {
     fn at(&self) -> At<'_> {
-        At { executor: &self.inner, driver: self.driver, ending: Some(self.inner.ending()), limit: self.limit }
+        At {
+            executor: &self.inner,
+            driver: self.driver,
+            ending: Some(self.inner.ending()),
+            strict: self.strict,
+            limit: self.limit,
+        }
     }
 }
 

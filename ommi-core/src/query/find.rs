@@ -260,6 +260,9 @@ impl<'h, M: Model> Find<'h, M> {
             at.executor.fetch(&select, &mut sink, &context).await?;
             let (rows, batch) = sink.finish();
             if let Some(batch) = batch {
+                if rows.len() == 1 && (select.limit == Some(1) || select.is_point()) {
+                    batch.set_single();
+                }
                 load_all(&includes, at, &batch, &context).await?;
             }
             Ok(rows)
@@ -286,6 +289,7 @@ impl<'h, M: Model> Find<'h, M> {
                 at.executor.fetch(&select, &mut sink, &context).await?;
                 let (mut rows, batch) = sink.finish();
                 if let Some(batch) = batch {
+                    batch.set_single();
                     load_all(&includes, at, &batch, &context).await?;
                 }
                 rows.truncate(1);
