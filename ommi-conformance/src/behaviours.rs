@@ -495,6 +495,7 @@ macro_rules! __behaviours {
                 in_a_transaction_it_sees_what_was_done_there needs transactions,
                 what_was_rolled_back_is_not_used_outside needs transactions,
                 rows_of_a_stream_load_by_the_piece,
+                in_the_loop_of_a_stream,
                 a_load_that_is_dropped_is_done_by_the_next,
                 from_several_tasks_it_is_asked_once,
                 what_is_taken_outlives_the_rows,
@@ -527,6 +528,7 @@ macro_rules! __behaviours {
                 with_one_row,
                 what_is_included_is_not_asked_again,
                 with_a_page_of_rows,
+                with_a_stream,
                 in_a_transaction needs transactions,
             }
             related_rows {
