@@ -10,8 +10,8 @@ use mongodb::options::{SelectionCriteria, TransactionOptions};
 use mongodb::{Client, Database};
 use ommi_core::ast::{self, Delete, Insert, Select, Statement, StatementRef, Update};
 use ommi_core::driver::{
-    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
-    SchemaDriver,
+    Answer, Begin, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, Isolation,
+    RowSink, RowStream, SchemaDriver,
 };
 use ommi_core::schema::SchemaRef;
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -34,6 +34,8 @@ fn capabilities(transactions: bool) -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = transactions;
     capabilities.atomic_statements = transactions;
+    capabilities.savepoints = transactions;
+    capabilities.isolation = Isolation::Snapshot;
     capabilities.checks = true;
     capabilities.object_ids = true;
     capabilities.date_precision = DatePrecision::Milliseconds;
@@ -218,7 +220,7 @@ impl Executor for MongoDriver {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, context)))
+        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, None, context)))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
@@ -236,7 +238,7 @@ impl Driver for MongoDriver {
         &self.inner.capabilities
     }
 
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+    async fn begin(&self, _: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
         self.inner.is_open()?;
         if !self.inner.capabilities.transactions {
             return Err(crate::names::unsupported("transactions on a server that is no replica set"));

@@ -1,16 +1,21 @@
 //! A transaction: a session of the client's, one operation at a time.
+//!
+//! Levels within it are undone by what `journal.rs` keeps. An error that the server reports ends all of them: see `unique.rs` for what is
+//! found out before.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mongodb::ClientSession;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
+use ommi_core::driver::{Abandoned, Answer, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::driver::Inner;
 use crate::error::Failure;
+use crate::journal::Journal;
+use crate::levels::Stop;
 use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::Pieces;
@@ -18,80 +23,127 @@ use crate::stream::Pieces;
 /// A transaction. Dropped, it is rolled back by a task that later statements of this driver wait for.
 pub(crate) struct MongoTransaction {
     inner: Arc<Inner>,
+    abandoned: Abandoned,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
     /// Taken when the transaction ends.
     session: Option<ClientSession>,
-    /// Whether a statement failed. The server has ended the transaction then, or it does not matter any more.
-    failed: bool,
+    /// The first error of a statement that was sent. The server has ended the transaction then, with all levels of it.
+    failed: Option<DBError>,
     /// Whether a statement is under way. When the next one finds it so, the one before was dropped, and what became of it is not known.
     busy: bool,
+    abandoned: Abandoned,
+    journal: Journal,
 }
 
 impl State {
+    /// Before something is sent.
     fn enter(&mut self) -> DBResult<()> {
-        if self.failed || self.busy || self.session.is_none() {
-            self.failed = true;
-            return Err(aborted(self.busy));
+        if self.busy {
+            self.failed.get_or_insert_with(dropped);
         }
-        self.busy = true;
+        match &self.failed {
+            Some(first) => Err(aborted(Some(first))),
+            None if self.session.is_none() => Err(aborted(None)),
+            None => {
+                self.busy = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// After it.
+    fn leave<T>(&mut self, result: Result<T, Stop>) -> DBResult<T> {
+        self.busy = false;
+        result.map_err(|stop| match stop {
+            Stop::Before(error) => error,
+            Stop::Sent(error) => {
+                // What was found before anything was sent leaves the transaction as it was.
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::InvalidValue { .. }
+                        | ErrorKind::Query
+                        | ErrorKind::Unsupported { .. }
+                        | ErrorKind::Decode { .. }
+                ) {
+                    self.failed.get_or_insert_with(|| error.clone());
+                }
+                error
+            }
+        })
+    }
+
+    /// Undoes what was abandoned beyond a level, and opens those up to it.
+    async fn align(&mut self, inner: &Inner, context: &Context) -> DBResult<()> {
+        let keep = self.abandoned.keep(context.level);
+        if self.journal.depth() > keep {
+            self.undo_beyond(keep, inner, context).await?;
+        }
+        self.abandoned.settle();
+        self.journal.open(context.level);
         Ok(())
     }
 
-    fn leave<T>(&mut self, result: DBResult<T>) -> DBResult<T> {
-        self.busy = false;
-        if let Err(error) = &result {
-            // What was found before anything was sent leaves the transaction as it was.
-            let sent = !matches!(
-                error.kind(),
-                ErrorKind::InvalidValue { .. }
-                    | ErrorKind::Query
-                    | ErrorKind::Unsupported { .. }
-                    | ErrorKind::Decode { .. }
-            );
-            self.failed |= sent;
+    async fn undo_beyond(&mut self, level: u32, inner: &Inner, context: &Context) -> DBResult<()> {
+        if let (Some(touched), Some(session)) = (self.journal.take_beyond(level), &mut self.session) {
+            let undone = inner.undo(&mut Place::Session(session), touched, context).await;
+            if let Err(error) = undone {
+                self.failed.get_or_insert_with(|| error.clone());
+                return Err(aborted(Some(&error)));
+            }
         }
-        result
+        Ok(())
     }
 
-    fn place(&mut self) -> DBResult<Place<'_>> {
-        self.session.as_mut().map(Place::Session).ok_or_else(|| aborted(false))
+    fn place(&mut self) -> DBResult<(Place<'_>, &mut Journal)> {
+        match &mut self.session {
+            Some(session) => Ok((Place::Session(session), &mut self.journal)),
+            None => Err(aborted(None)),
+        }
     }
 }
 
-fn aborted(dropped: bool) -> DBError {
-    DBError::new(ErrorKind::TransactionAborted).with_detail(match dropped {
-        true => "a statement in it was dropped before it had ended",
-        false => "an earlier statement in it failed, or it has ended",
-    })
+fn dropped() -> DBError {
+    DBError::new(ErrorKind::Database).with_detail("a statement was dropped before it had ended")
+}
+
+/// `first` is what the transaction has failed with.
+fn aborted(first: Option<&DBError>) -> DBError {
+    let error = DBError::new(ErrorKind::TransactionAborted);
+    match first {
+        Some(first) => error.with_detail("an earlier statement in it failed").with_source(first.clone()),
+        None => error.with_detail("it has ended"),
+    }
 }
 
 impl MongoTransaction {
     pub(crate) async fn begin(inner: Arc<Inner>) -> DBResult<MongoTransaction> {
         let session = inner.begin_session().await.map_err(|failure| failure.general(None))?;
-        let state = State { session: Some(session), failed: false, busy: false };
-        Ok(MongoTransaction { inner, state: Arc::new(Mutex::new(state)) })
-    }
-
-    async fn end(&self) -> DBResult<(ClientSession, bool)> {
-        let mut state = self.state.lock().await;
-        let fit = !state.failed && !state.busy;
-        let session = state.session.take().ok_or_else(|| aborted(false))?;
-        Ok((session, fit))
+        let abandoned = Abandoned::default();
+        let state = State {
+            session: Some(session),
+            failed: None,
+            busy: false,
+            abandoned: abandoned.clone(),
+            journal: Journal::default(),
+        };
+        Ok(MongoTransaction { inner, abandoned, state: Arc::new(Mutex::new(state)) })
     }
 }
 
-/// Runs a statement in the session.
+/// Runs a statement in the session: as it is, or in a level, where what it changes is noted.
 macro_rules! in_session {
-    ($self:ident, $context:ident, |$place:ident| $work:expr) => {
+    ($self:ident, $context:ident, |$place:ident| $work:expr $(, in_level |$journal:ident| $in_level:expr)?) => {
         Answer::later(within($context, async move {
             let mut state = $self.state.lock().await;
             state.enter()?;
-            let result = match state.place() {
-                Ok($place) => $work.await,
-                Err(error) => Err(error),
+            let aligned = state.align(&$self.inner, $context).await;
+            let result = match aligned.and_then(|()| state.place()) {
+                $(Ok((mut $place, $journal)) if $context.level > 0 => $in_level.await,)?
+                Ok(($place, _)) => $work.await.map_err(Stop::Sent),
+                Err(error) => Err(Stop::Sent(error)),
             };
             state.leave(result)
         }))
@@ -112,11 +164,12 @@ impl Executor for MongoTransaction {
         Answer::later(async move {
             let mut state = self.state.clone().lock_owned().await;
             state.enter()?;
-            let opened = match state.place() {
-                Ok(place) => self.inner.stream(place, select, sink, context).await,
+            let aligned = state.align(&self.inner, &context).await;
+            let opened = match aligned.and_then(|()| state.place()) {
+                Ok((place, _)) => self.inner.stream(place, select, sink, context).await,
                 Err(error) => Err(error),
             };
-            let pieces = state.leave(opened)?;
+            let pieces = state.leave(opened.map_err(Stop::Sent))?;
             Ok(Box::new(TransactionStream { pieces, state }) as Box<dyn RowStream + 'a>)
         })
     }
@@ -127,15 +180,30 @@ impl Executor for MongoTransaction {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        in_session!(self, context, |place| self.inner.insert(place, insert, sink, context))
+        in_session!(
+            self,
+            context,
+            |place| self.inner.insert(place, insert, sink, None, context),
+            in_level | journal | self.inner.insert_in_level(&mut place, insert, sink, journal, context)
+        )
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        in_session!(self, context, |place| self.inner.update(place, update, context))
+        in_session!(
+            self,
+            context,
+            |place| self.inner.update(place, update, context),
+            in_level | journal | self.inner.update_in_level(&mut place, update, journal, context)
+        )
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        in_session!(self, context, |place| self.inner.delete(place, delete, context))
+        in_session!(
+            self,
+            context,
+            |place| self.inner.delete(place, delete, context),
+            in_level | journal | self.inner.delete_in_level(&mut place, delete, journal, context)
+        )
     }
 }
 
@@ -151,22 +219,52 @@ impl RowStream for TransactionStream {
         Answer::later(async {
             self.state.enter()?;
             let next = match self.state.place() {
-                Ok(place) => self.pieces.next(place).await,
+                Ok((place, _)) => self.pieces.next(place).await,
                 Err(error) => Err(error),
             };
-            self.state.leave(next)
+            self.state.leave(next.map_err(Stop::Sent))
         })
     }
 }
 
 #[async_trait]
 impl DriverTransaction for MongoTransaction {
+    fn enter(&self, level: u32) {
+        self.abandoned.enter(level);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        let keep = level.saturating_sub(u32::from(end == LevelEnd::Undo));
+        within(context, async {
+            let mut state = self.state.lock().await;
+            state.enter()?;
+            let keep = state.abandoned.keep(keep);
+            let undone = state.undo_beyond(keep, &self.inner, context).await;
+            state.leave(undone.map_err(Stop::Sent))?;
+            if end == LevelEnd::Keep {
+                state.journal.keep(level);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let (session, fit) = self.end().await?;
+        let mut state = self.state.lock().await;
+        let mut outermost = context.clone();
+        outermost.level = 0;
+        let aligned = match state.enter() {
+            Ok(()) => {
+                let aligned = within(context, state.align(&self.inner, &outermost)).await;
+                state.leave(aligned.map_err(Stop::Sent))
+            }
+            refused => refused,
+        };
+        let session = state.session.take().ok_or_else(|| aborted(None))?;
         let mut ending = Ending::new(&self.inner.rollbacks, session);
-        if !fit {
+        if let Err(error) = aligned {
             ending.abort().await;
-            return Err(aborted(false));
+            return Err(error);
         }
         let committed = within(context, async {
             let committed = ending.commit().await;
@@ -183,7 +281,7 @@ impl DriverTransaction for MongoTransaction {
     }
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let (session, _) = self.end().await?;
+        let session = self.state.lock().await.session.take().ok_or_else(|| aborted(None))?;
         // Given up, it goes on in a task.
         let mut ending = Ending::new(&self.inner.rollbacks, session);
         within(context, async {
@@ -225,11 +323,11 @@ impl Ending {
 
     /// Where its statements run.
     pub(crate) fn place(&mut self) -> Result<Place<'_>, Failure> {
-        self.session.as_mut().map(Place::Session).ok_or_else(|| aborted(false).into())
+        self.session.as_mut().map(Place::Session).ok_or_else(|| aborted(None).into())
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), Failure> {
-        let Some(session) = &mut self.session else { return Err(aborted(false).into()) };
+        let Some(session) = &mut self.session else { return Err(aborted(None).into()) };
         self.committing = true;
         let mut result = session.commit_transaction().await;
         if let Err(error) = &result

@@ -1,5 +1,6 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
+mod futures_of_transactions;
 mod mongo;
 mod object_ids;
 mod postgres;
