@@ -315,6 +315,7 @@ macro_rules! __behaviours {
                 hostile_text,
                 a_whole_model,
                 many_at_once_lose_nothing,
+                many_at_once_add_one,
             }
             constraints {
                 a_unique_column,
@@ -543,6 +544,7 @@ macro_rules! __behaviours {
                 a_long_stream_is_stopped,
                 with_the_verbs_of_a_result,
                 in_a_transaction_leaves_only_a_rollback needs transactions,
+                a_first_statement_that_is_given_up_leaves_nothing_locked needs transactions,
                 waiting_for_a_transaction_to_end needs transactions,
                 a_commit_whose_time_has_passed_undoes needs transactions,
                 a_rollback_whose_time_has_passed_undoes needs transactions,

@@ -103,6 +103,7 @@ impl MongoDriver {
         let database = client.database(&options.database);
         let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
         let hello = database.run_command(doc! { "hello": 1 }).await.map_err(failed)?;
+        let rollbacks = Rollbacks::new(database.clone());
         let inner = Inner {
             capabilities: capabilities(options.transactions && has_transactions(&hello)),
             write_concern: options.write_concern()?,
@@ -114,7 +115,7 @@ impl MongoDriver {
             database,
             own_client,
             blocks: Blocks::default(),
-            rollbacks: Rollbacks::default(),
+            rollbacks,
             collections: Collections::default(),
             closed: AtomicBool::new(false),
         };

@@ -192,6 +192,7 @@ impl Inner {
         // Rolled back when this future is dropped.
         let mut ending = Ending::new(&self.rollbacks, self.begin_session().await?);
         let written = self.write(&mut ending.place()?, writers, context).await;
+        ending.answered();
         match written {
             Ok(reached) => {
                 ending.commit().await?;

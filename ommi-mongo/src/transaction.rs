@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mongodb::ClientSession;
+use mongodb::bson::doc;
+use mongodb::{ClientSession, Database};
 use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{Abandoned, Answer, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -15,7 +16,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::driver::Inner;
 use crate::error::Failure;
 use crate::journal::Journal;
+use crate::keys::COUNTERS;
 use crate::levels::Stop;
+use crate::names::ID;
 use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::Pieces;
@@ -95,6 +98,13 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Its end, if it has not come yet.
+    fn end(&mut self, rollbacks: &Rollbacks) -> Option<Ending> {
+        let mut ending = Ending::new(rollbacks, self.session.take()?);
+        ending.unanswered = self.busy;
+        Some(ending)
     }
 
     fn place(&mut self) -> DBResult<(Place<'_>, &mut Journal)> {
@@ -260,8 +270,7 @@ impl DriverTransaction for MongoTransaction {
             }
             refused => refused,
         };
-        let session = state.session.take().ok_or_else(|| aborted(None))?;
-        let mut ending = Ending::new(&self.inner.rollbacks, session);
+        let mut ending = state.end(&self.inner.rollbacks).ok_or_else(|| aborted(None))?;
         if let Err(error) = aligned {
             ending.abort().await;
             return Err(error);
@@ -281,9 +290,8 @@ impl DriverTransaction for MongoTransaction {
     }
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let session = self.state.lock().await.session.take().ok_or_else(|| aborted(None))?;
         // Given up, it goes on in a task.
-        let mut ending = Ending::new(&self.inner.rollbacks, session);
+        let mut ending = self.state.lock().await.end(&self.inner.rollbacks).ok_or_else(|| aborted(None))?;
         within(context, async {
             ending.abort().await;
             Ok(())
@@ -295,10 +303,8 @@ impl DriverTransaction for MongoTransaction {
 impl Drop for MongoTransaction {
     fn drop(&mut self) {
         // Nobody else has it: a stream in the transaction borrows from it.
-        if let Ok(mut state) = self.state.try_lock()
-            && let Some(session) = state.session.take()
-        {
-            drop(Ending::new(&self.inner.rollbacks, session));
+        if let Ok(mut state) = self.state.try_lock() {
+            drop(state.end(&self.inner.rollbacks));
         }
     }
 }
@@ -307,13 +313,21 @@ impl Drop for MongoTransaction {
 pub(crate) struct Ending {
     rollbacks: Rollbacks,
     session: Option<ClientSession>,
+    /// Whether a statement may have been given up before it was answered.
+    unanswered: bool,
     /// Whether the commit was sent. Then it may have taken place, and nothing undoes it any more.
     committing: bool,
 }
 
 impl Ending {
+    /// Of a transaction that may be given up at any time.
     pub(crate) fn new(rollbacks: &Rollbacks, session: ClientSession) -> Ending {
-        Ending { rollbacks: rollbacks.clone(), session: Some(session), committing: false }
+        Ending { rollbacks: rollbacks.clone(), session: Some(session), unanswered: true, committing: false }
+    }
+
+    /// Every statement has been answered.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = false;
     }
 
     /// Whether a commit was sent that was not answered.
@@ -343,10 +357,24 @@ impl Ending {
     /// That it fails says that the transaction has ended by itself, or will when the server misses its client.
     pub(crate) async fn abort(&mut self) {
         if let Some(session) = &mut self.session {
-            let _ = session.abort_transaction().await;
+            abort(session, self.unanswered, self.rollbacks.database()).await;
         }
         self.session = None;
     }
+}
+
+/// Aborts a transaction.
+///
+/// To the client a transaction begins with the first answer, and of one that has not begun it tells the server nothing. Where a statement was
+/// given up unanswered the server may have begun it all the same, or be about to, and would keep what it has locked until the transaction
+/// expires, after a minute. So the client is made to see an answer first. That it is a refusal, as the transaction was begun already, does
+/// not matter.
+async fn abort(session: &mut ClientSession, unanswered: bool, database: &Database) {
+    if unanswered {
+        let nothing = doc! { "find": COUNTERS, "filter": { ID: null }, "limit": 1, "singleBatch": true };
+        let _ = database.run_command(nothing).session(&mut *session).await;
+    }
+    let _ = session.abort_transaction().await;
 }
 
 impl Drop for Ending {
@@ -357,13 +385,14 @@ impl Drop for Ending {
             return drop(session);
         };
         let pending = self.rollbacks.begin();
-        let (mut session, committing) = (session, self.committing);
+        let (mut session, unanswered, committing) = (session, self.unanswered, self.committing);
+        let database = self.rollbacks.database().clone();
         runtime.spawn(async move {
-            // To commit again is safe, and the only way left to free what the transaction holds.
-            let _ = match committing {
-                true => session.commit_transaction().await,
-                false => session.abort_transaction().await,
-            };
+            match committing {
+                // To commit again is safe, and the only way left to free what the transaction holds.
+                true => drop(session.commit_transaction().await),
+                false => abort(&mut session, unanswered, &database).await,
+            }
             drop(session);
             drop(pending);
         });

@@ -17,6 +17,7 @@ use crate::row::{MongoRow, integer};
 use crate::run::{Batches, Place, given};
 use crate::select::{Answer, ONE_BATCH};
 use crate::update::Reach;
+use crate::upsert::Upserted;
 use crate::{delete, select, update, upsert};
 
 impl Inner {
@@ -162,18 +163,22 @@ impl Inner {
                 reply = self.find_and_modify(&mut place, &writer, context).await;
             }
             let reply = reply.map_err(on_model)?;
-            let is_new = reply.get_document("lastErrorObject").is_ok_and(|last| last.contains_key("upserted"));
-            if let (true, Some(added)) = (is_new, added) {
+            let upserted = Upserted::read(&reply).ok_or_else(no_document)?;
+            if let (Upserted::Added(_), Some(added)) = (&upserted, added) {
                 added.push(id(documents, row, key)?);
             }
-            if conflict.assignments.is_empty() && !is_new {
-                return Ok(0);
+            match upserted {
+                Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
+                Upserted::Added(document) | Upserted::Changed(document) => Some(
+                    RawDocumentBuf::try_from(document)
+                        .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
+                ),
+                Upserted::ChangedUnseen => {
+                    let mut writer = Writer::new();
+                    upsert::read_back(insert, conflict, documents, row, &mut writer)?;
+                    Some(self.read_back(&mut place, writer, context).await.map_err(on_model)?)
+                }
             }
-            let document = reply.get_document("value").map_err(|_| no_document())?;
-            Some(
-                RawDocumentBuf::try_from(document)
-                    .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
-            )
         } else {
             let commands = documents.commands(row, insert.columns.len(), 1, key, Writer::new)?;
             self.write(&mut place, &commands, context).await.map_err(on_model)?;

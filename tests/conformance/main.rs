@@ -2,6 +2,7 @@
 
 mod futures_of_transactions;
 mod mongo;
+mod mongo_keys;
 mod object_ids;
 mod postgres;
 mod sqlite_explain;
