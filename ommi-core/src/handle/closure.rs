@@ -110,7 +110,7 @@ where
             Ok(value)
         }
         Err(error) => {
-            let reason = transaction.first_error();
+            let reason = transaction.reason();
             // The closure's error says more than a rollback that failed, which undoes everything too.
             if let Err(rollback) = transaction.rollback().await {
                 tracing::warn!(target: "ommi", error = %rollback, "a rollback failed");

@@ -57,6 +57,15 @@ impl Level<'_> {
 
 impl Drop for Level<'_> {
     fn drop(&mut self) {
+        let inner = || {
+            let noted = self.own.inner_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.own.first_error().or(noted)
+        };
+        if !self.kept
+            && let Some(error) = inner()
+        {
+            self.outer.note_inner(error);
+        }
         if !self.kept && !self.is_independent() {
             self.outer.fail(self.own.first_error().unwrap_or_else(|| {
                 DBError::new(ErrorKind::TransactionAborted).with_detail("a transaction within it was rolled back")
@@ -71,6 +80,9 @@ struct State {
     ending: Arc<Ending>,
     failed: AtomicBool,
     first_error: Mutex<Option<DBError>>,
+    /// What the last transaction within it failed with, until something succeeds after it.
+    inner_error: Mutex<Option<DBError>>,
+    inner_failed: AtomicBool,
     streaming: AtomicBool,
 }
 
@@ -112,6 +124,12 @@ impl State {
         self.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A transaction within it failed with this, and was undone.
+    fn note_inner(&self, error: DBError) {
+        *self.inner_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.inner_failed.store(true, Ordering::Release);
+    }
+
     /// Only a rollback is left, because of this.
     fn fail(&self, error: DBError) {
         self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -120,10 +138,13 @@ impl State {
 
     /// Notes an error that counts.
     fn note<T>(&self, result: DBResult<T>, counts: fn(&DBError) -> bool) -> DBResult<T> {
-        if let Err(error) = &result
-            && counts(error)
-        {
-            self.fail(error.clone());
+        match &result {
+            Err(error) if counts(error) => self.fail(error.clone()),
+            Ok(_) if self.inner_failed.load(Ordering::Acquire) => {
+                self.inner_failed.store(false, Ordering::Release);
+                *self.inner_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
+            _ => {}
         }
         result
     }
@@ -217,9 +238,11 @@ impl<'h> Guarded<'h> {
         self.state.options.read_only
     }
 
-    /// The first error of a statement in it.
-    pub(super) fn first_error(&self) -> Option<DBError> {
-        self.state.first_error()
+    /// What the database said last of why it did not succeed: the first error of a statement in it, else that of a transaction within it
+    /// which nothing came after.
+    pub(super) fn reason(&self) -> Option<DBError> {
+        let inner = || self.state.inner_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.state.first_error().or_else(inner)
     }
 
     pub(super) async fn commit(self, context: &Context) -> DBResult<()> {

@@ -59,9 +59,9 @@ impl<'h> Transaction<'h> {
         self.attempt
     }
 
-    /// The first error that the database gave in it.
-    pub(super) fn first_error(&self) -> Option<DBError> {
-        self.inner.first_error()
+    /// What the database said of why it did not succeed.
+    pub(super) fn reason(&self) -> Option<DBError> {
+        self.inner.reason()
     }
 
     pub(super) fn is_read_only(&self) -> bool {
