@@ -79,7 +79,7 @@ pub fn insert(connection: &Connection, statement: &mut Statement<'_>, names: &[S
 
 /// So many inserts in a transaction; the last half of them within a savepoint, if there is one.
 pub fn transaction(connection: &Connection, statement: &mut Statement<'_>, inserts: usize, nested: bool) -> i64 {
-    let control = |sql: &str| drop(connection.prepare_cached(sql).unwrap().raw_execute().unwrap());
+    let control = |sql: &str| connection.prepare_cached(sql).unwrap().raw_execute().unwrap();
     control("BEGIN IMMEDIATE");
     for number in 0..inserts {
         if nested && number == inserts / 2 {

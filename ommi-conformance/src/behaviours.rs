@@ -470,6 +470,8 @@ macro_rules! __behaviours {
                 empty_ones needs savepoints,
                 a_stream_dropped_in_it needs savepoints,
                 a_time_limit_of_its_own needs savepoints,
+                a_commit_that_is_too_late_leaves_the_outer_one_usable needs savepoints,
+                where_the_outer_one_falls_with_it_a_forgotten_one_counts needs transactions,
                 when_asked_the_outer_one_falls_with_it needs transactions,
                 a_store_that_cannot_says_so needs transactions,
                 what_was_loaded_in_it_goes_with_it needs savepoints,
@@ -486,6 +488,7 @@ macro_rules! __behaviours {
                 retried_increments_are_not_lost needs transactions,
                 what_would_fail_again_is_not_retried needs transactions,
                 a_conflict_that_the_closure_swallows_is_retried needs transactions,
+                an_error_after_a_conflict_that_was_got_over_is_not_retried needs savepoints,
                 what_is_included_is_of_the_same_moment needs transactions several_connections,
             }
             bank {

@@ -146,6 +146,20 @@ impl Lease {
         result.map_err(|error| error::general(error, None))
     }
 
+    /// Takes in the answers to what was sent and not waited for. That it failed is nobody's business any more.
+    pub(crate) async fn drain(&mut self) -> DBResult<()> {
+        if !self.busy {
+            return Ok(());
+        }
+        let connection = self.start()?;
+        let mut drained = connection.ping().await;
+        if matches!(&drained, Err(sqlx::Error::Database(_))) {
+            drained = connection.ping().await;
+        }
+        self.done(drained.as_ref().err());
+        drained.map_err(|error| error::general(error, None))
+    }
+
     /// Begins a transaction, where none is open.
     pub(crate) async fn begin(&mut self) -> DBResult<()> {
         self.begin_as("BEGIN").await

@@ -43,13 +43,19 @@ impl Levels {
 
     /// Begins where it has not begun, undoes the levels beyond this one, which were abandoned, and opens those up to it.
     pub(crate) async fn align(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
-        let keep = self.abandoned.keep(level);
-        self.check(keep)?;
-        lease.begin_as(&self.begin).await?;
-        if self.open > keep {
-            self.undo(keep + 1, lease).await?;
+        let kept = self.abandoned.keep(level);
+        self.check(kept.level)?;
+        if let Err(error) = lease.begin_as(&self.begin).await {
+            // Without it the next statement would be one by itself.
+            self.fail(0);
+            return Err(error);
         }
-        self.abandoned.settle();
+        if self.open > kept.level {
+            self.undo(kept.level + 1, lease).await?;
+        }
+        // One that failed before it was opened is over too.
+        self.failed = self.failed.filter(|failed| *failed <= kept.level);
+        self.abandoned.settle(kept);
         self.check(level)?;
         while self.open < level {
             // Open from here on, also when the answer is not waited for.
@@ -62,6 +68,7 @@ impl Levels {
     /// Ends a level.
     pub(crate) async fn leave(&mut self, level: u32, end: LevelEnd, lease: &mut Lease) -> DBResult<()> {
         if self.open < level {
+            self.failed = self.failed.filter(|failed| *failed < level);
             return Ok(());
         }
         match end {
@@ -77,6 +84,8 @@ impl Levels {
     }
 
     async fn undo(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
+        // The first answer may be that of a statement that nobody waited for.
+        lease.drain().await?;
         let text = format!("ROLLBACK TO SAVEPOINT ommi_{level}; RELEASE SAVEPOINT ommi_{level}");
         self.end(level, &text, lease).await?;
         self.failed = self.failed.filter(|failed| *failed < level);

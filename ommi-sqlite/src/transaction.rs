@@ -153,12 +153,16 @@ impl State {
 
     /// Begins where it has not begun, undoes the levels beyond the task's, which were abandoned, and opens those up to it.
     fn align(&mut self, task: Task) -> Result<(), Halt> {
-        self.begin(task)?;
-        let keep = self.abandoned.keep(task.level);
-        if self.savepoints > keep {
-            self.undo(keep + 1, task)?;
+        let kept = self.abandoned.keep(task.level);
+        // What was dropped before it began to run here may belong to a level that has been abandoned since.
+        if !task.here && self.lease.connection()?.watch.is_cancelled() {
+            return Err(Halt::Failed(DBError::timeout(Duration::ZERO).with_detail("it was cancelled")));
         }
-        self.abandoned.settle();
+        self.begin(task)?;
+        if self.savepoints > kept.level {
+            self.undo(kept.level + 1, task)?;
+        }
+        self.abandoned.settle(kept);
         while self.savepoints < task.level {
             control(self.lease.connection()?, &format!("SAVEPOINT ommi_{}", self.savepoints + 1), task)?;
             self.savepoints += 1;

@@ -458,6 +458,40 @@ pub(crate) async fn a_time_limit_of_its_own(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+/// That its commit came too late is its own affair.
+pub(crate) async fn a_commit_that_is_too_late_leaves_the_outer_one_usable(db: &Ommi) -> DBResult<()> {
+    seats(db, 1).await?;
+    let mut tx = db.begin().await?;
+    tx.add(seat(2)).await?;
+    let limit = Duration::from_secs(3);
+    let late = tx
+        .transaction(async |inner| -> DBResult<()> {
+            inner.add(seat(3)).await?;
+            tokio::time::sleep(limit).await;
+            Ok(())
+        })
+        .timeout(limit);
+    assert_kind!(late.await, ErrorKind::Timeout { .. });
+    assert_eq!(ids(&tx).await?, [1, 2]);
+    tx.transaction(async |inner| inner.add(seat(4)).await).await?;
+    tx.commit().await?;
+    assert_eq!(ids(db).await?, [1, 2, 4]);
+    Ok(())
+}
+
+/// Half of it must not be committed with the outer one.
+pub(crate) async fn where_the_outer_one_falls_with_it_a_forgotten_one_counts(db: &Ommi) -> DBResult<()> {
+    seats(db, 1).await?;
+    let mut tx = db.build_transaction().nested(Nested::AbortOuter).begin().await?;
+    let inner = tx.begin().await?;
+    inner.add(seat(2)).await?;
+    std::mem::forget(inner);
+    assert_kind!(tx.add(seat(3)).await, ErrorKind::TransactionAborted);
+    assert_kind!(tx.commit().await, ErrorKind::TransactionAborted);
+    assert_eq!(ids(db).await?, [1]);
+    Ok(())
+}
+
 /// Where that was asked for, and on stores that can do no better.
 pub(crate) async fn when_asked_the_outer_one_falls_with_it(db: &Ommi) -> DBResult<()> {
     seats(db, 1).await?;

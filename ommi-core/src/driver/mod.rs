@@ -32,7 +32,8 @@
 //! - observe [`Context::deadline`]: give up waiting, and stop the database's work, once it has passed.
 //! - survive that any future is dropped at any await: nothing half-read, no open transaction and no lost connection may remain in its pool.
 //!   A dropped transaction is rolled back before anybody else can see or wait for what it held.
-//! - answer `Query` instead of waiting for a transaction that [`Context::inside`] names: it would never end.
+//! - answer `Query` instead of waiting for a connection, or a turn to write, that a transaction which [`Context::inside`] names must have: it
+//!   would never be free.
 //! - never panic on what a user or a database can send.
 //!
 //! Three things hold for every statement and are easily missed:
@@ -66,7 +67,7 @@ pub use explain::Explanation;
 pub(crate) use row::{Collect, First};
 pub use row::{Row, RowSink, Values};
 pub use trace::record_statement;
-pub use transaction::{Abandoned, Begin, Inside, Isolation, LevelEnd, Nested, TransactionOptions};
+pub use transaction::{Abandoned, Begin, Inside, Isolation, Kept, LevelEnd, Nested, TransactionOptions};
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};
 use crate::error::DBResult;
@@ -146,8 +147,9 @@ pub trait Driver: Executor {
 /// [`Capabilities::savepoints`] keeps what is done in each level apart, so that it can be undone by itself.
 ///
 /// Each statement says in [`Context::level`] where it stands. Whatever is open beyond that level was abandoned, and is undone before the
-/// statement runs; levels up to it that are not open yet are opened then. So a level that nothing runs in costs nothing, and one that is
-/// dropped needs no word.
+/// statement runs; levels up to it that are not open yet are opened then. The commit stands at level 0: what was abandoned is undone before
+/// it. So a level that nothing runs in costs nothing, and one that is dropped needs no word. A statement that was dropped and still runs
+/// must have no part in levels that begin afterwards. [`Abandoned`] helps with the bookkeeping.
 #[async_trait]
 pub trait DriverTransaction: Executor {
     /// A new level begins: what may still be open of the same number or beyond was abandoned, and is undone before anything else runs.
@@ -157,14 +159,14 @@ pub trait DriverTransaction: Executor {
         let _ = level;
     }
 
-    /// Ends a level, and what was abandoned beyond it. After an undo the level around it is as it was, also when it was a failed statement
-    /// that led to it.
+    /// Ends a level, which may never have been opened, and what was abandoned beyond it. After an undo the level around it is as it was, also
+    /// when it was a failed statement that led to it.
     ///
     /// Only called where [`Capabilities::savepoints`] are declared.
     ///
     /// # Errors
-    /// `TransactionAborted`, with the reason as its source, where the levels around it are lost as well. After any error of this they can only be
-    /// rolled back.
+    /// `TransactionAborted`, with the reason as its source where it is known, where the levels around it are lost as well. A level that could not
+    /// be kept is undone by another call; when that fails too, those around it can only be rolled back.
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
         let _ = (level, end, context);
         Ok(())

@@ -126,15 +126,26 @@ impl Abandoned {
         self.0.fetch_min(level, Ordering::AcqRel);
     }
 
-    /// The last level that stays open for a statement of this one. What is open beyond it is to be undone first.
-    pub fn keep(&self, level: u32) -> u32 {
-        self.0.load(Ordering::Acquire).saturating_sub(1).min(level)
+    /// What stays open for a statement of this level. What is open beyond it is to be undone first.
+    pub fn keep(&self, level: u32) -> Kept {
+        let first = self.0.load(Ordering::Acquire);
+        Kept { level: first.saturating_sub(1).min(level), first }
     }
 
-    /// All that were abandoned have been undone.
-    pub fn settle(&self) {
-        self.0.store(NONE, Ordering::Release);
+    /// All that were abandoned when this was asked for have been undone. What was since is remembered.
+    pub fn settle(&self, kept: Kept) {
+        let _ = self.0.compare_exchange(kept.first, NONE, Ordering::AcqRel, Ordering::Acquire);
     }
+}
+
+/// What stays open of a transaction.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Kept {
+    /// The last level that stays open.
+    pub level: u32,
+    /// The first that was abandoned, when this was asked for.
+    first: u32,
 }
 
 #[cfg(test)]
@@ -144,12 +155,23 @@ mod tests {
     #[test]
     fn what_was_abandoned_stays_known_until_it_is_undone() {
         let abandoned = Abandoned::default();
-        assert_eq!((abandoned.keep(0), abandoned.keep(7)), (0, 7));
+        let keep = |level| abandoned.keep(level).level;
+        assert_eq!((keep(0), keep(7)), (0, 7));
         abandoned.enter(3);
         abandoned.enter(2);
         abandoned.enter(5);
-        assert_eq!((abandoned.keep(0), abandoned.keep(1), abandoned.keep(7)), (0, 1, 1));
-        abandoned.settle();
-        assert_eq!(abandoned.keep(7), 7);
+        assert_eq!((keep(0), keep(1), keep(7)), (0, 1, 1));
+        abandoned.settle(abandoned.keep(7));
+        assert_eq!(keep(7), 7);
+    }
+
+    /// A statement that was dropped may still run on a thread of its own.
+    #[test]
+    fn what_is_abandoned_while_a_statement_begins_stays_known() {
+        let abandoned = Abandoned::default();
+        let kept = abandoned.keep(1);
+        abandoned.enter(1);
+        abandoned.settle(kept);
+        assert_eq!(abandoned.keep(1).level, 0);
     }
 }

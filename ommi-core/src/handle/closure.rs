@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use pin_project::pin_project;
 
+use super::guarded::reason;
 use super::inside::inside;
 use super::{Ommi, Transaction};
 use crate::driver::{self, Begin};
-use crate::error::DBError;
+use crate::error::{DBError, ErrorKind};
 
 /// The limit that is set on a transaction before it begins.
 ///
@@ -106,7 +107,15 @@ where
     let (driver, read_only) = (transaction.driver(), transaction.is_read_only());
     match inside(driver, read_only, work(&mut transaction)).await {
         Ok(value) => {
-            transaction.commit().await?;
+            // Where the closure swallowed what the database said, that is the reason.
+            let swallowed = transaction.reason();
+            transaction.commit().await.map_err(|error| match error.kind() {
+                ErrorKind::TransactionAborted => {
+                    let reason = swallowed.unwrap_or_else(|| reason(error.clone()));
+                    Failure { error: error.into(), reason: Some(reason) }
+                }
+                _ => error.into(),
+            })?;
             Ok(value)
         }
         Err(error) => {

@@ -43,14 +43,29 @@ impl Level<'_> {
     }
 
     async fn end(mut self, end: LevelEnd, context: &Context) -> DBResult<()> {
+        if self.own.streaming.load(Ordering::Acquire) {
+            // It was forgotten, and has the connection for good.
+            self.outer.streaming.store(true, Ordering::Release);
+            return Err(forgotten_stream());
+        }
         if self.is_independent()
             && let Err(error) = self.transaction.leave(self.number, end, context).await
         {
-            // Why it came to this says more than that it did.
-            self.outer.fail(self.own.first_error().unwrap_or_else(|| reason(error.clone())));
+            let undone = match end {
+                // Out of time, say: the one around it need not suffer for that.
+                LevelEnd::Keep => self.transaction.leave(self.number, LevelEnd::Undo, &Context::new()).await,
+                LevelEnd::Undo => Err(error.clone()),
+            };
+            if let Err(undone) = undone {
+                // Why it came to this says more than that it did.
+                self.outer.fail(self.own.first_error().unwrap_or_else(|| reason(undone)));
+            }
             return Err(error);
         }
         self.kept = end == LevelEnd::Keep;
+        if self.kept {
+            self.outer.succeeded();
+        }
         Ok(())
     }
 }
@@ -66,6 +81,7 @@ impl Drop for Level<'_> {
         {
             self.outer.note_inner(error);
         }
+        self.outer.unended.store(false, Ordering::Release);
         if !self.kept && !self.is_independent() {
             self.outer.fail(self.own.first_error().unwrap_or_else(|| {
                 DBError::new(ErrorKind::TransactionAborted).with_detail("a transaction within it was rolled back")
@@ -84,6 +100,8 @@ struct State {
     inner_error: Mutex<Option<DBError>>,
     inner_failed: AtomicBool,
     streaming: AtomicBool,
+    /// A transaction within it, which the driver does not keep apart, has begun and not ended. Who finds it so found it forgotten.
+    unended: AtomicBool,
 }
 
 impl State {
@@ -100,6 +118,14 @@ impl State {
         Ok(())
     }
 
+    fn readable(&self, select: &Select) -> DBResult<()> {
+        self.usable()?;
+        match self.options.read_only && select.lock.is_some() {
+            true => Err(DBError::query("the transaction is read-only, and this would lock rows")),
+            false => Ok(()),
+        }
+    }
+
     fn writable(&self) -> DBResult<()> {
         self.usable()?;
         match self.options.read_only {
@@ -109,7 +135,7 @@ impl State {
     }
 
     fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire) || self.ending.is_spoilt()
+        self.failed.load(Ordering::Acquire) || self.unended.load(Ordering::Acquire) || self.ending.is_spoilt()
     }
 
     fn aborted(&self) -> DBError {
@@ -139,14 +165,19 @@ impl State {
     /// Notes an error that counts.
     fn note<T>(&self, result: DBResult<T>, counts: fn(&DBError) -> bool) -> DBResult<T> {
         match &result {
-            Err(error) if counts(error) => self.fail(error.clone()),
-            Ok(_) if self.inner_failed.load(Ordering::Acquire) => {
-                self.inner_failed.store(false, Ordering::Release);
-                *self.inner_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            }
-            _ => {}
+            Err(error) if counts(error) => self.fail(reason(error.clone())),
+            Ok(_) => self.succeeded(),
+            Err(_) => {}
         }
         result
+    }
+
+    /// Something went well, so that what failed before it is no longer why the transaction ends as it does.
+    fn succeeded(&self) {
+        if self.inner_failed.load(Ordering::Acquire) {
+            self.inner_failed.store(false, Ordering::Release);
+            *self.inner_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
     }
 
     /// Runs a statement if the transaction is fit for one, and notes the error if it counts.
@@ -174,8 +205,12 @@ fn of_database(error: &DBError) -> bool {
     )
 }
 
+fn forgotten_stream() -> DBError {
+    DBError::new(ErrorKind::TransactionAborted).with_detail("a stream in it was neither ended nor dropped")
+}
+
 /// The error that lies behind a driver's `TransactionAborted`.
-fn reason(error: DBError) -> DBError {
+pub(super) fn reason(error: DBError) -> DBError {
     use std::error::Error as _;
     match error.kind() {
         ErrorKind::TransactionAborted => {
@@ -188,6 +223,9 @@ fn reason(error: DBError) -> DBError {
 impl<'h> Guarded<'h> {
     /// Begins a transaction.
     pub(super) async fn begin(driver: &dyn Driver, begin: &Begin, context: &Context) -> DBResult<Guarded<'static>> {
+        if begin.options.read_only && begin.options.immediate {
+            return Err(DBError::query("a transaction that only reads takes no right to write when it begins"));
+        }
         driver.capabilities().can_begin(&begin.options)?;
         let inner = driver.begin(begin, context).await?;
         let teller = Teller::default();
@@ -205,8 +243,9 @@ impl<'h> Guarded<'h> {
         }
         let transaction = self.transaction();
         let number = self.level() + u32::from(independent);
-        if independent {
-            transaction.enter(number);
+        match independent {
+            true => transaction.enter(number),
+            false => self.state.unended.store(true, Ordering::Release),
         }
         let teller = Teller::within(self.ending());
         let state = State { options: self.state.options, ending: teller.ending().clone(), ..State::default() };
@@ -251,6 +290,7 @@ impl<'h> Guarded<'h> {
             self.rollback(context).await?;
             return Err(error);
         }
+        self.check_streams()?;
         match self.inner {
             Inner::Whole(transaction) => transaction.commit(context).await?,
             Inner::Level(level) => level.end(LevelEnd::Keep, context).await?,
@@ -259,7 +299,17 @@ impl<'h> Guarded<'h> {
         Ok(())
     }
 
+    /// A stream borrows the transaction, so at its end there can be none but one that was forgotten: it has the connection, and the end would wait
+    /// for it for ever. Dropped, the transaction is undone as far as it can be.
+    fn check_streams(&self) -> DBResult<()> {
+        match (&self.inner, self.state.streaming.load(Ordering::Acquire)) {
+            (Inner::Whole(_), true) => Err(forgotten_stream()),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) async fn rollback(self, context: &Context) -> DBResult<()> {
+        self.check_streams()?;
         match self.inner {
             Inner::Whole(transaction) => transaction.rollback(context).await,
             Inner::Level(level) => level.end(LevelEnd::Undo, context).await,
@@ -269,7 +319,7 @@ impl<'h> Guarded<'h> {
 
 impl Executor for Guarded<'_> {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
-        self.state.watch(self.state.usable(), of_database, || self.transaction().fetch(select, sink, context))
+        self.state.watch(self.state.readable(select), of_database, || self.transaction().fetch(select, sink, context))
     }
 
     fn stream<'a>(
@@ -278,7 +328,7 @@ impl Executor for Guarded<'_> {
         sink: Box<dyn RowSink>,
         context: Context,
     ) -> Answer<'a, Box<dyn RowStream + 'a>> {
-        self.state.watch(self.state.usable(), of_database, || {
+        self.state.watch(self.state.readable(&select), of_database, || {
             let opening = self.transaction().stream(select, sink, context);
             self.state.streaming.store(true, Ordering::Release);
             // From here on the flag falls when the stream, or the future that opens it, is dropped.

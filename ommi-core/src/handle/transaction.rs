@@ -107,19 +107,13 @@ impl<'h> Transaction<'h> {
     /// [`Nested::AbortOuter`](crate::Nested::AbortOuter) was asked for; `TransactionAborted` after a failed statement.
     pub fn begin(&mut self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
         let outer: &Transaction<'_> = self;
-        Pending::new(move |options| async move {
-            let limit = Context::new().with_timeout(options.timeout).limit;
-            outer.nested(limit)
-        })
+        Pending::new(move |_| async move { outer.nested(None) })
     }
 
-    /// One within this, which may be over by a time of its own.
-    pub(super) fn nested(&self, limit: Option<(Instant, Duration)>) -> DBResult<Transaction<'_>> {
+    /// One within this, which has to be over by a time of its own if it has one.
+    pub(super) fn nested(&self, own: Option<(Instant, Duration)>) -> DBResult<Transaction<'_>> {
         let inner = self.inner.nested(self.driver)?;
-        let limit = match (limit, self.limit) {
-            (Some(own), Some(outer)) => Some(if outer.0 < own.0 { outer } else { own }),
-            (own, outer) => own.or(outer),
-        };
+        let limit = Context { limit: own, ..Context::new() }.within(self.limit).limit;
         Ok(Transaction { driver: self.driver, inner, strict: self.strict, limit, attempt: self.attempt })
     }
 
