@@ -27,7 +27,7 @@ use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::{MongoStream, Pieces};
 use crate::transaction::MongoTransaction;
-use crate::{schema, select};
+use crate::{references, schema, select};
 
 /// What MongoDB, driven by this crate, can do.
 fn capabilities(transactions: bool) -> Capabilities {
@@ -35,6 +35,7 @@ fn capabilities(transactions: bool) -> Capabilities {
     capabilities.transactions = transactions;
     capabilities.atomic_statements = transactions;
     capabilities.checks = true;
+    capabilities.related_rows = true;
     capabilities.object_ids = true;
     capabilities.date_precision = DatePrecision::Milliseconds;
     capabilities
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) blocks: Blocks,
     pub(crate) rollbacks: Rollbacks,
     pub(crate) collections: Collections,
+    pub(crate) references: references::Known,
     closed: AtomicBool,
 }
 
@@ -114,6 +116,7 @@ impl MongoDriver {
             blocks: Blocks::default(),
             rollbacks: Rollbacks::default(),
             collections: Collections::default(),
+            references: references::Known::default(),
             closed: AtomicBool::new(false),
         };
         Ok(MongoDriver { inner: Arc::new(inner) })
@@ -170,7 +173,7 @@ impl Inner {
         let mut writer = Writer::new();
         let answer = select::select(&query, i64::from(batch), &mut writer)?;
         let open = async {
-            self.ready(&query.model, &context).await?;
+            self.all_ready(&query, &context).await?;
             if answer.is_none() {
                 return Ok(None);
             }
