@@ -17,6 +17,8 @@ pub enum Requirement {
     atomic_statements,
     /// [`Capabilities::foreign_keys`]
     foreign_keys,
+    /// [`Capabilities::on_delete`]
+    on_delete,
     /// [`Capabilities::checks`]
     checks,
     /// [`Capabilities::related_rows`]
@@ -38,6 +40,7 @@ impl Requirement {
             Requirement::transactions => capabilities.transactions,
             Requirement::atomic_statements => capabilities.atomic_statements,
             Requirement::foreign_keys => capabilities.foreign_keys,
+            Requirement::on_delete => capabilities.on_delete,
             Requirement::checks => capabilities.checks,
             Requirement::related_rows => capabilities.related_rows,
             Requirement::key_update => capabilities.key_update,
@@ -54,6 +57,7 @@ impl fmt::Display for Requirement {
             Requirement::transactions => "transactions",
             Requirement::atomic_statements => "atomic statements",
             Requirement::foreign_keys => "foreign keys",
+            Requirement::on_delete => "what becomes of referring rows",
             Requirement::checks => "checks",
             Requirement::related_rows => "related rows",
             Requirement::key_update => "changing keys",

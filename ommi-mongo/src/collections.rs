@@ -69,7 +69,11 @@ impl Inner {
     }
 
     /// As [`ready`](Inner::ready), for every model that a statement names: to a `$lookup`, a collection that does not exist is an empty one.
-    pub(crate) async fn all_ready<'a>(&self, statement: impl Into<StatementRef<'a>>, context: &Context) -> DBResult<()> {
+    pub(crate) async fn all_ready<'a>(
+        &self,
+        statement: impl Into<StatementRef<'a>>,
+        context: &Context,
+    ) -> DBResult<()> {
         let statement = statement.into();
         self.ready(statement.model(), context).await?;
         for model in models(statement) {

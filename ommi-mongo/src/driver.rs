@@ -35,6 +35,7 @@ fn capabilities(transactions: bool) -> Capabilities {
     capabilities.transactions = transactions;
     capabilities.atomic_statements = transactions;
     capabilities.checks = true;
+    capabilities.on_delete = true;
     capabilities.related_rows = true;
     capabilities.object_ids = true;
     capabilities.date_precision = DatePrecision::Milliseconds;

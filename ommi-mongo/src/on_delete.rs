@@ -135,7 +135,9 @@ impl Deletion<'_> {
             OnDelete::NoAction => plan.held.push((reference.clone(), targets)),
             OnDelete::Restrict => {
                 let own: Option<HashSet<Stored>> = match plan.going.first() {
-                    Some(own) if own.table == reference.table => Some(own.rows.iter().map(|row| row.key.clone()).collect()),
+                    Some(own) if own.table == reference.table => {
+                        Some(own.rows.iter().map(|row| row.key.clone()).collect())
+                    }
                     _ => None,
                 };
                 self.refuse(reference, &targets, own.as_ref(), inner, place, context).await?;

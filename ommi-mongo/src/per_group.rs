@@ -30,12 +30,7 @@ const KEYS: &str = "k";
 const ROWS: &str = "r";
 
 /// Writes the command, or says that there is no row.
-pub(crate) fn per_group(
-    query: &Select,
-    group: &PerGroup,
-    batch: i64,
-    writer: &mut Writer,
-) -> DBResult<Option<Answer>> {
+pub(crate) fn per_group(query: &Select, group: &PerGroup, batch: i64, writer: &mut Writer) -> DBResult<Option<Answer>> {
     if group.limit == Some(0) {
         return Ok(None);
     }

@@ -34,7 +34,8 @@ fn users() -> SchemaRef {
 
 /// 0 id, 1 author_id, 2 score, 3 code
 fn posts() -> SchemaRef {
-    let builder = ModelSchema::builder("Post", "posts").column(column("id").key()).column(column("author_id").nullable());
+    let builder =
+        ModelSchema::builder("Post", "posts").column(column("id").key()).column(column("author_id").nullable());
     schema(builder.column(column("score").nullable()).column(column("code").nullable()))
 }
 
@@ -102,7 +103,8 @@ fn some_every_and_no_row() {
     assert_eq!(found(of_user().filter(at_least(2, 3)), false), [stages.clone(), some.clone(), unset()]);
     assert_eq!(found(of_user().filter(at_least(2, 3)), true), [stages, none.clone(), unset()]);
     // What is not true is false or unknown: all that the filter does not select.
-    let not_true = look_up(&[doc! { "$match": { "$nor": [{ "score": { "$gte": 3i64 } }] } }, limit.clone(), key.clone()]);
+    let not_true =
+        look_up(&[doc! { "$match": { "$nor": [{ "score": { "$gte": 3i64 } }] } }, limit.clone(), key.clone()]);
     assert_eq!(found(of_user().not_true(at_least(2, 3)), true), [not_true, none.clone(), unset()]);
     // Whatever belongs to it.
     assert_eq!(found(of_user(), true), [look_up(&first()), none, unset()]);
@@ -414,9 +416,8 @@ fn too_many_relations_within_each_other_are_refused_before_they_are_sent() {
     let error = written(21).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
     let sorted = |levels: usize| {
-        let expr = (0..levels).fold(Expr::Column(0), |inner, _| {
-            Expr::Related(Box::new(RelatedExpr::new(users(), vec![(1, 0)], inner)))
-        });
+        let expr = (0..levels)
+            .fold(Expr::Column(0), |inner, _| Expr::Related(Box::new(RelatedExpr::new(users(), vec![(1, 0)], inner))));
         let mut query = Select::new(users());
         query.sort.push(Sort::new(expr, Direction::Ascending));
         select(&query, 9, &mut Writer::new()).map(drop)

@@ -104,7 +104,8 @@ impl Reference {
 }
 
 fn unreadable() -> DBError {
-    DBError::new(ErrorKind::Database).with_detail("what is noted of references in `ommi_models` does not have the form that it should")
+    DBError::new(ErrorKind::Database)
+        .with_detail("what is noted of references in `ommi_models` does not have the form that it should")
 }
 
 /// The references of a model, as they are noted; those that nobody is to hold true are not.
@@ -190,7 +191,8 @@ mod tests {
             .build()
             .unwrap();
         let shelf = Target::Schema(Arc::new(shelf));
-        let reference = |columns: &[u16], on: &[u16]| ReferenceSchema::new(columns.to_vec(), shelf.clone(), on.to_vec());
+        let reference =
+            |columns: &[u16], on: &[u16]| ReferenceSchema::new(columns.to_vec(), shelf.clone(), on.to_vec());
         let book = ModelSchema::builder("Book", "books")
             .column(ColumnBuilder::new("id", ColumnType::I64).key())
             .column(ColumnBuilder::new("hall", ColumnType::Text).nullable())
@@ -210,7 +212,10 @@ mod tests {
             columns: texts(&["hall", "number"]),
             paths: texts(&["hall", "number"]),
             targets: texts(&["_id.hall", "_id.number"]),
-            on_delete: OnDelete::Set(vec![Stored::of_bson(&"A".into()).unwrap(), Stored::of_bson(&Bson::Null).unwrap()]),
+            on_delete: OnDelete::Set(vec![
+                Stored::of_bson(&"A".into()).unwrap(),
+                Stored::of_bson(&Bson::Null).unwrap(),
+            ]),
         };
         assert_eq!(references.to("shelves"), [Arc::new(of_shelves)]);
         let of_books = Reference {

@@ -160,13 +160,7 @@ impl Term<'_> {
 }
 
 /// Writes the stages that put `{v: <value>}` of the related row into a field.
-fn look_up(
-    near: &ModelSchema,
-    related: &RelatedExpr,
-    field: &str,
-    depth: usize,
-    writer: &mut Writer,
-) -> DBResult<()> {
+fn look_up(near: &ModelSchema, related: &RelatedExpr, field: &str, depth: usize, writer: &mut Writer) -> DBResult<()> {
     let RelatedExpr { model: far, on, expr, .. } = related;
     let depth = deeper(depth)?;
     Join { near, far, on }.begin(field, writer)?;

@@ -1,6 +1,7 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
 mod mongo;
+mod mongo_on_delete;
 mod object_ids;
 mod postgres;
 mod sqlite_explain;

@@ -12,9 +12,9 @@
 use ommi_core::DBResult;
 use ommi_core::ast::{self, CompareOp, Related, RelatedCount};
 
+use super::Filter;
 use super::leaf::Leaf;
 use super::truth::{Truth, contrary};
-use super::Filter;
 use crate::bson::Writer;
 use crate::lookup::{Join, deeper};
 use crate::names::{ID, unsupported};
