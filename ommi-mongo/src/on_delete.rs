@@ -328,3 +328,77 @@ fn clear(reference: &Reference, values: &[Stored], targets: &[Target], writer: &
     writer.end();
     writer.bool("multi", true);
 }
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{Bson, Document, doc};
+
+    use super::*;
+
+    fn reference(columns: &[&str], targets: &[&str], on_delete: OnDelete) -> Reference {
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let (columns, targets) = (texts(columns), texts(targets));
+        Reference { table: "books".to_owned(), paths: columns.clone(), columns, targets, on_delete }
+    }
+
+    fn rows(documents: &[Document]) -> Vec<Row> {
+        let raw = documents.iter().map(|document| RawDocumentBuf::try_from(document).unwrap());
+        raw.map(|document| Row { key: Stored::key(&document).unwrap(), document }).collect()
+    }
+
+    fn written(writer: Writer) -> Document {
+        Document::try_from(writer.finish().unwrap().0.as_ref()).unwrap()
+    }
+
+    #[test]
+    fn what_refers_to_rows_is_read_by_their_values() {
+        let reference = reference(&["to"], &["name"], OnDelete::Cascade);
+        let rows = rows(&[
+            doc! { "_id": 1i64, "name": "a" },
+            doc! { "_id": 2i64, "name": "b" },
+            doc! { "_id": 3i64, "name": "a" },
+            // NULL is referred to by nothing.
+            doc! { "_id": 4i64, "name": Bson::Null },
+            doc! { "_id": 5i64 },
+        ]);
+        let targets = targets(&reference, &rows).unwrap();
+        assert_eq!(
+            written(referring(&reference, &targets, &["isbn"], Some(1)).unwrap()),
+            doc! {
+                "find": "books", "filter": { "to": { "$in": ["a", "b"] } }, "projection": { "_id": 1, "isbn": 1 }, "limit": 1i64,
+                "batchSize": ONE_BATCH,
+            }
+        );
+    }
+
+    #[test]
+    fn several_columns_are_set_together() {
+        let null = Stored::of(RawBsonRef::Null).unwrap();
+        let zero = Stored::of(RawBsonRef::Int64(0)).unwrap();
+        let values = vec![null, zero];
+        let reference = reference(&["hall", "number"], &["_id.hall", "_id.number"], OnDelete::Set(values.clone()));
+        let shelf = |hall: Bson, number: Bson| doc! { "_id": { "hall": hall, "number": number } };
+        let rows = rows(&[shelf("A".into(), 1.into()), shelf(Bson::Null, 2.into()), shelf("B".into(), 1.into())]);
+        let targets = targets(&reference, &rows).unwrap();
+        let mut writer = Writer::new();
+        clear(&reference, &values, &targets, &mut writer);
+        let pair = |hall: &str| doc! { "hall": { "$eq": hall }, "number": { "$eq": 1 } };
+        assert_eq!(
+            written(writer),
+            doc! { "update": "books", "updates": [{
+                "q": { "$or": [pair("A"), pair("B")] }, "u": { "$set": { "hall": Bson::Null, "number": 0i64 } }, "multi": true,
+            }] }
+        );
+    }
+
+    #[test]
+    fn a_row_goes_once() {
+        let mut plan = Plan::default();
+        let document = |id: i64| RawDocumentBuf::try_from(&doc! { "_id": id }).unwrap();
+        plan.add("nodes", vec![document(1), document(2), document(1)]).unwrap();
+        plan.add("nodes", vec![document(2), document(1)]).unwrap();
+        plan.add("others", vec![document(2)]).unwrap();
+        let found: Vec<(&str, usize)> = plan.going.iter().map(|going| (&*going.table, going.rows.len())).collect();
+        assert_eq!(found, [("nodes", 2), ("others", 1)]);
+    }
+}

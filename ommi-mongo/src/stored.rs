@@ -55,3 +55,36 @@ impl Stored {
         self.0.len() + 8
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::oid::ObjectId;
+    use mongodb::bson::{DateTime, Document, doc};
+
+    use super::*;
+
+    /// A key that was read is written as it was; what cannot be is an error, not another key.
+    #[test]
+    fn every_key_is_written_as_it_was_read() {
+        let keys: [Bson; 8] = [
+            1.into(),
+            1i64.into(),
+            1.5.into(),
+            "a".into(),
+            ObjectId::from_bytes([7; 12]).into(),
+            DateTime::from_millis(-1).into(),
+            doc! { "a": 1i64, "b": { "c": Bson::Null } }.into(),
+            Bson::Decimal128("1.5".parse().unwrap()),
+        ];
+        for key in keys {
+            let stored = Stored::of_bson(&key).unwrap();
+            let mut writer = Writer::new();
+            stored.write("k", &mut writer);
+            let written = Document::try_from(writer.finish().unwrap().0.as_ref()).unwrap();
+            assert_eq!(written, doc! { "k": key });
+        }
+        let old = mongodb::bson::Binary { subtype: mongodb::bson::spec::BinarySubtype::UuidOld, bytes: vec![1; 16] };
+        assert!(Stored::of_bson(&Bson::Binary(old)).is_err());
+        assert!(Stored::of_bson(&Bson::MaxKey).is_err());
+    }
+}
