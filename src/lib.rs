@@ -24,8 +24,8 @@ pub use ommi_core::query::{self, Assign, Column, Find, Predicate, Rows, SortBy, 
 pub use ommi_core::relation::{self, BelongsTo, HasMany, HasOne, LoadRelation, Many, Relation, Through};
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
-    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Model,
-    Models, NewRow, Ommi, Pending, Slot, Transaction,
+    Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Isolation,
+    Model, Models, Nested, NewRow, Ommi, Pending, Retry, Retrying, Slot, StaleRow, Transaction, TransactionBuilder,
 };
 pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};
@@ -95,7 +95,7 @@ pub mod __private {
     pub use ommi_core::value::{
         ColumnType, DecodeFailure, FieldType, IntoField, InvalidValue, NumericField, TextField, Value,
     };
-    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, field};
+    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, check_version, field};
     pub use ommi_derive::__new;
 }
 
@@ -108,3 +108,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/relations.md")]
 struct Relations;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/transactions.md")]
+struct Transactions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/versions.md")]
+struct Versions;

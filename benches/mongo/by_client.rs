@@ -78,6 +78,18 @@ impl Raw {
         users
     }
 
+    /// So many inserts in a transaction, each by itself.
+    pub async fn transaction(&self, inserts: usize) {
+        let mut session = self.client.start_session().await.unwrap();
+        session.start_transaction().await.unwrap();
+        for _ in 0..inserts {
+            let id = self.next.fetch_add(1, Ordering::Relaxed);
+            let user = User { id, name: "User".to_owned(), hair_color: Some("black".to_owned()) };
+            self.new_users.insert_one(&user).session(&mut session).await.unwrap();
+        }
+        session.commit_transaction().await.unwrap();
+    }
+
     /// All or nothing, with keys that no other process gives.
     pub async fn insert_atomically(&self, names: Vec<String>) -> Vec<User> {
         let count = names.len() as i64;

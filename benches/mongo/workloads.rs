@@ -81,7 +81,44 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     workloads.extend([1, 10, 100].map(|rows| insert(&clients, rows)));
     workloads.push(filter(&clients));
     workloads.extend([100, 10_000].map(|rows| all_users(&clients, rows)));
+    workloads.extend([1, 100].map(|inserts| transaction(&clients, inserts)));
+    workloads.push(nested(&clients));
     workloads
+}
+
+fn user() -> NewUserDraft {
+    new!(NewUser { name: "User", hair_color: "black" })
+}
+
+fn transaction(clients: &Rc<Clients>, inserts: usize) -> Workload {
+    let sides = vec![
+        side!("mongodb", clients, |c, _keys| c.raw.transaction(inserts)),
+        side!(OMMI, clients, |c, _keys| async {
+            let work = c.db.transaction(async |tx| -> DBResult<()> {
+                for _ in 0..inserts {
+                    tx.add(user()).await?;
+                }
+                Ok(())
+            });
+            work.await.unwrap()
+        }),
+    ];
+    Workload { name: format!("transaction of {inserts} inserts"), sides }
+}
+
+/// Beside two inserts that are not nested: the client has nothing to nest with.
+fn nested(clients: &Rc<Clients>) -> Workload {
+    let sides = vec![
+        side!("mongodb", clients, |c, _keys| c.raw.transaction(2)),
+        side!(OMMI, clients, |c, _keys| async {
+            let work = c.db.transaction(async |tx| -> DBResult<NewUser> {
+                tx.add(user()).await?;
+                tx.transaction(async |inner| inner.add(user()).await).await
+            });
+            work.await.unwrap()
+        }),
+    ];
+    Workload { name: "transaction, an insert, one nested with an insert".to_owned(), sides }
 }
 
 fn point(clients: &Rc<Clients>) -> Workload {

@@ -58,6 +58,24 @@ impl Plain {
         users(ids, names, colors)
     }
 
+    /// So many inserts in a transaction; the last half of them within one of their own, if they are nested.
+    pub async fn transaction(&self, inserts: usize, nested: bool) {
+        let insert = || sqlx::query_scalar::<_, i64>(INSERT).bind("User").bind("black");
+        let mut outer = self.0.begin().await.unwrap();
+        let own = if nested { inserts / 2 } else { inserts };
+        for _ in 0..own {
+            insert().fetch_one(&mut *outer).await.unwrap();
+        }
+        if nested {
+            let mut inner = outer.begin().await.unwrap();
+            for _ in own..inserts {
+                insert().fetch_one(&mut *inner).await.unwrap();
+            }
+            inner.commit().await.unwrap();
+        }
+        outer.commit().await.unwrap();
+    }
+
     pub async fn update(&self, id: i64) -> u64 {
         sqlx::query(UPDATE).bind("black").bind(id).execute(&self.0).await.unwrap().rows_affected()
     }

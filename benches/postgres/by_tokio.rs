@@ -65,6 +65,21 @@ impl Raw {
         users.map(|((row, name), hair_color)| User { id: row.get(0), name, hair_color }).collect()
     }
 
+    /// So many inserts in a transaction; the last half of them within a savepoint, if there is one.
+    pub async fn transaction(&self, inserts: usize, nested: bool) {
+        self.client.batch_execute("BEGIN").await.unwrap();
+        for number in 0..inserts {
+            if nested && number == inserts / 2 {
+                self.client.batch_execute("SAVEPOINT one").await.unwrap();
+            }
+            self.insert("User".to_owned()).await;
+        }
+        if nested {
+            self.client.batch_execute("RELEASE one").await.unwrap();
+        }
+        self.client.batch_execute("COMMIT").await.unwrap();
+    }
+
     pub async fn update(&self, id: i64) -> u64 {
         self.client.execute(&self.update, &[&"black", &id]).await.unwrap()
     }

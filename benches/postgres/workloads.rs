@@ -98,6 +98,8 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     workloads.extend([100, 10_000].map(|rows| all_users(&clients, rows)));
     workloads.push(crowd(&clients));
     workloads.extend([10, 100].map(|rows| values(&clients, rows)));
+    workloads.extend([1, 100].map(|inserts| transaction(&clients, inserts)));
+    workloads.push(nested(&clients));
     workloads
 }
 
@@ -153,6 +155,42 @@ fn values(clients: &Rc<Clients>, rows: usize) -> Workload {
     sides.retain(|(name, _)| *name == OMMI);
     sides.insert(0, side!("sqlx", clients, |c, _keys| c.plain.insert_values(names(rows))));
     Workload { name: format!("insert {rows}, sqlx by VALUES"), sides }
+}
+
+fn user() -> NewUserDraft {
+    new!(NewUser { name: "User", hair_color: "black" })
+}
+
+fn transaction(clients: &Rc<Clients>, inserts: usize) -> Workload {
+    let sides = vec![
+        side!("tokio-postgres", clients, |c, _keys| c.raw.transaction(inserts, false)),
+        side!("sqlx", clients, |c, _keys| c.plain.transaction(inserts, false)),
+        side!(OMMI, clients, |c, _keys| async {
+            let work = c.db.transaction(async |tx| -> DBResult<()> {
+                for _ in 0..inserts {
+                    tx.add(user()).await?;
+                }
+                Ok(())
+            });
+            work.await.unwrap()
+        }),
+    ];
+    Workload { name: format!("transaction of {inserts} inserts"), sides }
+}
+
+fn nested(clients: &Rc<Clients>) -> Workload {
+    let sides = vec![
+        side!("tokio-postgres", clients, |c, _keys| c.raw.transaction(2, true)),
+        side!("sqlx", clients, |c, _keys| c.plain.transaction(2, true)),
+        side!(OMMI, clients, |c, _keys| async {
+            let work = c.db.transaction(async |tx| -> DBResult<NewUser> {
+                tx.add(user()).await?;
+                tx.transaction(async |inner| inner.add(user()).await).await
+            });
+            work.await.unwrap()
+        }),
+    ];
+    Workload { name: "transaction, an insert, one nested with an insert".to_owned(), sides }
 }
 
 fn filter(clients: &Rc<Clients>) -> Workload {

@@ -77,6 +77,23 @@ pub fn insert(connection: &Connection, statement: &mut Statement<'_>, names: &[S
     users
 }
 
+/// So many inserts in a transaction; the last half of them within a savepoint, if there is one.
+pub fn transaction(connection: &Connection, statement: &mut Statement<'_>, inserts: usize, nested: bool) -> i64 {
+    let control = |sql: &str| drop(connection.prepare_cached(sql).unwrap().raw_execute().unwrap());
+    control("BEGIN IMMEDIATE");
+    for number in 0..inserts {
+        if nested && number == inserts / 2 {
+            control("SAVEPOINT one");
+        }
+        statement.execute(params!["User", "black"]).unwrap();
+    }
+    if nested {
+        control("RELEASE one");
+    }
+    control("COMMIT");
+    connection.last_insert_rowid()
+}
+
 pub fn cached<'c>(connection: &'c Connection, text: &str) -> CachedStatement<'c> {
     connection.prepare_cached(text).unwrap()
 }

@@ -74,6 +74,10 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
         workloads.push(insert(&fixture, rows));
     }
     workloads.push(update(&fixture));
+    for inserts in [1, 100] {
+        workloads.push(transaction(&fixture, inserts));
+    }
+    workloads.push(nested(&fixture));
     workloads.push(build_and_compile(&fixture));
     workloads.extend(crate::relations::all(runtime));
     workloads
@@ -205,6 +209,44 @@ fn update(fixture: &Rc<Fixture>) -> Workload {
         |db| {
             let id = db.1.key();
             db.0.find(User::id.eq(id)).update(User::hair_color.set("black")).await.unwrap()
+        }
+    )
+}
+
+fn user() -> NewUserDraft {
+    new!(NewUser { name: "User", hair_color: "black" })
+}
+
+fn transaction(fixture: &Rc<Fixture>, inserts: usize) -> Workload {
+    sides!(
+        fixture,
+        format!("transaction of {inserts} inserts"),
+        raw::INSERT,
+        |connection, statement| raw::transaction(connection.0, statement, inserts, false),
+        |db| {
+            let work = db.0.transaction(async |tx| -> DBResult<()> {
+                for _ in 0..inserts {
+                    tx.add(user()).await?;
+                }
+                Ok(())
+            });
+            work.await.unwrap()
+        }
+    )
+}
+
+fn nested(fixture: &Rc<Fixture>) -> Workload {
+    sides!(
+        fixture,
+        "transaction, an insert, one nested with an insert".to_owned(),
+        raw::INSERT,
+        |connection, statement| raw::transaction(connection.0, statement, 2, true),
+        |db| {
+            let work = db.0.transaction(async |tx| -> DBResult<NewUser> {
+                tx.add(user()).await?;
+                tx.transaction(async |inner| inner.add(user()).await).await
+            });
+            work.await.unwrap()
         }
     )
 }

@@ -20,9 +20,9 @@
 //! `skipped: <driver> lacks <capability>` and passes; the test `coverage` prints how many behaviours run, and which are
 //! skipped for what.
 //!
-//! Four more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
-//! conditions, orders and pages against [`evaluator`], `properties::shapes` for tables of random shapes, with updates and deletes, and
-//! `properties::graphs` for relations between random rows.
+//! Five more tests compare random data: `properties::round_trip` for the values of every type, `properties::queries` for
+//! conditions, orders and pages against [`evaluator`], `properties::shapes` for tables of random shapes, with updates and deletes,
+//! `properties::graphs` for relations between random rows, and `properties::programs` for transactions of several handles against a model.
 //! They are controlled by two environment variables:
 //!
 //! - `OMMI_PROPERTY_CASES`: how many cases; 2 000 unless said otherwise
@@ -86,6 +86,12 @@ macro_rules! suite {
             #[test]
             fn shapes() {
                 $crate::properties::shapes(super::conformance_setup(), $crate::properties::cases());
+            }
+
+            #[test]
+            fn programs() {
+                // A program is some twenty statements, so a quarter of them will do.
+                $crate::properties::programs(super::conformance_setup(), $crate::properties::cases().div_ceil(4));
             }
         }
     };

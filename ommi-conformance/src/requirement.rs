@@ -13,6 +13,8 @@ use crate::Database;
 pub enum Requirement {
     /// [`Capabilities::transactions`]
     transactions,
+    /// [`Capabilities::savepoints`]
+    savepoints,
     /// [`Capabilities::atomic_statements`]
     atomic_statements,
     /// [`Capabilities::foreign_keys`]
@@ -23,6 +25,8 @@ pub enum Requirement {
     checks,
     /// [`Capabilities::related_rows`]
     related_rows,
+    /// [`Capabilities::row_locks`]
+    row_locks,
     /// [`Capabilities::key_update`]
     key_update,
     /// [`Capabilities::bytes_order`]
@@ -38,11 +42,13 @@ impl Requirement {
     pub fn is_met(self, database: &Database, capabilities: &Capabilities) -> bool {
         match self {
             Requirement::transactions => capabilities.transactions,
+            Requirement::savepoints => capabilities.savepoints,
             Requirement::atomic_statements => capabilities.atomic_statements,
             Requirement::foreign_keys => capabilities.foreign_keys,
             Requirement::on_delete => capabilities.on_delete,
             Requirement::checks => capabilities.checks,
             Requirement::related_rows => capabilities.related_rows,
+            Requirement::row_locks => capabilities.row_locks,
             Requirement::key_update => capabilities.key_update,
             Requirement::bytes_order => capabilities.bytes_order,
             Requirement::microseconds => capabilities.date_precision >= DatePrecision::Microseconds,
@@ -55,11 +61,13 @@ impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Requirement::transactions => "transactions",
+            Requirement::savepoints => "nested transactions",
             Requirement::atomic_statements => "atomic statements",
             Requirement::foreign_keys => "foreign keys",
             Requirement::on_delete => "what becomes of referring rows",
             Requirement::checks => "checks",
             Requirement::related_rows => "related rows",
+            Requirement::row_locks => "row locks",
             Requirement::key_update => "changing keys",
             Requirement::bytes_order => "an order of bytes",
             Requirement::microseconds => "times in microseconds",

@@ -54,6 +54,18 @@ impl<M: Model> ReferenceTo<M> {
     }
 }
 
+/// Stops the compilation where a field of type `T` cannot be a version.
+#[doc(hidden)]
+#[allow(clippy::panic)] // Evaluated by the compiler only; there, a panic is an error message.
+pub const fn check_version<T: FieldType>() {
+    if T::NULLABLE {
+        panic!("a version cannot be optional: it has to count the writes of every row");
+    }
+    if T::TYPE.integer_range().is_none() {
+        panic!("a version counts, and needs an integer");
+    }
+}
+
 impl Auto {
     /// Who makes keys of type `T`, where `wanted` is what the model says. Stops the compilation where it does not fit.
     #[doc(hidden)]

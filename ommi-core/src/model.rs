@@ -55,6 +55,15 @@ pub trait Model: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn value_of(&self, column: u16) -> Result<Value<'_>, InvalidValue>;
 
+    /// Gives the field of the version this one, in a model that has a version.
+    ///
+    /// # Errors
+    /// [`DecodeFailure`] where the field's type does not take it.
+    #[doc(hidden)]
+    fn set_version(&mut self, _: i64) -> Result<(), DecodeFailure> {
+        Ok(())
+    }
+
     /// Says to the field of a relation which row it belongs to.
     #[doc(hidden)]
     fn link(&mut self, slot: u16, link: Link);

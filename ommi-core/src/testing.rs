@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};
 use crate::driver::{
-    Answer, Capabilities, Context, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream, SchemaDriver,
+    Answer, Begin, Capabilities, Context, Driver, DriverTransaction, Executor, Explanation, LevelEnd, RowSink,
+    RowStream, SchemaDriver,
 };
 use crate::error::DBResult;
 use crate::handle::Ommi;
@@ -103,8 +104,8 @@ impl Driver for Counting<Arc<dyn Driver>> {
         self.inner.capabilities()
     }
 
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
-        let inner = self.inner.begin(context).await?;
+    async fn begin(&self, begin: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+        let inner = self.inner.begin(begin, context).await?;
         Ok(Box::new(Counting { inner, count: self.count.clone() }))
     }
 
@@ -123,6 +124,14 @@ impl Driver for Counting<Arc<dyn Driver>> {
 
 #[async_trait]
 impl DriverTransaction for Counting<Box<dyn DriverTransaction>> {
+    fn enter(&self, level: u32) {
+        self.inner.enter(level);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        self.inner.leave(level, end, context).await
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
         self.inner.commit(context).await
     }

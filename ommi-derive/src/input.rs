@@ -38,6 +38,7 @@ pub(crate) struct FieldInput {
     pub(crate) default: Option<DefaultInput>,
     pub(crate) precision: Option<Precision>,
     pub(crate) truncate: Option<Ident>,
+    pub(crate) version: Option<Ident>,
     pub(crate) references: Option<Path>,
     pub(crate) options: ReferenceOptions,
     pub(crate) skip: Option<Ident>,

@@ -44,6 +44,8 @@ use proc_macro::TokenStream;
 /// - `default`, `default = 0`: the value of a new row that names none
 /// - `precision = "ms"`, `"us"`, `"ns"`: how finely the column keeps times, on every store: a finer value is refused, or cut off with
 ///   `truncate`; a store that is less fine refuses the model. Without it a column is as fine as its store
+/// - `version`: an integer that begins at 1 and that every write to a row raises, so that a write of a row that was changed meanwhile is a
+///   `Conflict` that changes nothing; one of a model
 /// - `references = Team::id`: the column holds a value of another model's key or unique column. With
 ///   `on_delete = "cascade"`, `"restrict"`, `"set null"`, `"set default"` or `"no action"`, and `on_update` alike;
 ///   `constraint = false` keeps the database from enforcing it

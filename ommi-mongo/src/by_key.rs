@@ -30,7 +30,7 @@ impl Work for ByKey<'_> {
     async fn run(&self, inner: &Inner, place: &mut Place<'_>, context: &Context) -> Result<u64, Failure> {
         let mut query = Writer::new();
         keys(self.model, self.filter, &mut query)?;
-        let found = inner.documents(place, query, context).await?;
+        let found = inner.read_all(place, query, context).await?;
         let keys = found.iter().map(|document| Stored::key(document)).collect::<Result<Vec<_>, _>>()?;
         inner.write_keys(place, &self.command, &keys, context).await
     }

@@ -10,8 +10,8 @@ use mongodb::options::{SelectionCriteria, TransactionOptions};
 use mongodb::{Client, Database};
 use ommi_core::ast::{self, Delete, Insert, Select, Statement, StatementRef, Update};
 use ommi_core::driver::{
-    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
-    SchemaDriver,
+    Answer, Begin, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, Isolation,
+    RowSink, RowStream, SchemaDriver,
 };
 use ommi_core::schema::SchemaRef;
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -34,6 +34,8 @@ fn capabilities(transactions: bool) -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = transactions;
     capabilities.atomic_statements = transactions;
+    capabilities.savepoints = transactions;
+    capabilities.isolation = Isolation::Snapshot;
     capabilities.checks = true;
     capabilities.on_delete = true;
     capabilities.related_rows = true;
@@ -104,6 +106,7 @@ impl MongoDriver {
         let database = client.database(&options.database);
         let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
         let hello = database.run_command(doc! { "hello": 1 }).await.map_err(failed)?;
+        let rollbacks = Rollbacks::new(database.clone());
         let inner = Inner {
             capabilities: capabilities(options.transactions && has_transactions(&hello)),
             write_concern: options.write_concern()?,
@@ -115,7 +118,7 @@ impl MongoDriver {
             database,
             own_client,
             blocks: Blocks::default(),
-            rollbacks: Rollbacks::default(),
+            rollbacks,
             collections: Collections::default(),
             references: references::Known::default(),
             closed: AtomicBool::new(false),
@@ -222,7 +225,7 @@ impl Executor for MongoDriver {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, context)))
+        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, None, context)))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
@@ -240,7 +243,7 @@ impl Driver for MongoDriver {
         &self.inner.capabilities
     }
 
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+    async fn begin(&self, _: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
         self.inner.is_open()?;
         if !self.inner.capabilities.transactions {
             return Err(crate::names::unsupported("transactions on a server that is no replica set"));

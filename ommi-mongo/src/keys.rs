@@ -22,6 +22,7 @@ use crate::error::Failure;
 use crate::insert::{Documents, rows};
 use crate::names::{ID, type_of};
 use crate::run::{Place, given};
+use crate::upsert::Upserted;
 use crate::work::no_document;
 
 /// The collection of the counters.
@@ -126,7 +127,14 @@ impl Inner {
         writer.end();
         writer.bool("upsert", true);
         writer.bool("new", true);
-        match self.counted(&writer, context).await {
+        let mut counted = self.counted(&writer, context).await;
+        if let Ok(reply) = &counted
+            && Upserted::read(reply) == Some(Upserted::ChangedUnseen)
+        {
+            // Numbers were taken, and it is not known which: they are a gap. The counter is there now, so others are found.
+            counted = self.counted(&writer, context).await;
+        }
+        match counted {
             Ok(reply) => match reply.get_document("value").ok().and_then(|counter| counter.get(NEXT)) {
                 Some(Bson::Int64(last)) => Ok(*last),
                 Some(Bson::Int32(last)) => Ok(i64::from(*last)),

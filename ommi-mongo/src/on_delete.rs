@@ -57,7 +57,7 @@ struct Going {
 
 /// What is to be done.
 #[derive(Default)]
-struct Plan {
+pub(crate) struct Plan {
     /// In the order in which they were found; the first are the statement's own.
     going: Vec<Going>,
     /// Which rows go, by their collections.
@@ -70,29 +70,13 @@ struct Plan {
 
 impl Work for Deletion<'_> {
     async fn run(&self, inner: &Inner, place: &mut Place<'_>, context: &Context) -> Result<u64, Failure> {
-        let plan = self.plan(inner, place, context).await?;
-        for (reference, targets) in &plan.cleared {
-            let OnDelete::Set(values) = &reference.on_delete else { continue };
-            for targets in parts(targets, most(reference), size) {
-                let mut writer = Writer::new();
-                clear(reference, values, targets, &mut writer);
-                inner.write(place, &[writer], context).await?;
-            }
-        }
-        let mut deleted = 0;
-        for going in plan.going.iter().rev() {
-            let mut command = Writer::new();
-            delete::of_keys(&going.table, &mut command);
-            let keys: Vec<Stored> = going.rows.iter().map(|row| row.key.clone()).collect();
-            // In the end that of the statement's own rows: what goes with them is not counted.
-            deleted = inner.write_keys(place, &command, &keys, context).await?;
-        }
-        Ok(deleted)
+        self.plan(inner, place, context).await?.carry_out(inner, place, context).await
     }
 }
 
 impl Deletion<'_> {
-    async fn plan(&self, inner: &Inner, place: &mut Place<'_>, context: &Context) -> Result<Plan, Failure> {
+    /// Reads what is to be done. That it is refused is found here.
+    pub(crate) async fn plan(&self, inner: &Inner, place: &mut Place<'_>, context: &Context) -> Result<Plan, Failure> {
         let mut plan = Plan::default();
         let mut query = Writer::new();
         begin_pipeline(self.model, &mut query);
@@ -100,7 +84,7 @@ impl Deletion<'_> {
         let fields = self.fields(&self.model.table);
         project(&fields, &mut query);
         end_pipeline(ONE_BATCH, &mut query);
-        let own = inner.documents(place, query, context).await?;
+        let own = inner.read_all(place, query, context).await?;
         plan.add(&self.model.table, own)?;
 
         let mut next = 0;
@@ -146,7 +130,9 @@ impl Deletion<'_> {
                 let fields = self.fields(&reference.table);
                 let mut found = Vec::new();
                 for targets in parts(&targets, most(reference), size) {
-                    found.extend(inner.documents(place, referring(reference, targets, &fields, None)?, context).await?);
+                    found.extend(
+                        inner.read_all(place, referring(reference, targets, Some(&fields), None), context).await?,
+                    );
                 }
                 plan.add(&reference.table, found)?;
             }
@@ -154,8 +140,8 @@ impl Deletion<'_> {
                 if reference.paths.iter().any(|path| path == ID || path.starts_with("_id.")) {
                     // The server changes no key. Where nothing refers, nothing is to be changed.
                     for targets in parts(&targets, most(reference), size) {
-                        let query = referring(reference, targets, &[], Some(1))?;
-                        if !inner.documents(place, query, context).await?.is_empty() {
+                        let query = referring(reference, targets, Some(&[]), Some(1));
+                        if !inner.read_all(place, query, context).await?.is_empty() {
                             return Err(unsupported("`on_delete` that sets a part of a key").into());
                         }
                     }
@@ -180,7 +166,7 @@ impl Deletion<'_> {
     ) -> Result<(), Failure> {
         for targets in parts(targets, most(reference), size) {
             let limit = if gone.is_some() { None } else { Some(1) };
-            for document in inner.documents(place, referring(reference, targets, &[], limit)?, context).await? {
+            for document in inner.read_all(place, referring(reference, targets, Some(&[]), limit), context).await? {
                 let key = Stored::key(&document)?;
                 if gone.is_none_or(|gone| !gone.contains(&key)) {
                     let constraint = Constraint::new(ConstraintKind::ForeignKey).on_table(&reference.table);
@@ -205,6 +191,69 @@ impl Deletion<'_> {
 }
 
 impl Plan {
+    /// Does it, and gives the number of the statement's own rows.
+    pub(crate) async fn carry_out(
+        &self,
+        inner: &Inner,
+        place: &mut Place<'_>,
+        context: &Context,
+    ) -> Result<u64, Failure> {
+        for (reference, targets) in &self.cleared {
+            let OnDelete::Set(values) = &reference.on_delete else { continue };
+            for targets in parts(targets, most(reference), size) {
+                let mut writer = Writer::new();
+                clear(reference, values, targets, &mut writer);
+                inner.write(place, &[writer], context).await?;
+            }
+        }
+        let mut deleted = 0;
+        for going in self.going.iter().rev() {
+            let mut command = Writer::new();
+            delete::of_keys(&going.table, &mut command);
+            let keys: Vec<Stored> = going.rows.iter().map(|row| row.key.clone()).collect();
+            // In the end that of the statement's own rows: what goes with them is not counted.
+            deleted = inner.write_keys(place, &command, &keys, context).await?;
+        }
+        Ok(deleted)
+    }
+
+    /// How many rows go.
+    pub(crate) fn len(&self) -> usize {
+        self.going.iter().map(|going| going.rows.len()).sum()
+    }
+
+    /// The documents that it deletes and changes, whole, each with its collection.
+    pub(crate) async fn before(
+        &self,
+        inner: &Inner,
+        place: &mut Place<'_>,
+        context: &Context,
+    ) -> Result<Vec<(&str, Vec<RawDocumentBuf>)>, Failure> {
+        let mut before = Vec::new();
+        for going in &self.going {
+            for rows in parts(&going.rows, VALUES, |row| row.key.size()) {
+                let mut query = Writer::new();
+                query.string("find", &going.table);
+                query.begin_document("filter");
+                query.begin_document(ID);
+                query.begin_array("$in");
+                rows.iter().for_each(|row| row.key.write_item(&mut query));
+                query.end();
+                query.end();
+                query.end();
+                query.int64("batchSize", ONE_BATCH);
+                before.push((going.table.as_str(), inner.read_all(place, query, context).await?));
+            }
+        }
+        for (reference, targets) in &self.cleared {
+            for targets in parts(targets, most(reference), size) {
+                let query = referring(reference, targets, None, None);
+                before.push((reference.table.as_str(), inner.read_all(place, query, context).await?));
+            }
+        }
+        Ok(before)
+    }
+
     /// Notes rows that go, as far as they are not noted.
     fn add(&mut self, table: &str, documents: Vec<RawDocumentBuf>) -> DBResult<()> {
         let seen = self.seen.entry(table.to_owned()).or_default();
@@ -270,22 +319,24 @@ fn project(fields: &[&str], writer: &mut Writer) {
     writer.end();
 }
 
-/// The command that reads the rows which refer to one of these.
-fn referring(reference: &Reference, targets: &[Target], fields: &[&str], limit: Option<i64>) -> DBResult<Writer> {
+/// The command that reads the rows which refer to one of these: the key and some fields, or all.
+fn referring(reference: &Reference, targets: &[Target], fields: Option<&[&str]>, limit: Option<i64>) -> Writer {
     let mut writer = Writer::new();
     writer.string("find", &reference.table);
     writer.begin_document("filter");
     refers(reference, targets, &mut writer);
     writer.end();
-    writer.begin_document("projection");
-    writer.int32(ID, 1);
-    fields.iter().for_each(|field| writer.int32(field, 1));
-    writer.end();
+    if let Some(fields) = fields {
+        writer.begin_document("projection");
+        writer.int32(ID, 1);
+        fields.iter().for_each(|field| writer.int32(field, 1));
+        writer.end();
+    }
     if let Some(limit) = limit {
         writer.int64("limit", limit);
     }
     writer.int64("batchSize", ONE_BATCH);
-    Ok(writer)
+    writer
 }
 
 /// Writes the fields of a filter of the rows which refer to one of these.
@@ -363,7 +414,7 @@ mod tests {
         ]);
         let targets = targets(&reference, &rows).unwrap();
         assert_eq!(
-            written(referring(&reference, &targets, &["isbn"], Some(1)).unwrap()),
+            written(referring(&reference, &targets, Some(&["isbn"]), Some(1))),
             doc! {
                 "find": "books", "filter": { "to": { "$in": ["a", "b"] } }, "projection": { "_id": 1, "isbn": 1 }, "limit": 1i64,
                 "batchSize": ONE_BATCH,

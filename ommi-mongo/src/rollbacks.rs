@@ -2,31 +2,37 @@
 
 use std::sync::Arc;
 
+use mongodb::Database;
 use tokio::sync::watch;
 
-/// Counts the rollbacks under way.
+/// Counts the rollbacks under way on a database.
 #[derive(Debug, Clone)]
-pub(crate) struct Rollbacks(Arc<watch::Sender<usize>>);
-
-impl Default for Rollbacks {
-    fn default() -> Rollbacks {
-        Rollbacks(Arc::new(watch::Sender::new(0)))
-    }
+pub(crate) struct Rollbacks {
+    count: Arc<watch::Sender<usize>>,
+    database: Database,
 }
 
 impl Rollbacks {
+    pub(crate) fn new(database: Database) -> Rollbacks {
+        Rollbacks { count: Arc::new(watch::Sender::new(0)), database }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// Counts one, until what it gives is dropped.
     pub(crate) fn begin(&self) -> Pending {
-        self.0.send_modify(|count| *count += 1);
+        self.count.send_modify(|count| *count += 1);
         Pending(self.clone())
     }
 
     /// Waits until none is under way.
     pub(crate) async fn settled(&self) {
-        if *self.0.borrow() == 0 {
+        if *self.count.borrow() == 0 {
             return;
         }
-        let mut changes = self.0.subscribe();
+        let mut changes = self.count.subscribe();
         // It fails when there is no sender left, and this is one.
         let _ = changes.wait_for(|count| *count == 0).await;
     }
@@ -38,6 +44,6 @@ pub(crate) struct Pending(Rollbacks);
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.0.0.send_modify(|count| *count = count.saturating_sub(1));
+        self.0.count.send_modify(|count| *count = count.saturating_sub(1));
     }
 }

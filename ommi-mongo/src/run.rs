@@ -172,7 +172,7 @@ impl Inner {
     }
 
     /// Reads all documents that a command gives.
-    pub(crate) async fn documents(
+    pub(crate) async fn read_all(
         &self,
         place: &mut Place<'_>,
         writer: Writer,
@@ -233,6 +233,7 @@ impl Inner {
         // Rolled back when this future is dropped.
         let mut ending = Ending::new(&self.rollbacks, self.begin_session().await?);
         let written = work.run(self, &mut ending.place()?, context).await;
+        ending.answered();
         match written {
             Ok(reached) => {
                 ending.commit().await?;

@@ -1,16 +1,24 @@
 //! A transaction: a session of the client's, one operation at a time.
+//!
+//! Levels within it are undone by what `journal.rs` keeps. An error that the server reports ends all of them: see `unique.rs` for what is
+//! found out before.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mongodb::ClientSession;
+use mongodb::bson::doc;
+use mongodb::{ClientSession, Database};
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
+use ommi_core::driver::{Abandoned, Answer, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::driver::Inner;
 use crate::error::Failure;
+use crate::journal::Journal;
+use crate::keys::COUNTERS;
+use crate::levels::Stop;
+use crate::names::ID;
 use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::Pieces;
@@ -18,80 +26,134 @@ use crate::stream::Pieces;
 /// A transaction. Dropped, it is rolled back by a task that later statements of this driver wait for.
 pub(crate) struct MongoTransaction {
     inner: Arc<Inner>,
+    abandoned: Abandoned,
     state: Arc<Mutex<State>>,
 }
 
 struct State {
     /// Taken when the transaction ends.
     session: Option<ClientSession>,
-    /// Whether a statement failed. The server has ended the transaction then, or it does not matter any more.
-    failed: bool,
+    /// The first error of a statement that was sent. The server has ended the transaction then, with all levels of it.
+    failed: Option<DBError>,
     /// Whether a statement is under way. When the next one finds it so, the one before was dropped, and what became of it is not known.
     busy: bool,
+    abandoned: Abandoned,
+    journal: Journal,
 }
 
 impl State {
+    /// Before something is sent.
     fn enter(&mut self) -> DBResult<()> {
-        if self.failed || self.busy || self.session.is_none() {
-            self.failed = true;
-            return Err(aborted(self.busy));
+        if self.busy {
+            self.failed.get_or_insert_with(dropped);
         }
-        self.busy = true;
+        match &self.failed {
+            Some(first) => Err(aborted(Some(first))),
+            None if self.session.is_none() => Err(aborted(None)),
+            None => {
+                self.busy = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// After it.
+    fn leave<T>(&mut self, result: Result<T, Stop>) -> DBResult<T> {
+        self.busy = false;
+        result.map_err(|stop| match stop {
+            Stop::Before(error) => error,
+            Stop::Sent(error) => {
+                // What was found before anything was sent leaves the transaction as it was.
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::InvalidValue { .. }
+                        | ErrorKind::Query
+                        | ErrorKind::Unsupported { .. }
+                        | ErrorKind::Decode { .. }
+                ) {
+                    self.failed.get_or_insert_with(|| error.clone());
+                }
+                error
+            }
+        })
+    }
+
+    /// Undoes what was abandoned beyond a level, and opens those up to it.
+    async fn align(&mut self, inner: &Inner, context: &Context) -> DBResult<()> {
+        let keep = self.abandoned.keep(context.level);
+        if self.journal.depth() > keep {
+            self.undo_beyond(keep, inner, context).await?;
+        }
+        self.abandoned.settle();
+        self.journal.open(context.level);
         Ok(())
     }
 
-    fn leave<T>(&mut self, result: DBResult<T>) -> DBResult<T> {
-        self.busy = false;
-        if let Err(error) = &result {
-            // What was found before anything was sent leaves the transaction as it was.
-            let sent = !matches!(
-                error.kind(),
-                ErrorKind::InvalidValue { .. }
-                    | ErrorKind::Query
-                    | ErrorKind::Unsupported { .. }
-                    | ErrorKind::Decode { .. }
-            );
-            self.failed |= sent;
+    async fn undo_beyond(&mut self, level: u32, inner: &Inner, context: &Context) -> DBResult<()> {
+        if let (Some(touched), Some(session)) = (self.journal.take_beyond(level), &mut self.session) {
+            let undone = inner.undo(&mut Place::Session(session), touched, context).await;
+            if let Err(error) = undone {
+                self.failed.get_or_insert_with(|| error.clone());
+                return Err(aborted(Some(&error)));
+            }
         }
-        result
+        Ok(())
     }
 
-    fn place(&mut self) -> DBResult<Place<'_>> {
-        self.session.as_mut().map(Place::Session).ok_or_else(|| aborted(false))
+    /// Its end, if it has not come yet.
+    fn end(&mut self, rollbacks: &Rollbacks) -> Option<Ending> {
+        let mut ending = Ending::new(rollbacks, self.session.take()?);
+        ending.unanswered = self.busy;
+        Some(ending)
+    }
+
+    fn place(&mut self) -> DBResult<(Place<'_>, &mut Journal)> {
+        match &mut self.session {
+            Some(session) => Ok((Place::Session(session), &mut self.journal)),
+            None => Err(aborted(None)),
+        }
     }
 }
 
-fn aborted(dropped: bool) -> DBError {
-    DBError::new(ErrorKind::TransactionAborted).with_detail(match dropped {
-        true => "a statement in it was dropped before it had ended",
-        false => "an earlier statement in it failed, or it has ended",
-    })
+fn dropped() -> DBError {
+    DBError::new(ErrorKind::Database).with_detail("a statement was dropped before it had ended")
+}
+
+/// `first` is what the transaction has failed with.
+fn aborted(first: Option<&DBError>) -> DBError {
+    let error = DBError::new(ErrorKind::TransactionAborted);
+    match first {
+        Some(first) => error.with_detail("an earlier statement in it failed").with_source(first.clone()),
+        None => error.with_detail("it has ended"),
+    }
 }
 
 impl MongoTransaction {
     pub(crate) async fn begin(inner: Arc<Inner>) -> DBResult<MongoTransaction> {
         let session = inner.begin_session().await.map_err(|failure| failure.general(None))?;
-        let state = State { session: Some(session), failed: false, busy: false };
-        Ok(MongoTransaction { inner, state: Arc::new(Mutex::new(state)) })
-    }
-
-    async fn end(&self) -> DBResult<(ClientSession, bool)> {
-        let mut state = self.state.lock().await;
-        let fit = !state.failed && !state.busy;
-        let session = state.session.take().ok_or_else(|| aborted(false))?;
-        Ok((session, fit))
+        let abandoned = Abandoned::default();
+        let state = State {
+            session: Some(session),
+            failed: None,
+            busy: false,
+            abandoned: abandoned.clone(),
+            journal: Journal::default(),
+        };
+        Ok(MongoTransaction { inner, abandoned, state: Arc::new(Mutex::new(state)) })
     }
 }
 
-/// Runs a statement in the session.
+/// Runs a statement in the session: as it is, or in a level, where what it changes is noted.
 macro_rules! in_session {
-    ($self:ident, $context:ident, |$place:ident| $work:expr) => {
+    ($self:ident, $context:ident, |$place:ident| $work:expr $(, in_level |$journal:ident| $in_level:expr)?) => {
         Answer::later(within($context, async move {
             let mut state = $self.state.lock().await;
             state.enter()?;
-            let result = match state.place() {
-                Ok($place) => $work.await,
-                Err(error) => Err(error),
+            let aligned = state.align(&$self.inner, $context).await;
+            let result = match aligned.and_then(|()| state.place()) {
+                $(Ok((mut $place, $journal)) if $context.level > 0 => $in_level.await,)?
+                Ok(($place, _)) => $work.await.map_err(Stop::Sent),
+                Err(error) => Err(Stop::Sent(error)),
             };
             state.leave(result)
         }))
@@ -112,11 +174,12 @@ impl Executor for MongoTransaction {
         Answer::later(async move {
             let mut state = self.state.clone().lock_owned().await;
             state.enter()?;
-            let opened = match state.place() {
-                Ok(place) => self.inner.stream(place, select, sink, context).await,
+            let aligned = state.align(&self.inner, &context).await;
+            let opened = match aligned.and_then(|()| state.place()) {
+                Ok((place, _)) => self.inner.stream(place, select, sink, context).await,
                 Err(error) => Err(error),
             };
-            let pieces = state.leave(opened)?;
+            let pieces = state.leave(opened.map_err(Stop::Sent))?;
             Ok(Box::new(TransactionStream { pieces, state }) as Box<dyn RowStream + 'a>)
         })
     }
@@ -127,15 +190,30 @@ impl Executor for MongoTransaction {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        in_session!(self, context, |place| self.inner.insert(place, insert, sink, context))
+        in_session!(
+            self,
+            context,
+            |place| self.inner.insert(place, insert, sink, None, context),
+            in_level | journal | self.inner.insert_in_level(&mut place, insert, sink, journal, context)
+        )
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        in_session!(self, context, |place| self.inner.update(place, update, context))
+        in_session!(
+            self,
+            context,
+            |place| self.inner.update(place, update, context),
+            in_level | journal | self.inner.update_in_level(&mut place, update, journal, context)
+        )
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        in_session!(self, context, |place| self.inner.delete(place, delete, context))
+        in_session!(
+            self,
+            context,
+            |place| self.inner.delete(place, delete, context),
+            in_level | journal | self.inner.delete_in_level(&mut place, delete, journal, context)
+        )
     }
 }
 
@@ -151,22 +229,51 @@ impl RowStream for TransactionStream {
         Answer::later(async {
             self.state.enter()?;
             let next = match self.state.place() {
-                Ok(place) => self.pieces.next(place).await,
+                Ok((place, _)) => self.pieces.next(place).await,
                 Err(error) => Err(error),
             };
-            self.state.leave(next)
+            self.state.leave(next.map_err(Stop::Sent))
         })
     }
 }
 
 #[async_trait]
 impl DriverTransaction for MongoTransaction {
+    fn enter(&self, level: u32) {
+        self.abandoned.enter(level);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        let keep = level.saturating_sub(u32::from(end == LevelEnd::Undo));
+        within(context, async {
+            let mut state = self.state.lock().await;
+            state.enter()?;
+            let keep = state.abandoned.keep(keep);
+            let undone = state.undo_beyond(keep, &self.inner, context).await;
+            state.leave(undone.map_err(Stop::Sent))?;
+            if end == LevelEnd::Keep {
+                state.journal.keep(level);
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let (session, fit) = self.end().await?;
-        let mut ending = Ending::new(&self.inner.rollbacks, session);
-        if !fit {
+        let mut state = self.state.lock().await;
+        let mut outermost = context.clone();
+        outermost.level = 0;
+        let aligned = match state.enter() {
+            Ok(()) => {
+                let aligned = within(context, state.align(&self.inner, &outermost)).await;
+                state.leave(aligned.map_err(Stop::Sent))
+            }
+            refused => refused,
+        };
+        let mut ending = state.end(&self.inner.rollbacks).ok_or_else(|| aborted(None))?;
+        if let Err(error) = aligned {
             ending.abort().await;
-            return Err(aborted(false));
+            return Err(error);
         }
         let committed = within(context, async {
             let committed = ending.commit().await;
@@ -183,9 +290,8 @@ impl DriverTransaction for MongoTransaction {
     }
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let (session, _) = self.end().await?;
         // Given up, it goes on in a task.
-        let mut ending = Ending::new(&self.inner.rollbacks, session);
+        let mut ending = self.state.lock().await.end(&self.inner.rollbacks).ok_or_else(|| aborted(None))?;
         within(context, async {
             ending.abort().await;
             Ok(())
@@ -197,10 +303,8 @@ impl DriverTransaction for MongoTransaction {
 impl Drop for MongoTransaction {
     fn drop(&mut self) {
         // Nobody else has it: a stream in the transaction borrows from it.
-        if let Ok(mut state) = self.state.try_lock()
-            && let Some(session) = state.session.take()
-        {
-            drop(Ending::new(&self.inner.rollbacks, session));
+        if let Ok(mut state) = self.state.try_lock() {
+            drop(state.end(&self.inner.rollbacks));
         }
     }
 }
@@ -209,13 +313,21 @@ impl Drop for MongoTransaction {
 pub(crate) struct Ending {
     rollbacks: Rollbacks,
     session: Option<ClientSession>,
+    /// Whether a statement may have been given up before it was answered.
+    unanswered: bool,
     /// Whether the commit was sent. Then it may have taken place, and nothing undoes it any more.
     committing: bool,
 }
 
 impl Ending {
+    /// Of a transaction that may be given up at any time.
     pub(crate) fn new(rollbacks: &Rollbacks, session: ClientSession) -> Ending {
-        Ending { rollbacks: rollbacks.clone(), session: Some(session), committing: false }
+        Ending { rollbacks: rollbacks.clone(), session: Some(session), unanswered: true, committing: false }
+    }
+
+    /// Every statement has been answered.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = false;
     }
 
     /// Whether a commit was sent that was not answered.
@@ -225,11 +337,11 @@ impl Ending {
 
     /// Where its statements run.
     pub(crate) fn place(&mut self) -> Result<Place<'_>, Failure> {
-        self.session.as_mut().map(Place::Session).ok_or_else(|| aborted(false).into())
+        self.session.as_mut().map(Place::Session).ok_or_else(|| aborted(None).into())
     }
 
     pub(crate) async fn commit(&mut self) -> Result<(), Failure> {
-        let Some(session) = &mut self.session else { return Err(aborted(false).into()) };
+        let Some(session) = &mut self.session else { return Err(aborted(None).into()) };
         self.committing = true;
         let mut result = session.commit_transaction().await;
         if let Err(error) = &result
@@ -245,10 +357,24 @@ impl Ending {
     /// That it fails says that the transaction has ended by itself, or will when the server misses its client.
     pub(crate) async fn abort(&mut self) {
         if let Some(session) = &mut self.session {
-            let _ = session.abort_transaction().await;
+            abort(session, self.unanswered, self.rollbacks.database()).await;
         }
         self.session = None;
     }
+}
+
+/// Aborts a transaction.
+///
+/// To the client a transaction begins with the first answer, and of one that has not begun it tells the server nothing. Where a statement was
+/// given up unanswered the server may have begun it all the same, or be about to, and would keep what it has locked until the transaction
+/// expires, after a minute. So the client is made to see an answer first. That it is a refusal, as the transaction was begun already, does
+/// not matter.
+async fn abort(session: &mut ClientSession, unanswered: bool, database: &Database) {
+    if unanswered {
+        let nothing = doc! { "find": COUNTERS, "filter": { ID: null }, "limit": 1, "singleBatch": true };
+        let _ = database.run_command(nothing).session(&mut *session).await;
+    }
+    let _ = session.abort_transaction().await;
 }
 
 impl Drop for Ending {
@@ -259,13 +385,14 @@ impl Drop for Ending {
             return drop(session);
         };
         let pending = self.rollbacks.begin();
-        let (mut session, committing) = (session, self.committing);
+        let (mut session, unanswered, committing) = (session, self.unanswered, self.committing);
+        let database = self.rollbacks.database().clone();
         runtime.spawn(async move {
-            // To commit again is safe, and the only way left to free what the transaction holds.
-            let _ = match committing {
-                true => session.commit_transaction().await,
-                false => session.abort_transaction().await,
-            };
+            match committing {
+                // To commit again is safe, and the only way left to free what the transaction holds.
+                true => drop(session.commit_transaction().await),
+                false => abort(&mut session, unanswered, &database).await,
+            }
             drop(session);
             drop(pending);
         });

@@ -3,15 +3,21 @@
 //! The update is a pipeline whose expressions ask whether the document is new. Operators cannot say it: `$inc` with `upsert` starts a new
 //! document from nothing instead of from its draft, and `$setOnInsert` of the same column is a conflict.
 
-use ommi_core::DBResult;
+use mongodb::bson::{Bson, Document, RawDocumentBuf};
 use ommi_core::ast::{Insert, OnConflict};
+use ommi_core::driver::Context;
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
+use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
+use crate::driver::{Inner, whole};
+use crate::error::Failure;
 use crate::insert::Documents;
 use crate::names::{ID, path, reference, type_of};
+use crate::run::Place;
 use crate::update::{computed, storable};
+use crate::work::no_document;
 
 /// Whether the row can meet one that is there: NULL in the target equals nothing, and neither does a key that is yet to be made.
 pub(crate) fn may_conflict(conflict: &OnConflict, documents: &Documents<'_>, row: &[Value<'static>]) -> bool {
@@ -30,23 +36,10 @@ pub(crate) fn upsert(
     writer: &mut Writer,
 ) -> DBResult<()> {
     let model: &ModelSchema = &insert.model;
-    let on_key = model.key.iter().all(|column| conflict.target.contains(column));
+    let on_key = is_on_key(model, conflict);
     writer.string("findAndModify", &model.table);
     writer.begin_document("query");
-    // Equalities: the server begins the new document with them.
-    if on_key {
-        writer.begin_document(ID);
-        documents.id("$eq", row, key, writer)?;
-        writer.end();
-    } else {
-        for &column in &conflict.target {
-            let value = documents.value(column, row, key).unwrap_or_default();
-            storable(model, column, &value)?;
-            writer.begin_document(&path(model, column)?);
-            writer.value("$eq", type_of(model, column), &value);
-            writer.end();
-        }
-    }
+    target(insert, conflict, documents, row, key, writer)?;
     writer.end();
     writer.begin_array("update");
     writer.item_document();
@@ -105,6 +98,102 @@ pub(crate) fn upsert(
     Ok(())
 }
 
+/// Writes the command that reads the row that was there.
+pub(crate) fn read_back(
+    insert: &Insert,
+    conflict: &OnConflict,
+    documents: &Documents<'_>,
+    row: &[Value<'static>],
+    writer: &mut Writer,
+) -> DBResult<()> {
+    writer.string("find", &insert.model.table);
+    writer.begin_document("filter");
+    target(insert, conflict, documents, row, None, writer)?;
+    writer.end();
+    writer.int32("limit", 1);
+    writer.bool("singleBatch", true);
+    Ok(())
+}
+
+fn is_on_key(model: &ModelSchema, conflict: &OnConflict) -> bool {
+    model.key.iter().all(|column| conflict.target.contains(column))
+}
+
+/// Writes which row is meant, as equalities: the server begins the new document with them.
+fn target(
+    insert: &Insert,
+    conflict: &OnConflict,
+    documents: &Documents<'_>,
+    row: &[Value<'static>],
+    key: Option<i64>,
+    writer: &mut Writer,
+) -> DBResult<()> {
+    let model: &ModelSchema = &insert.model;
+    if is_on_key(model, conflict) {
+        writer.begin_document(ID);
+        documents.id("$eq", row, key, writer)?;
+        writer.end();
+        return Ok(());
+    }
+    for &column in &conflict.target {
+        let value = documents.value(column, row, key).unwrap_or_default();
+        storable(model, column, &value)?;
+        writer.begin_document(&path(model, column)?);
+        writer.value("$eq", type_of(model, column), &value);
+        writer.end();
+    }
+    Ok(())
+}
+
+/// What an answer says became of the row.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Upserted<'r> {
+    /// It was added, and is stored so.
+    Added(&'r Document),
+    /// It was there. It was changed, and was stored so after that.
+    Changed(&'r Document),
+    /// It was there and was changed once, but the answer does not say to what.
+    ///
+    /// MongoDB looks for the document and changes it in one piece, and answers with what it wrote. A server that does so in two steps may
+    /// have found none, then change the one that another upsert has added meanwhile, and answer as if it had neither.
+    ChangedUnseen,
+}
+
+impl Upserted<'_> {
+    /// Reads an answer; there is none for one that has another form.
+    pub(crate) fn read(reply: &Document) -> Option<Upserted<'_>> {
+        let last = reply.get_document("lastErrorObject").ok()?;
+        // A key is never null.
+        let is_new = last.get("upserted").is_some_and(|key| *key != Bson::Null);
+        match reply.get("value") {
+            Some(Bson::Document(document)) if is_new => Some(Upserted::Added(document)),
+            Some(Bson::Document(document)) => Some(Upserted::Changed(document)),
+            None | Some(Bson::Null) if !is_new && whole(last.get("n")) == Some(1) => Some(Upserted::ChangedUnseen),
+            _ => None,
+        }
+    }
+}
+
+impl Inner {
+    /// Reads the row that an upsert has changed, as it is now: others may have changed it since.
+    pub(crate) async fn read_back(
+        &self,
+        place: &mut Place<'_>,
+        writer: Writer,
+        context: &Context,
+    ) -> Result<RawDocumentBuf, Failure> {
+        // A command, so that it is the primary that answers.
+        let command = self.finish_read(writer, context, place)?;
+        let reply = self.command(place, command).await?;
+        let batch = reply.get_document("cursor").ok().and_then(|cursor| cursor.get_array("firstBatch").ok());
+        let found = batch.ok_or_else(no_document)?.first().and_then(Bson::as_document).ok_or_else(|| {
+            DBError::new(ErrorKind::Database)
+                .with_detail("the row was changed, and deleted by another before it could be read")
+        })?;
+        Ok(RawDocumentBuf::try_from(found).map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?)
+    }
+}
+
 /// Whether the document is one that the upsert makes, as the next element of an array: it lacks its key or, where that is how it was looked
 /// for, what every stored document has.
 fn is_new(model: &ModelSchema, conflict: &OnConflict, on_key: bool, writer: &mut Writer) -> DBResult<()> {
@@ -135,4 +224,33 @@ fn is_new(model: &ModelSchema, conflict: &OnConflict, on_key: bool, writer: &mut
     writer.end();
     writer.end();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::doc;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_became_of_the_row() {
+        let row = doc! { "_id": 1_i64, "visits": 2_i64 };
+        let added =
+            doc! { "lastErrorObject": { "n": 1, "updatedExisting": false, "upserted": 1_i64 }, "value": row.clone() };
+        assert_eq!(Upserted::read(&added), Some(Upserted::Added(&row)));
+        let changed = doc! { "lastErrorObject": { "n": 1, "updatedExisting": true }, "value": row.clone() };
+        assert_eq!(Upserted::read(&changed), Some(Upserted::Changed(&row)));
+        let last = doc! { "n": 1, "updatedExisting": false, "upserted": null };
+        let unseen = doc! { "lastErrorObject": last, "value": null };
+        assert_eq!(Upserted::read(&unseen), Some(Upserted::ChangedUnseen));
+    }
+
+    #[test]
+    fn an_answer_that_leaves_it_open_is_none() {
+        let nothing = doc! { "lastErrorObject": { "n": 0, "updatedExisting": false }, "value": null };
+        let unseen = doc! { "lastErrorObject": { "n": 1, "updatedExisting": false, "upserted": 1 }, "value": null };
+        for reply in [nothing, unseen, doc! { "value": null }, doc! { "value": {} }, doc! {}] {
+            assert_eq!(Upserted::read(&reply), None, "{reply:?}");
+        }
+    }
 }

@@ -13,11 +13,14 @@ use crate::condition::{Filter, Truth};
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::{Documents, rows};
+use crate::journal::Id;
+use crate::names::ID;
 use crate::on_delete::Deletion;
 use crate::row::{MongoRow, integer};
 use crate::run::{Batches, Place, Writes, given};
 use crate::select::{Answer, ONE_BATCH};
 use crate::update::Reach;
+use crate::upsert::Upserted;
 use crate::{delete, select, update, upsert};
 
 impl Inner {
@@ -62,25 +65,26 @@ impl Inner {
         }
     }
 
-    /// Adds rows.
+    /// Adds rows. The keys of those that were not there before go to `added`.
     pub(crate) async fn insert(
         &self,
         mut place: Place<'_>,
         insert: &Insert,
         sink: &mut dyn RowSink,
+        added: Option<&mut Vec<Id>>,
         context: &Context,
     ) -> DBResult<u64> {
-        let added = self.insert_once(place.again(), insert, sink, context).await;
-        if let Err(error) = &added
+        let written = self.insert_once(place.again(), insert, sink, added, context).await;
+        if let Err(error) = &written
             && lacks_a_column(error, &insert.model)
         {
             // Another program has given the collection a column since it was looked at.
             self.collections.forget(&insert.model.table);
             if place.is_alone() {
-                return self.insert_once(place, insert, sink, context).await;
+                return self.insert_once(place, insert, sink, None, context).await;
             }
         }
-        added
+        written
     }
 
     async fn insert_once(
@@ -88,6 +92,7 @@ impl Inner {
         mut place: Place<'_>,
         insert: &Insert,
         sink: &mut dyn RowSink,
+        mut added: Option<&mut Vec<Id>>,
         context: &Context,
     ) -> DBResult<u64> {
         self.check(insert)?;
@@ -97,7 +102,8 @@ impl Inner {
         if let Some(conflict) = &insert.on_conflict {
             let mut written = 0;
             for row in rows(&insert.values, insert.columns.len(), insert.rows) {
-                written += self.upsert(place.again(), insert, conflict, &documents, row, sink, context).await?;
+                let added = added.as_deref_mut();
+                written += self.upsert(place.again(), insert, conflict, &documents, row, sink, added, context).await?;
             }
             return Ok(written);
         }
@@ -113,6 +119,11 @@ impl Inner {
         };
         let written = written.map_err(on_model)?;
         self.note_explicit_keys(insert, &documents, context).await?;
+        if let Some(added) = added {
+            for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
+                added.push(id(&documents, row, first_key.map(|first| first.saturating_add(number)))?);
+            }
+        }
         for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
             if insert.returning.is_empty() {
                 break;
@@ -134,6 +145,7 @@ impl Inner {
         documents: &Documents<'_>,
         row: &[Value<'static>],
         sink: &mut dyn RowSink,
+        added: Option<&mut Vec<Id>>,
         context: &Context,
     ) -> DBResult<u64> {
         let model: &ModelSchema = &insert.model;
@@ -154,18 +166,28 @@ impl Inner {
                 reply = self.find_and_modify(&mut place, &writer, context).await;
             }
             let reply = reply.map_err(on_model)?;
-            let is_new = reply.get_document("lastErrorObject").is_ok_and(|last| last.contains_key("upserted"));
-            if conflict.assignments.is_empty() && !is_new {
-                return Ok(0);
+            let upserted = Upserted::read(&reply).ok_or_else(no_document)?;
+            if let (Upserted::Added(_), Some(added)) = (&upserted, added) {
+                added.push(id(documents, row, key)?);
             }
-            let document = reply.get_document("value").map_err(|_| no_document())?;
-            Some(
-                RawDocumentBuf::try_from(document)
-                    .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
-            )
+            match upserted {
+                Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
+                Upserted::Added(document) | Upserted::Changed(document) => Some(
+                    RawDocumentBuf::try_from(document)
+                        .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
+                ),
+                Upserted::ChangedUnseen => {
+                    let mut writer = Writer::new();
+                    upsert::read_back(insert, conflict, documents, row, &mut writer)?;
+                    Some(self.read_back(&mut place, writer, context).await.map_err(on_model)?)
+                }
+            }
         } else {
             let commands = documents.commands(row, insert.columns.len(), 1, key, Writer::new)?;
             self.write(&mut place, &commands, context).await.map_err(on_model)?;
+            if let Some(added) = added {
+                added.push(id(documents, row, key)?);
+            }
             None
         };
         self.note_explicit_keys(insert, documents, context).await?;
@@ -277,6 +299,13 @@ impl Inner {
         };
         reached.map_err(|failure| failure.on_model(model, given(context)))
     }
+}
+
+/// The key of a new row.
+fn id(documents: &Documents<'_>, row: &[Value<'static>], key: Option<i64>) -> DBResult<Id> {
+    let mut writer = Writer::new();
+    documents.id(ID, row, key, &mut writer)?;
+    Ok(writer.finish()?.0)
 }
 
 /// Whether a document was refused for a column that its model does not have.

@@ -12,7 +12,7 @@ use ommi_core::ast::{
     Assignment, Change, CompareOp, Condition, Delete, Direction, Expr, Insert, Nulls, OnConflict, Output, Select, Sort,
     TextOp, Update,
 };
-use ommi_core::driver::{Answer, Context, Driver, Executor, Row, RowSink};
+use ommi_core::driver::{Answer, Begin, Context, Driver, Executor, Row, RowSink};
 use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Moment, Value};
 use ommi_core::{ConstraintKind, DBResult, ErrorKind};
@@ -250,17 +250,17 @@ async fn a_transaction_is_all_or_nothing_and_a_dropped_one_is_gone() {
     let driver = connect(|options| options).await;
     let model = filled(&driver).await;
     let all = select(&model, Condition::True);
-    let kept = driver.begin(&Context::new()).await.unwrap();
+    let kept = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     add(&*kept, &model, vec![values("e", 5, None, None)]).await.unwrap();
     assert_eq!(ids(&driver, &all).await.len(), 4);
     assert_eq!(ids(&*kept, &all).await.len(), 5);
     kept.commit(&Context::new()).await.unwrap();
     assert_eq!(ids(&driver, &all).await.len(), 5);
-    let dropped = driver.begin(&Context::new()).await.unwrap();
+    let dropped = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     add(&*dropped, &model, vec![values("f", 6, None, None)]).await.unwrap();
     drop(dropped);
     assert_eq!(add(&driver, &model, vec![values("f", 6, None, None)]).await.unwrap().len(), 1);
-    let failed = driver.begin(&Context::new()).await.unwrap();
+    let failed = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     add(&*failed, &model, vec![values("g", 7, None, None)]).await.unwrap();
     assert!(add(&*failed, &model, vec![values("a", 8, None, None)]).await.unwrap_err().is_unique_violation());
     let later = add(&*failed, &model, vec![values("h", 8, None, None)]).await.unwrap_err();
@@ -273,7 +273,7 @@ async fn a_transaction_is_all_or_nothing_and_a_dropped_one_is_gone() {
 async fn without_transactions_none_begins_and_rows_are_still_added() {
     let driver = connect(|options| options.transactions(false)).await;
     let model = filled(&driver).await;
-    let refused = driver.begin(&Context::new()).await.err().unwrap();
+    let refused = driver.begin(&Begin::default(), &Context::new()).await.err().unwrap();
     assert!(matches!(refused.kind(), ErrorKind::Unsupported { .. }));
     assert_eq!(ids(&driver, &select(&model, Condition::True)).await.len(), 4);
 }

@@ -3,7 +3,7 @@
 //! Every placeholder says its type. A connection keeps prepared statements by their text, and a table that was made anew may have
 //! another type where an older text had the first one: the type in the text tells the two apart.
 
-use ommi_core::ast::{Direction, Nulls, TextOp};
+use ommi_core::ast::{Direction, LockStrength, LockWait, Nulls, RowLock, TextOp};
 use ommi_core::schema::ColumnSchema;
 use ommi_core::value::{ColumnType, Date, Moment, Value};
 use ommi_sql::{Dialect, ListForm, Piece};
@@ -91,6 +91,19 @@ impl Dialect for Postgres {
             (Direction::Descending, Nulls::Last) => " NULLS LAST",
             _ => "",
         }
+    }
+
+    fn row_lock(&self, lock: RowLock) -> Option<&'static str> {
+        Some(match (lock.strength, lock.wait) {
+            (LockStrength::Update, LockWait::Wait) => " FOR UPDATE",
+            (LockStrength::Update, LockWait::SkipLocked) => " FOR UPDATE SKIP LOCKED",
+            (LockStrength::Update, LockWait::NoWait) => " FOR UPDATE NOWAIT",
+            (LockStrength::Share, LockWait::Wait) => " FOR SHARE",
+            (LockStrength::Share, LockWait::SkipLocked) => " FOR SHARE SKIP LOCKED",
+            (LockStrength::Share, LockWait::NoWait) => " FOR SHARE NOWAIT",
+            // A kind of lock that this version does not know.
+            _ => return None,
+        })
     }
 
     fn column_type(&self, column: &ColumnSchema) -> &'static str {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Statement, Update};
 use ommi_core::driver::{
-    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
-    SchemaDriver,
+    Answer, Begin, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, Isolation,
+    RowSink, RowStream, SchemaDriver,
 };
 use ommi_core::{DBError, DBResult};
 use ommi_sql::Explained;
@@ -30,12 +30,15 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.isolation = Isolation::Serializable;
+    capabilities.deferrable = true;
     capabilities.atomic_statements = true;
     capabilities.foreign_keys = true;
     capabilities.on_delete = true;
     capabilities.checks = true;
     capabilities.key_update = true;
     capabilities.related_rows = true;
+    capabilities.row_locks = true;
     capabilities.bytes_order = true;
     capabilities.schemas = true;
     capabilities.date_precision = DatePrecision::Microseconds;
@@ -216,9 +219,9 @@ impl Driver for PostgresDriver {
         &CAPABILITIES
     }
 
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+    async fn begin(&self, begin: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
         let lease = Lease::acquire(&self.inner, context).await?;
-        Ok(Box::new(PostgresTransaction::new(lease)))
+        Ok(Box::new(PostgresTransaction::new(lease, begin)))
     }
 
     fn schema(&self) -> &dyn SchemaDriver {

@@ -166,6 +166,12 @@ pub(crate) fn cut(name: &str) -> &str {
     name.get(..end).unwrap_or(name)
 }
 
+/// No connection was to be had.
+pub(crate) fn exhausted(size: u32, limit: Duration) -> DBError {
+    let detail = format!("none of the pool's connections ({size} at most) became free, or none could be opened");
+    DBError::timeout(limit).with_detail(detail).with_source(sqlx::Error::PoolTimedOut)
+}
+
 /// A failure that has nothing to do with the rows of one model.
 pub(crate) fn general(error: sqlx::Error, limit: Option<Duration>) -> DBError {
     let made = match &error {

@@ -71,7 +71,10 @@ impl Lease {
             }
             None => acquiring.await,
         };
-        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| error::general(error, Some(limit)))
+        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| match error {
+            sqlx::Error::PoolTimedOut => error::exhausted(inner.pool.options().get_max_connections(), limit),
+            error => error::general(error, Some(limit)),
+        })
     }
 
     async fn wait(
@@ -145,10 +148,15 @@ impl Lease {
 
     /// Begins a transaction, where none is open.
     pub(crate) async fn begin(&mut self) -> DBResult<()> {
+        self.begin_as("BEGIN").await
+    }
+
+    /// Begins a transaction by this statement, where none is open.
+    pub(crate) async fn begin_as(&mut self, begin: &str) -> DBResult<()> {
         if !self.begun {
             // From here on it is rolled back, also when the answer is not waited for.
             self.begun = true;
-            let pid = self.simple("BEGIN; SELECT pg_backend_pid()").await?;
+            let pid = self.simple(&format!("{begin}; SELECT pg_backend_pid()")).await?;
             self.pid = pid.and_then(|pid| pid.parse().ok());
         }
         Ok(())

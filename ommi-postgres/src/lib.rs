@@ -32,6 +32,7 @@ mod driver;
 mod error;
 mod insert;
 mod lease;
+mod levels;
 mod options;
 mod row;
 mod run;

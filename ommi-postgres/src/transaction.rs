@@ -6,8 +6,8 @@
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
-use ommi_core::{DBError, DBResult, ErrorKind};
+use ommi_core::driver::{Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
+use ommi_core::{DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout_at;
@@ -16,26 +16,29 @@ use crate::driver::Nothing;
 use crate::error;
 use crate::insert;
 use crate::lease::{Lease, Work};
+use crate::levels::Levels;
 use crate::run::{Job, Run, prepare};
 use crate::stream;
 
 /// A transaction.
 pub(crate) struct PostgresTransaction {
     state: Mutex<State>,
+    abandoned: Abandoned,
     inner: std::sync::Arc<crate::driver::Inner>,
 }
 
 /// What the statements of a transaction share.
 pub(crate) struct State {
-    pub(crate) lease: Lease,
-    /// A statement failed: PostgreSQL would answer a commit with a rollback, and call that a success.
-    failed: bool,
+    lease: Lease,
+    levels: Levels,
 }
 
 impl PostgresTransaction {
-    pub(crate) fn new(lease: Lease) -> PostgresTransaction {
+    pub(crate) fn new(lease: Lease, begin: &Begin) -> PostgresTransaction {
         let inner = lease.inner.clone();
-        PostgresTransaction { state: Mutex::new(State { lease, failed: false }), inner }
+        let levels = Levels::new(&begin.options);
+        let abandoned = levels.abandoned();
+        PostgresTransaction { state: Mutex::new(State { lease, levels }), abandoned, inner }
     }
 
     /// The turn of a statement.
@@ -57,21 +60,36 @@ impl PostgresTransaction {
 impl State {
     /// Runs something in the transaction, and begins it before that where it has not begun.
     pub(crate) async fn run<T>(&mut self, context: &Context, work: impl Work<T>) -> DBResult<T> {
-        if self.failed {
-            return Err(DBError::new(ErrorKind::TransactionAborted).with_detail("an earlier statement in it failed"));
-        }
-        let result = self.lease.within(context, Begun(work)).await;
+        let State { lease, levels } = self;
+        let level = context.level;
+        let result = lease.within(context, Aligned { levels: &mut *levels, level, work }).await;
         // A row that could not be read is no failure of the database's.
-        self.failed = matches!(&result, Err(error) if !matches!(error.kind(), ErrorKind::Decode { .. }));
+        if matches!(&result, Err(error) if !matches!(error.kind(), ErrorKind::Decode { .. })) {
+            levels.fail(level);
+        }
         result
     }
 }
 
-/// The end of a transaction. Once it is sent, only the server's answer tells what became of it.
-struct Commit;
+/// Ends a level.
+struct Leave<'l> {
+    levels: &'l mut Levels,
+    level: u32,
+    end: LevelEnd,
+}
 
-impl Work<()> for Commit {
+impl Work<()> for Leave<'_> {
     async fn run(self, lease: &mut Lease) -> DBResult<()> {
+        self.levels.leave(self.level, self.end, lease).await
+    }
+}
+
+/// The end of a transaction. Once it is sent, only the server's answer tells what became of it.
+struct Commit<'l>(&'l mut Levels);
+
+impl Work<()> for Commit<'_> {
+    async fn run(self, lease: &mut Lease) -> DBResult<()> {
+        self.0.align(0, lease).await?;
         lease.commit().await.map_err(|error| match error.kind() {
             ErrorKind::Connection => error.with_unknown_outcome(),
             _ => error,
@@ -79,13 +97,17 @@ impl Work<()> for Commit {
     }
 }
 
-/// Work that needs the transaction to have begun.
-struct Begun<W>(W);
+/// Work that needs the transaction to have begun, and to stand at a level.
+struct Aligned<'l, W> {
+    levels: &'l mut Levels,
+    level: u32,
+    work: W,
+}
 
-impl<T, W: Work<T>> Work<T> for Begun<W> {
+impl<T, W: Work<T>> Work<T> for Aligned<'_, W> {
     async fn run(self, lease: &mut Lease) -> DBResult<T> {
-        lease.begin().await?;
-        self.0.run(lease).await
+        self.levels.align(self.level, lease).await?;
+        self.work.run(lease).await
     }
 }
 
@@ -139,18 +161,24 @@ impl Executor for PostgresTransaction {
 
 #[async_trait]
 impl DriverTransaction for PostgresTransaction {
+    fn enter(&self, level: u32) {
+        self.abandoned.enter(level);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        let mut state = self.lock(context).await?;
+        let State { lease, levels } = &mut *state;
+        lease.within(context, Leave { levels, level, end }).await
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let mut state = self.state.into_inner();
-        if state.failed {
-            state.lease.roll_back().await?;
-            return Err(DBError::new(ErrorKind::TransactionAborted).with_detail("a statement in it failed"));
-        }
-        if !state.lease.begun {
+        let State { mut lease, mut levels } = self.state.into_inner();
+        if !lease.begun {
             return Ok(());
         }
-        let result = state.lease.within(context, Commit).await;
+        let result = lease.within(context, Commit(&mut levels)).await;
         match result {
-            Err(error) if state.lease.waits() => Err(error.with_unknown_outcome()),
+            Err(error) if lease.waits() => Err(error.with_unknown_outcome()),
             result => result,
         }
     }

@@ -1,6 +1,6 @@
 //! What differs between SQL databases.
 
-use ommi_core::ast::{Direction, Nulls, TextOp};
+use ommi_core::ast::{Direction, Nulls, RowLock, TextOp};
 use ommi_core::schema::ColumnSchema;
 use ommi_core::value::{ColumnType, Value};
 
@@ -62,6 +62,12 @@ pub trait Dialect {
 
     /// What stands for the limit in `LIMIT x OFFSET y` when there is only an offset; nothing where it may be left out.
     fn unlimited(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What to write at the end of a select to have its rows locked; nothing where the database has no such locks.
+    fn row_lock(&self, lock: RowLock) -> Option<&'static str> {
+        let _ = lock;
         None
     }
 

@@ -13,6 +13,9 @@ use crate::{Dialect, Out};
 /// `Unsupported` for a form that this version does not know, and what [`Out::bind`] gives.
 pub fn select<D: Dialect, O: Out>(select: &Select, dialect: &D, out: &mut O) -> DBResult<()> {
     let mut sql = Sql::new(&select.model, dialect, out);
+    if select.lock.is_some() && (select.output != Output::Model || select.per_group.is_some()) {
+        return Err(sql.unsupported("locks on rows that are counted, looked for or grouped"));
+    }
     let limited = select.limit.is_some() || select.offset.is_some();
     match select.output {
         Output::Model if select.per_group.is_some() => sql.per_group(select),
@@ -23,7 +26,8 @@ pub fn select<D: Dialect, O: Out>(select: &Select, dialect: &D, out: &mut O) -> 
             sql.table();
             sql.filter(&select.filter)?;
             sql.sort(&select.sort)?;
-            sql.limit(select)
+            sql.limit(select)?;
+            sql.lock(select)
         }
         // The order of the rows does not change how many they are.
         Output::Count if limited => {
@@ -146,6 +150,13 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
             self.text(" OFFSET ");
             self.count(offset)?;
         }
+        Ok(())
+    }
+
+    fn lock(&mut self, select: &Select) -> DBResult<()> {
+        let Some(lock) = select.lock else { return Ok(()) };
+        let text = self.dialect.row_lock(lock).ok_or_else(|| self.unsupported("locks on rows"))?;
+        self.text(text);
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Statement, StatementRef, Update};
 use ommi_core::driver::{
-    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
-    SchemaDriver,
+    Answer, Begin, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, Isolation,
+    RowSink, RowStream, SchemaDriver,
 };
 use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::Explained;
@@ -20,7 +20,7 @@ use crate::connection::Connection;
 use crate::dialect::{NAME, Sqlite};
 use crate::insert::MAX_BINDS;
 use crate::options::SqliteOptions;
-use crate::pool::{Pool, no_runtime};
+use crate::pool::{Pool, Serves, no_runtime};
 use crate::run;
 use crate::stream;
 use crate::transaction::SqliteTransaction;
@@ -30,6 +30,11 @@ use crate::work::{self, Add, Fetch, Source};
 pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
+    capabilities.savepoints = true;
+    capabilities.single_writer = true;
+    capabilities.snapshot_includes = true;
+    capabilities.isolation = Isolation::Serializable;
+    capabilities.immediate = true;
     capabilities.atomic_statements = true;
     capabilities.statement_error_keeps_transaction = true;
     capabilities.foreign_keys = true;
@@ -93,15 +98,28 @@ impl SqliteDriver {
         let writer = open()?;
         if options.is_memory() {
             let name = "the one connection";
-            let pool = Pool::new(name, options.acquire_timeout, vec![writer], None);
+            let serves = Serves { reads: true, writes: true };
+            let pool = Pool::new(name, serves, options.acquire_timeout, vec![writer], None);
             return Ok(SqliteDriver { options, writer: pool.clone(), readers: pool, checkpointer: None });
         }
         let readers = (0..options.readers).map(|_| open()).collect::<DBResult<Vec<_>>>()?;
         let checkpointer = Arc::new(Checkpointer::new(open()?));
         let timeout = options.acquire_timeout;
         Ok(SqliteDriver {
-            writer: Pool::new("the connection that writes", timeout, vec![writer], Some(checkpointer.clone())),
-            readers: Pool::new("every connection that reads", timeout, readers, None),
+            writer: Pool::new(
+                "the connection that writes",
+                Serves { reads: false, writes: true },
+                timeout,
+                vec![writer],
+                Some(checkpointer.clone()),
+            ),
+            readers: Pool::new(
+                "every connection that reads",
+                Serves { reads: true, writes: false },
+                timeout,
+                readers,
+                None,
+            ),
             checkpointer: Some(checkpointer),
             options,
         })
@@ -154,12 +172,14 @@ impl Driver for SqliteDriver {
         &CAPABILITIES
     }
 
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
-        let lease = match self.writer.try_take() {
+    async fn begin(&self, begin: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+        let pool = if begin.options.read_only { &self.readers } else { &self.writer };
+        let lease = match pool.try_take() {
             Some(lease) => lease,
-            None => self.writer.take(context).await?,
+            None => pool.take(context).await?,
         };
-        Ok(Box::new(SqliteTransaction::new(lease, self.options.busy_timeout)))
+        pool.held_by(begin.place);
+        Ok(Box::new(SqliteTransaction::begin(lease, self.options.busy_timeout, begin, context).await?))
     }
 
     fn schema(&self) -> &dyn SchemaDriver {

@@ -5,10 +5,11 @@
 //! overtakes.
 
 use std::collections::VecDeque;
+use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ommi_core::driver::Context;
+use ommi_core::driver::{Context, Inside};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -21,6 +22,7 @@ use crate::connection::Connection;
 pub(crate) struct Pool {
     /// What is waited for, for messages.
     name: &'static str,
+    serves: Serves,
     acquire_timeout: Duration,
     checkpointer: Option<Arc<Checkpointer>>,
     state: Mutex<State>,
@@ -30,6 +32,13 @@ pub(crate) struct Pool {
     returned: Notify,
 }
 
+/// What the connections of a pool are for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Serves {
+    pub(crate) reads: bool,
+    pub(crate) writes: bool,
+}
+
 #[derive(Debug)]
 struct State {
     /// Boxed, because leases and futures carry them about.
@@ -37,6 +46,8 @@ struct State {
     idle: Vec<Box<Connection>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
     size: usize,
+    /// Where the transaction began that has the connection, where there is but one.
+    holder: Option<&'static Location<'static>>,
     closed: bool,
 }
 
@@ -51,14 +62,16 @@ pub(crate) struct Lease {
 impl Pool {
     pub(crate) fn new(
         name: &'static str,
+        serves: Serves,
         acquire_timeout: Duration,
         connections: Vec<Connection>,
         checkpointer: Option<Arc<Checkpointer>>,
     ) -> Arc<Pool> {
         let idle: Vec<_> = connections.into_iter().map(Box::new).collect();
-        let state = State { size: idle.len(), idle, waiting: VecDeque::new(), closed: false };
+        let state = State { size: idle.len(), idle, waiting: VecDeque::new(), holder: None, closed: false };
         Arc::new(Pool {
             name,
+            serves,
             acquire_timeout,
             checkpointer,
             state: Mutex::new(state),
@@ -95,6 +108,11 @@ impl Pool {
             if let Some(connection) = free {
                 return Ok(Lease { connection: Some(connection), pool: self.clone() });
             }
+            if self.is_held_from(context.inside, state.size) {
+                return Err(DBError::query(
+                    "this would wait for the transaction in whose closure it is awaited; run it on the transaction",
+                ));
+            }
             let (sender, receiver) = oneshot::channel();
             // Those who gave up would be in the way of `try_take`.
             state.waiting.retain(|waiting| !waiting.is_closed());
@@ -108,10 +126,28 @@ impl Pool {
             Ok(Ok(lease)) => Ok(lease),
             // The sender is dropped with the pool only.
             Ok(Err(_)) => Err(closed()),
-            Err(_) => Err(DBError::timeout(limit).with_detail(format!(
-                "{} of the database was in use all the time; a transaction or a stream that stays open keeps its connection",
-                self.name
-            ))),
+            Err(_) => Err(DBError::timeout(limit).with_detail(match self.lock().holder {
+                Some(place) => {
+                    format!("{} of the database was in use all the time, by the transaction that began at {place}", self.name)
+                }
+                None => format!(
+                    "{} of the database was in use all the time; a transaction or a stream that stays open keeps its connection",
+                    self.name
+                ),
+            })),
+        }
+    }
+
+    /// Whether the only connection is that of a transaction in whose closure somebody waits for it.
+    fn is_held_from(&self, inside: Inside, size: usize) -> bool {
+        size == 1 && (inside.writes && self.serves.writes || inside.reads && self.serves.reads)
+    }
+
+    /// The connection was taken for a transaction that began here.
+    pub(crate) fn held_by(&self, place: &'static Location<'static>) {
+        let mut state = self.lock();
+        if state.size == 1 {
+            state.holder = Some(place);
         }
     }
 
@@ -139,6 +175,7 @@ impl Pool {
         loop {
             let next = {
                 let mut state = self.lock();
+                state.holder = None;
                 match state.waiting.pop_front() {
                     Some(next) => next,
                     // Nobody waits while a connection is idle: who comes then takes it.

@@ -43,11 +43,13 @@ pub(crate) struct Task {
     /// On the thread of the task that asked for it, where nothing may take long.
     pub(crate) here: bool,
     pub(crate) limit: Option<(Instant, Duration)>,
+    /// The level of the transaction that it belongs to.
+    pub(crate) level: u32,
 }
 
 impl Task {
     pub(crate) fn here(context: &Context) -> Task {
-        Task { here: true, limit: context.limit }
+        Task { here: true, limit: context.limit, level: context.level }
     }
 
     pub(crate) fn on_thread(self) -> Task {

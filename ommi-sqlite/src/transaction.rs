@@ -3,13 +3,16 @@
 //! `BEGIN IMMEDIATE` is sent with the first statement. A deferred transaction that reads and then writes would fail at once when
 //! somebody else has written in between, whatever the timeout. Statements of one transaction take turns; one that runs on a blocking
 //! thread takes the turn along. The last holder to go rolls back what was not committed, and gives the connection back.
+//!
+//! One that only reads has a connection that reads, and `BEGIN DEFERRED`: it sees one moment, waits for nobody, and keeps nobody waiting.
+//! Levels within a transaction are savepoints.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Answer, Context, DriverTransaction, Executor, RowSink, RowStream};
+use ommi_core::driver::{Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -32,12 +35,17 @@ pub(crate) struct SqliteTransaction {
 pub(crate) struct Shared {
     state: Arc<Mutex<State>>,
     busy_timeout: Duration,
+    abandoned: Abandoned,
 }
 
 #[derive(Debug)]
 struct State {
     lease: Lease,
+    read_only: bool,
     begun: bool,
+    /// How many savepoints are open.
+    savepoints: u32,
+    abandoned: Abandoned,
     /// SQLite has rolled back by itself: after an interrupted write, or when the disk is full.
     aborted: bool,
     /// Something of it ran on a blocking thread, so that committing it may take long too.
@@ -86,11 +94,8 @@ impl Guard {
             return Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted)));
         }
         state.heavy |= !task.here;
+        state.align(task)?;
         let connection = state.lease.connection()?;
-        if !state.begun {
-            control(connection, "BEGIN IMMEDIATE", task)?;
-            state.begun = true;
-        }
         let result = run(connection);
         state.aborted = connection.sqlite.is_autocommit();
         result
@@ -100,23 +105,82 @@ impl Guard {
         self.0.lease.connection()
     }
 
-    fn end(&mut self, sql: &str, task: Task) -> Result<(), Halt> {
+    /// Does something about the transaction itself.
+    fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
         let state = &mut *self.0;
         if state.aborted {
             return Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted)));
         }
-        if !state.begun {
-            return Ok(());
+        match act {
+            Act::Begin => state.begin(task),
+            _ if !state.begun => Ok(()),
+            Act::Leave(level, _) if state.savepoints < level => Ok(()),
+            _ if task.here && state.heavy => Err(Halt::Move),
+            Act::Leave(level, LevelEnd::Undo) => state.undo(level, task),
+            Act::Leave(level, LevelEnd::Keep) => {
+                state.align(Task { level, ..task })?;
+                state.release(level, task)
+            }
+            Act::Commit => {
+                state.align(Task { level: 0, ..task })?;
+                let connection = state.lease.connection()?;
+                if task.here && connection.commits_wait {
+                    return Err(Halt::Move);
+                }
+                control(connection, "COMMIT", task)
+            }
         }
-        let connection = state.lease.connection()?;
-        if task.here && (state.heavy || connection.commits_wait) {
-            return Err(Halt::Move);
-        }
-        control(connection, sql, task)
     }
 }
 
-/// Runs BEGIN, COMMIT or ROLLBACK.
+/// What is done about a transaction itself.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Begin,
+    Leave(u32, LevelEnd),
+    Commit,
+}
+
+impl State {
+    fn begin(&mut self, task: Task) -> Result<(), Halt> {
+        if !self.begun {
+            let sql = if self.read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" };
+            control(self.lease.connection()?, sql, task)?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    /// Begins where it has not begun, undoes the levels beyond the task's, which were abandoned, and opens those up to it.
+    fn align(&mut self, task: Task) -> Result<(), Halt> {
+        self.begin(task)?;
+        let keep = self.abandoned.keep(task.level);
+        if self.savepoints > keep {
+            self.undo(keep + 1, task)?;
+        }
+        self.abandoned.settle();
+        while self.savepoints < task.level {
+            control(self.lease.connection()?, &format!("SAVEPOINT ommi_{}", self.savepoints + 1), task)?;
+            self.savepoints += 1;
+        }
+        Ok(())
+    }
+
+    /// Undoes a level and those in it.
+    fn undo(&mut self, level: u32, task: Task) -> Result<(), Halt> {
+        control(self.lease.connection()?, &format!("ROLLBACK TO ommi_{level}"), task)?;
+        self.release(level, task)
+    }
+
+    /// Makes a level, and those in it, part of the one around it.
+    fn release(&mut self, level: u32, task: Task) -> Result<(), Halt> {
+        control(self.lease.connection()?, &format!("RELEASE ommi_{level}"), task)?;
+        self.savepoints = level.saturating_sub(1);
+        Ok(())
+    }
+}
+
+/// Runs a statement about the transaction itself.
 fn control(connection: &Connection, sql: &str, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
     // SQLite looks whether it is to stop before it commits, not after.
@@ -130,9 +194,59 @@ fn control(connection: &Connection, sql: &str, task: Task) -> Result<(), Halt> {
 }
 
 impl SqliteTransaction {
-    pub(crate) fn new(lease: Lease, busy_timeout: Duration) -> SqliteTransaction {
-        let state = State { lease, begun: false, aborted: false, heavy: false };
-        SqliteTransaction { shared: Arc::new(Shared { state: Arc::new(Mutex::new(state)), busy_timeout }) }
+    pub(crate) async fn begin(
+        lease: Lease,
+        busy_timeout: Duration,
+        begin: &Begin,
+        context: &Context,
+    ) -> DBResult<SqliteTransaction> {
+        let abandoned = Abandoned::default();
+        let state = State {
+            lease,
+            read_only: begin.options.read_only,
+            begun: false,
+            savepoints: 0,
+            abandoned: abandoned.clone(),
+            aborted: false,
+            heavy: false,
+        };
+        let shared = Shared { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };
+        let transaction = SqliteTransaction { shared: Arc::new(shared) };
+        if begin.options.immediate {
+            transaction.act(Act::Begin, context).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Does something about the transaction itself: in place, or on a thread where it may take long.
+    async fn act(&self, act: Act, context: &Context) -> DBResult<()> {
+        let mut guard = self.shared.lock(context).await?;
+        let mut task = Task::here(context);
+        let mut patience = Patience::new(context, self.shared.busy_timeout);
+        loop {
+            let result = if task.here {
+                guard.act(act, task)
+            } else {
+                let hold = Hold::Transaction(guard);
+                let (back, (), result) = work::on_thread(hold, (), move |hold, ()| match hold {
+                    Hold::Transaction(guard) => guard.act(act, task),
+                    Hold::Lease(_) => Ok(()),
+                })
+                .await?;
+                match back {
+                    Hold::Transaction(back) => guard = back,
+                    Hold::Lease(_) => return result.map_err(|_| DBError::new(ErrorKind::TransactionAborted)),
+                }
+                result
+            };
+            match result {
+                // What could not be committed is rolled back with the guard's last holder.
+                Ok(()) => return Ok(()),
+                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Move) => task = task.on_thread(),
+                Err(Halt::Busy(error)) => patience.wait(error).await?,
+            }
+        }
     }
 
     fn source(&self) -> Source<'_> {
@@ -174,34 +288,16 @@ impl Executor for SqliteTransaction {
 
 #[async_trait]
 impl DriverTransaction for SqliteTransaction {
+    fn enter(&self, level: u32) {
+        self.shared.abandoned.enter(level);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        self.act(Act::Leave(level, end), context).await
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
-        let mut guard = self.shared.lock(context).await?;
-        let mut task = Task::here(context);
-        let mut patience = Patience::new(context, self.shared.busy_timeout);
-        loop {
-            let result = if task.here {
-                guard.end("COMMIT", task)
-            } else {
-                let hold = Hold::Transaction(guard);
-                let (back, (), result) = work::on_thread(hold, (), move |hold, ()| match hold {
-                    Hold::Transaction(guard) => guard.end("COMMIT", task),
-                    Hold::Lease(_) => Ok(()),
-                })
-                .await?;
-                match back {
-                    Hold::Transaction(back) => guard = back,
-                    Hold::Lease(_) => return result.map_err(|_| DBError::new(ErrorKind::TransactionAborted)),
-                }
-                result
-            };
-            match result {
-                // What could not be committed is rolled back with the guard's last holder.
-                Ok(()) => return Ok(()),
-                Err(Halt::Failed(error)) => return Err(error),
-                Err(Halt::Move) => task = task.on_thread(),
-                Err(Halt::Busy(error)) => patience.wait(error).await?,
-            }
-        }
+        self.act(Act::Commit, context).await
     }
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {

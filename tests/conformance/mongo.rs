@@ -13,7 +13,8 @@ const SECANTUS: &[(&str, &str)] = &[
     ("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON"),
     (
         "timeouts::the_limit_of_a_transaction_holds_for_its_statements",
-        "a condition of many patterns goes on beyond `maxTimeMS`, and the rollback waits for it",
+        // It looks at `maxTimeMS` before every 64th document only, each of which has 900 patterns to try here, and answers an abort after that.
+        "`maxTimeMS` is looked at before every 64th document only, and the rollback waits for it",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! The text of each form.
 
+use ommi::ast::{LockStrength, LockWait, RowLock, Select, Statement};
 use ommi::postgres::{PostgresDriver, sqlx::PgPool};
 use ommi::prelude::*;
 
@@ -124,5 +125,27 @@ async fn counts_adds_and_upserts() {
         (upsert().explain_ignore(), &format!("{insert} NOTHING RETURNING {columns}")),
     ] {
         assert_eq!(explanation.unwrap().to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn row_locks() {
+    let db = db();
+    let mut select = Select::new(User::schema());
+    select.limit = Some(1);
+    for (strength, wait, expected) in [
+        (LockStrength::Update, LockWait::Wait, "FOR UPDATE"),
+        (LockStrength::Update, LockWait::SkipLocked, "FOR UPDATE SKIP LOCKED"),
+        (LockStrength::Update, LockWait::NoWait, "FOR UPDATE NOWAIT"),
+        (LockStrength::Share, LockWait::Wait, "FOR SHARE"),
+        (LockStrength::Share, LockWait::SkipLocked, "FOR SHARE SKIP LOCKED"),
+        (LockStrength::Share, LockWait::NoWait, "FOR SHARE NOWAIT"),
+    ] {
+        let mut lock = RowLock::new(strength);
+        lock.wait = wait;
+        select.lock = Some(lock);
+        let text = db.driver().explain(&Statement::Select(select.clone())).unwrap().to_string();
+        let (_, tail) = text.split_once(r#" FROM "users""#).unwrap();
+        assert_eq!(tail, format!(" LIMIT $1::int8 {expected}"));
     }
 }

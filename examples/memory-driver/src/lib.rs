@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Statement, Update};
 use ommi_core::driver::{
-    Answer, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
-    SchemaDriver, Values,
+    Answer, Begin, Capabilities, Context, DatePrecision, Driver, DriverTransaction, Executor, Explanation, Isolation,
+    LevelEnd, RowSink, RowStream, SchemaDriver, Values,
 };
 use ommi_core::schema::SchemaRef;
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -36,6 +36,10 @@ pub(crate) const NAME: &str = "memory";
 pub fn capabilities() -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
+    capabilities.savepoints = true;
+    capabilities.single_writer = true;
+    capabilities.snapshot_includes = true;
+    capabilities.isolation = Isolation::Serializable;
     capabilities.atomic_statements = true;
     capabilities.statement_error_keeps_transaction = true;
     capabilities.checks = true;
@@ -78,6 +82,9 @@ impl Shared {
     async fn turn(&self, context: &Context) -> DBResult<OwnedMutexGuard<()>> {
         self.open()?;
         context.check_time()?;
+        if context.inside.writes || context.inside.reads {
+            return Err(DBError::query("this would wait for the transaction in whose closure it is awaited"));
+        }
         let turn = self.writing.clone().lock_owned();
         match context.limit {
             None => Ok(turn.await),
@@ -204,10 +211,13 @@ impl Driver for MemoryDriver {
         &self.capabilities
     }
 
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
-        let turn = self.shared.turn(context).await?;
-        let state = Mutex::new(State::clone(&self.shared.committed()));
-        Ok(Box::new(MemoryTransaction { shared: self.shared.clone(), state, _turn: turn }))
+    async fn begin(&self, begin: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>> {
+        let turn = match begin.options.read_only {
+            true => None,
+            false => Some(self.shared.turn(context).await?),
+        };
+        let levels = Mutex::new(vec![State::clone(&self.shared.committed())]);
+        Ok(Box::new(MemoryTransaction { shared: self.shared.clone(), levels, turn }))
     }
 
     fn schema(&self) -> &dyn SchemaDriver {
@@ -243,25 +253,42 @@ impl SchemaDriver for MemoryDriver {
 /// A transaction: the turn to write, and a state of its own that becomes everybody's by the commit.
 struct MemoryTransaction {
     shared: Arc<Shared>,
-    state: Mutex<State>,
-    _turn: OwnedMutexGuard<()>,
+    /// The state as each level sees it; never empty.
+    levels: Mutex<Vec<State>>,
+    /// None for one that only reads.
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl MemoryTransaction {
-    fn write<'a, T>(&self, work: impl FnOnce(&mut State) -> DBResult<T>) -> Answer<'a, T> {
-        let mut state = lock(&self.state);
-        let mut changed = state.clone();
-        let result = work(&mut changed);
-        if result.is_ok() {
-            *state = changed;
+    /// Runs something in the level that it belongs to. Levels beyond it were abandoned; those up to it begin with what is around them.
+    fn run<T>(&self, context: &Context, work: impl FnOnce(&mut State) -> T) -> T {
+        let mut levels = lock(&self.levels);
+        let depth = context.level as usize + 1;
+        levels.truncate(depth);
+        let mut state = levels.pop().unwrap_or_default();
+        while levels.len() + 1 < depth {
+            levels.push(state.clone());
         }
-        Answer::ready(result)
+        let result = work(&mut state);
+        levels.push(state);
+        result
+    }
+
+    fn write<'a, T>(&self, context: &Context, work: impl FnOnce(&mut State) -> DBResult<T>) -> Answer<'a, T> {
+        Answer::ready(self.run(context, |state| {
+            let mut changed = state.clone();
+            let result = work(&mut changed);
+            if result.is_ok() {
+                *state = changed;
+            }
+            result
+        }))
     }
 }
 
 impl Executor for MemoryTransaction {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
-        Answer::ready(fetch(&lock(&self.state), select, sink, context))
+        Answer::ready(self.run(context, |state| fetch(state, select, sink, context)))
     }
 
     fn stream<'a>(
@@ -270,7 +297,8 @@ impl Executor for MemoryTransaction {
         sink: Box<dyn RowSink>,
         context: Context,
     ) -> Answer<'a, Box<dyn RowStream + 'a>> {
-        Answer::ready(Pieces::open(&lock(&self.state), &select, sink, context))
+        let opened = self.run(&context.clone(), |state| Pieces::open(state, &select, sink, context));
+        Answer::ready(opened)
     }
 
     fn insert<'a>(
@@ -279,23 +307,43 @@ impl Executor for MemoryTransaction {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        self.write(|state| insert(state, statement, sink, context))
+        self.write(context, |state| insert(state, statement, sink, context))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        self.write(|state| state.update(update, context))
+        self.write(context, |state| state.update(update, context))
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        self.write(|state| state.delete(delete, context))
+        self.write(context, |state| state.delete(delete, context))
     }
 }
 
 #[async_trait]
 impl DriverTransaction for MemoryTransaction {
+    fn enter(&self, level: u32) {
+        lock(&self.levels).truncate(level as usize);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, _: &Context) -> DBResult<()> {
+        let (mut levels, level) = (lock(&self.levels), level as usize);
+        levels.truncate(level + 1);
+        if levels.len() > level
+            && let Some(state) = levels.pop()
+            && end == LevelEnd::Keep
+        {
+            levels.pop();
+            levels.push(state);
+        }
+        Ok(())
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
         context.check_time()?;
-        *lock(&self.shared.committed) = Arc::new(lock(&self.state).clone());
+        if self.turn.is_some() {
+            let committed = self.run(&Context::new(), |state| state.clone());
+            *lock(&self.shared.committed) = Arc::new(committed);
+        }
         Ok(())
     }
 

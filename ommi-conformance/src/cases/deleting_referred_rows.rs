@@ -298,3 +298,28 @@ pub(crate) async fn by_several_columns(db: &Ommi) -> DBResult<()> {
     assert_eq!(db.find_all::<Paper>().sort(Paper::id).all().await?, [cleared, second, third, fourth]);
     Ok(())
 }
+
+/// A part of a transaction that is undone brings back all that a deletion took along, and what was refused in it ends no more than that part.
+pub(crate) async fn in_a_part_of_a_transaction(db: &Ommi) -> DBResult<()> {
+    library(db).await?;
+    db.add(new!(Loan { id: 1, book_id: 20 })).await?;
+    let mut tx = db.begin().await?;
+    tx.find(Review::id.eq(11)).delete().await?;
+    let undone = tx
+        .transaction(async |part| {
+            part.find(Author::id.eq(1)).delete().await?;
+            assert_eq!(part.find_all::<Review>().count().await?, 1);
+            Err::<(), DBError>(DBError::query("so that it is undone"))
+        })
+        .await;
+    error(undone);
+    assert_eq!(tx.find_all::<Book>().count().await?, 3);
+    assert_eq!(tx.get::<Review>(20).await?.by, Some(1));
+    assert_eq!(tx.get::<Book>(20).await?.dedicated_to.as_deref(), Some("Ann"));
+    refused(tx.transaction(async |part| part.find(Author::id.eq(2)).delete().await).await);
+    tx.transaction(async |part| part.find(Author::id.eq(1)).delete().await).await?;
+    tx.commit().await?;
+    assert_eq!((books(db).await?, reviews(db).await?), (vec![20], vec![20]));
+    assert_eq!(db.get::<Review>(20).await?.by, None);
+    Ok(())
+}

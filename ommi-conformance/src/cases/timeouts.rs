@@ -139,6 +139,26 @@ pub(crate) async fn in_a_transaction_leaves_only_a_rollback(db: &Ommi) -> DBResu
     Ok(())
 }
 
+/// Also where the database had begun the transaction with it.
+pub(crate) async fn a_first_statement_that_is_given_up_leaves_nothing_locked(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    for (round, ends) in [true, false].into_iter().enumerate() {
+        let tx = db.begin().await?;
+        // Not a limit that the database knows of, so that it goes on.
+        let first = tx.find(Page::id.gt(0)).update(Page::seen.set(1));
+        let _ = tokio::time::timeout(Duration::from_millis(20), async { first.await }).await;
+        match ends {
+            true => tx.rollback().await?,
+            false => drop(tx),
+        }
+        let after = db.find(Page::id.gt(0)).update(Page::seen.increment(2)).timeout(Duration::from_secs(30));
+        assert_eq!(after.await?, 3_000, "round {round}");
+        let seen = 2 * (round as i64 + 1);
+        assert_eq!(db.find(Page::seen.eq(seen)).count().await?, 3_000, "round {round}");
+    }
+    Ok(())
+}
+
 /// Waiting for a connection or a lock is part of the time.
 pub(crate) async fn waiting_for_a_transaction_to_end(db: &Ommi) -> DBResult<()> {
     pages(db, 3).await?;

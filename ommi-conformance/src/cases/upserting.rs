@@ -236,3 +236,24 @@ pub(crate) async fn many_at_once_lose_nothing(db: &Ommi) -> DBResult<()> {
     assert_eq!(db.find_all::<User>().count().await?, 1);
     Ok(())
 }
+
+/// Both may find no row; one of them adds it, and the other leaves it as it is.
+pub(crate) async fn many_at_once_add_one(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<User>().await?;
+    let tasks: Vec<_> = (0..32)
+        .map(|number| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let row = new!(User { email: "same@x.org", visits: number });
+                db.upsert(row).on(User::email).ignore().await
+            })
+        })
+        .collect();
+    let mut added = Vec::new();
+    for task in tasks {
+        added.extend(task.await.map_err(|error| DBError::new(ErrorKind::Database).with_source(error))??);
+    }
+    assert_eq!(db.find_all::<User>().all().await?, added, "one says that it added the row, and it did");
+    assert_eq!(added.len(), 1);
+    Ok(())
+}

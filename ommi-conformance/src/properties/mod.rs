@@ -5,6 +5,7 @@
 
 mod generate;
 mod graphs;
+mod programs;
 mod queries;
 mod round_trip;
 mod shapes;
@@ -22,6 +23,7 @@ use crate::Database;
 use crate::run::{open, runtime};
 
 pub use graphs::graphs;
+pub use programs::programs;
 pub use queries::queries;
 pub use round_trip::round_trip;
 pub use shapes::shapes;

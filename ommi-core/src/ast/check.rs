@@ -31,6 +31,9 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
             if let Some(group) = &select.per_group {
                 checker.per_group(select, group)?;
             }
+            if select.lock.is_some() {
+                checker.lock(select)?;
+            }
             checker.filter(&select.filter)
         }
         StatementRef::Insert(insert) => {
@@ -148,6 +151,17 @@ impl Checker<'_> {
         if !self.model.key.iter().all(|column| sorted.contains(column) || group.columns.contains(column)) {
             return Err(DBError::query(format!(
                 "the order of {} in a group is not decided: sort by the key too",
+                self.model.name
+            )));
+        }
+        Ok(())
+    }
+
+    fn lock(&self, select: &Select) -> DBResult<()> {
+        self.capabilities.can_lock_rows()?;
+        if select.output != Output::Model || select.per_group.is_some() {
+            return Err(DBError::query(format!(
+                "rows of {} are locked where they are read, and not where they are counted, looked for or grouped",
                 self.model.name
             )));
         }

@@ -33,6 +33,6 @@ pub(crate) use depth::too_deep;
 pub use related::{Related, RelatedCount, RelatedExpr, Truth, related_models};
 pub use shape::{ListClass, Shape};
 pub use statement::{
-    Assignment, Change, Delete, Direction, Insert, Nulls, OnConflict, Output, PerGroup, Select, Sort, Statement,
-    StatementRef, Update,
+    Assignment, Change, Delete, Direction, Insert, LockStrength, LockWait, Nulls, OnConflict, Output, PerGroup,
+    RowLock, Select, Sort, Statement, StatementRef, Update,
 };

@@ -67,7 +67,8 @@ impl Shape {
             Output::Count => 1,
             Output::Exists => 2,
         });
-        self.push(u32::from(select.limit.is_some()) | u32::from(select.offset.is_some()) << 1);
+        let lock = select.lock.map_or(0, |lock| 1 + (lock.strength as u32) * 3 + lock.wait as u32);
+        self.push(u32::from(select.limit.is_some()) | u32::from(select.offset.is_some()) << 1 | lock << 2);
         self.push(select.sort.len() as u32);
         for Sort { expr, direction, nulls } in &select.sort {
             self.push(*direction as u32 | (*nulls as u32) << 1);

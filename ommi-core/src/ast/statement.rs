@@ -39,6 +39,51 @@ pub struct Select {
     pub offset: Option<u64>,
     /// Takes the rows in groups, and only some of each.
     pub per_group: Option<PerGroup>,
+    /// Locks the rows that it gives until the end of the transaction. Only where [`Output::Model`] is asked for, without groups.
+    pub lock: Option<RowLock>,
+}
+
+/// A lock on each row that a select gives, held until the end of the transaction.
+///
+/// Rows are locked after filter, order, limit and offset are applied. A row that another transaction changed while it was waited for is looked at
+/// again, and is left out where it does not meet the filter any more. Of rows that the filter or the order look at beside those of the model,
+/// none is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RowLock {
+    /// What nobody else can do meanwhile.
+    pub strength: LockStrength,
+    /// What happens about a row that another transaction has locked.
+    pub wait: LockWait,
+}
+
+impl RowLock {
+    /// A lock of this strength, which waits for others.
+    pub const fn new(strength: LockStrength) -> RowLock {
+        RowLock { strength, wait: LockWait::Wait }
+    }
+}
+
+/// How strong a lock on a row is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LockStrength {
+    /// Nobody else can lock, change or delete the row.
+    Update,
+    /// Others can lock the row likewise, and nobody can change or delete it.
+    Share,
+}
+
+/// What a select does about a row that another transaction has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LockWait {
+    /// Waits until it is free.
+    Wait,
+    /// Leaves it out.
+    SkipLocked,
+    /// Fails at once, with a retryable [`Conflict`](crate::ErrorKind::Conflict).
+    NoWait,
 }
 
 /// Of the rows that have the same values in some columns, only some. NULL is the same as NULL here.
@@ -268,6 +313,7 @@ impl Select {
             limit: None,
             offset: None,
             per_group: None,
+            lock: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::{Isolation, TransactionOptions};
 use crate::error::{DBError, DBResult};
 use crate::schema::ModelSchema;
 use crate::value::ColumnType;
@@ -35,8 +36,18 @@ macro_rules! capabilities {
 capabilities! {
     /// Transactions of several statements.
     "transactions" transactions: bool = false,
-    /// Transactions within transactions, by savepoints.
-    "savepoints" savepoints: bool = false,
+    /// Transactions that may write take turns, and so do other writes.
+    "one writer at a time" single_writer: bool = false,
+    /// A query and what is included with it see the database at one moment. Elsewhere a transaction has to be asked for.
+    "includes at one moment" snapshot_includes: bool = false,
+    /// Transactions within transactions, each of which can be undone by itself.
+    "nested transactions" savepoints: bool = false,
+    /// The strongest isolation of transactions. Any weaker one may be asked for, and is given by the weakest that suffices.
+    "isolation" isolation: Isolation = Isolation::ReadCommitted,
+    /// Transactions that wait at their beginning so as not to fail later.
+    "deferrable transactions" deferrable: bool = false,
+    /// Transactions that take the right to write when they begin.
+    "immediate transactions" immediate: bool = false,
     /// A statement that writes several rows writes all or none of them.
     "atomic statements" atomic_statements: bool = false,
     /// After a statement failed, the database would let its transaction go on. (The core does not.)
@@ -55,6 +66,9 @@ capabilities! {
     /// Conditions on related rows, orders by them, and so many rows of each group: what includes with a limit need. Lazy loads and other
     /// includes need nothing of a driver.
     "related rows" related_rows: bool = false,
+    /// Locks on the rows that a query reads in a transaction: `for_update`, `for_share`, and what `skip_locked` and `nowait` say of rows
+    /// that others have locked.
+    "row locks" row_locks: bool = false,
     /// Tables are in schemas, which a model can name.
     "named schemas" schemas: bool = false,
     /// Columns of MongoDB's ObjectIds.
@@ -102,6 +116,12 @@ impl Shown for DatePrecision {
     }
 }
 
+impl Shown for Isolation {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
 /// How finely a store keeps times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -144,6 +164,38 @@ impl Capabilities {
         Ok(())
     }
 
+    /// Whether the store can run such a transaction.
+    ///
+    /// # Errors
+    /// `Unsupported`, naming what it lacks.
+    pub fn can_begin(&self, options: &TransactionOptions) -> DBResult<()> {
+        let lacks = |feature: &'static str| Err(DBError::unsupported(self.driver, feature));
+        if !self.transactions {
+            return lacks("transactions");
+        }
+        if let Some(isolation) = options.isolation.filter(|isolation| *isolation > self.isolation) {
+            return Err(DBError::unsupported(self.driver, format!("transactions that are {isolation}")));
+        }
+        if options.deferrable && !self.deferrable {
+            return lacks("deferrable transactions");
+        }
+        if options.immediate && !self.immediate {
+            return lacks("immediate transactions");
+        }
+        Ok(())
+    }
+
+    /// Whether rows can be locked as they are read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) where they cannot.
+    pub fn can_lock_rows(&self) -> DBResult<()> {
+        match self.row_locks {
+            true => Ok(()),
+            false => Err(DBError::unsupported(self.driver, "locks on rows")),
+        }
+    }
+
     /// How many rows of this width go into one insert: at least one.
     pub fn rows_per_insert(&self, columns: usize) -> usize {
         self.max_binds.checked_div(columns).unwrap_or(usize::MAX).min(self.max_insert_rows).max(1)
@@ -161,7 +213,7 @@ mod tests {
         capabilities.max_binds = 7;
         let declared = capabilities.declared();
         let value = |title: &str| declared.iter().find(|d| d.title == title).map(|d| d.value.as_str());
-        assert_eq!(value("savepoints"), Some("yes"));
+        assert_eq!(value("nested transactions"), Some("yes"));
         assert_eq!(value("transactions"), Some("no"));
         assert_eq!(value("values per statement"), Some("7"));
         assert_eq!(value("rows per insert"), Some("no limit"));

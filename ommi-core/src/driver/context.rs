@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Inside;
 use crate::error::{DBError, DBResult};
 
 /// The circumstances of one operation.
@@ -12,12 +13,16 @@ pub struct Context {
     pub limit: Option<(Instant, Duration)>,
     /// How many rows a piece of a stream holds.
     pub batch: usize,
+    /// How many transactions it stands in beside the outermost: see [`DriverTransaction`](super::DriverTransaction).
+    pub level: u32,
+    /// The transactions in whose closures it is awaited, though it is not theirs. To wait for what one of them holds is to wait for ever.
+    pub inside: Inside,
 }
 
 impl Context {
     /// No limit of time.
     pub const fn new() -> Context {
-        Context { limit: None, batch: Context::DEFAULT_BATCH }
+        Context { limit: None, batch: Context::DEFAULT_BATCH, level: 0, inside: Inside { writes: false, reads: false } }
     }
 
     /// The rows in a piece of a stream, unless said otherwise.

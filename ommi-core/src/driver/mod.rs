@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`Executor`] | runs statements; the driver itself (each on any connection of its pool) and a transaction (on its own) |
 //! | [`Driver`] | names itself, declares its [`Capabilities`], begins transactions, explains, closes |
-//! | [`DriverTransaction`] | commits or rolls back |
+//! | [`DriverTransaction`] | commits or rolls back, as a whole or by levels |
 //! | [`SchemaDriver`] | creates and drops tables |
 //!
 //! # The contract
@@ -32,6 +32,7 @@
 //! - observe [`Context::deadline`]: give up waiting, and stop the database's work, once it has passed.
 //! - survive that any future is dropped at any await: nothing half-read, no open transaction and no lost connection may remain in its pool.
 //!   A dropped transaction is rolled back before anybody else can see or wait for what it held.
+//! - answer `Query` instead of waiting for a transaction that [`Context::inside`] names: it would never end.
 //! - never panic on what a user or a database can send.
 //!
 //! Three things hold for every statement and are easily missed:
@@ -54,6 +55,7 @@ mod context;
 mod explain;
 mod row;
 mod trace;
+mod transaction;
 
 use async_trait::async_trait;
 
@@ -64,6 +66,7 @@ pub use explain::Explanation;
 pub(crate) use row::{Collect, First};
 pub use row::{Row, RowSink, Values};
 pub use trace::record_statement;
+pub use transaction::{Abandoned, Begin, Inside, Isolation, LevelEnd, Nested, TransactionOptions};
 
 use crate::ast::{Delete, Insert, Select, Statement, Update};
 use crate::error::DBResult;
@@ -115,11 +118,12 @@ pub trait Driver: Executor {
     /// What the store can do. Declared once, and constant.
     fn capabilities(&self) -> &Capabilities;
 
-    /// Begins a transaction. Nothing need be sent before its first statement.
+    /// Begins a transaction. Nothing need be sent before its first statement, unless it is to begin [at once](TransactionOptions::immediate).
+    /// The core asks for nothing that the [`Capabilities`] lack.
     ///
     /// # Errors
     /// `Unsupported` where the store has no transactions.
-    async fn begin(&self, context: &Context) -> DBResult<Box<dyn DriverTransaction>>;
+    async fn begin(&self, begin: &Begin, context: &Context) -> DBResult<Box<dyn DriverTransaction>>;
 
     /// The part that makes and drops tables.
     fn schema(&self) -> &dyn SchemaDriver;
@@ -135,8 +139,37 @@ pub trait Driver: Executor {
 }
 
 /// A transaction. Dropping it rolls it back.
+///
+/// # Levels
+///
+/// A transaction may hold others, one in the other: the outermost is level 0, one within it level 1, and so on. A driver that has
+/// [`Capabilities::savepoints`] keeps what is done in each level apart, so that it can be undone by itself.
+///
+/// Each statement says in [`Context::level`] where it stands. Whatever is open beyond that level was abandoned, and is undone before the
+/// statement runs; levels up to it that are not open yet are opened then. So a level that nothing runs in costs nothing, and one that is
+/// dropped needs no word.
 #[async_trait]
 pub trait DriverTransaction: Executor {
+    /// A new level begins: what may still be open of the same number or beyond was abandoned, and is undone before anything else runs.
+    ///
+    /// Only called where [`Capabilities::savepoints`] are declared.
+    fn enter(&self, level: u32) {
+        let _ = level;
+    }
+
+    /// Ends a level, and what was abandoned beyond it. After an undo the level around it is as it was, also when it was a failed statement
+    /// that led to it.
+    ///
+    /// Only called where [`Capabilities::savepoints`] are declared.
+    ///
+    /// # Errors
+    /// `TransactionAborted`, with the reason as its source, where the levels around it are lost as well. After any error of this they can only be
+    /// rolled back.
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        let _ = (level, end, context);
+        Ok(())
+    }
+
     /// Makes all of it last.
     ///
     /// # Errors

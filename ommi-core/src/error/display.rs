@@ -42,7 +42,10 @@ impl fmt::Display for DBError {
                     f.write_str(mismatch)?;
                 }
             }
-            ErrorKind::Conflict => f.write_str("a concurrent transaction was in the way")?,
+            ErrorKind::Conflict => match self.stale_row() {
+                Some(row) => write!(f, "{row}")?,
+                None => f.write_str("a concurrent transaction was in the way")?,
+            },
             ErrorKind::TransactionAborted => f.write_str("the transaction can only be rolled back")?,
             ErrorKind::Connection => f.write_str("the database cannot be reached")?,
             ErrorKind::Timeout { after } => write!(f, "the operation took longer than {after:?}")?,
@@ -95,6 +98,9 @@ impl fmt::Debug for DBError {
         }
         if self.0.retryable {
             out.field("retryable", &true);
+        }
+        if let Some(row) = &self.0.stale {
+            out.field("stale_row", row);
         }
         if let Some(source) = &self.0.source {
             out.field("source", source);

@@ -7,6 +7,7 @@
 mod constraint;
 mod display;
 mod result;
+mod stale;
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -17,6 +18,7 @@ use crate::schema::ModelSchema;
 use crate::value::InvalidValue;
 pub use constraint::{Constraint, ConstraintKind};
 pub use result::{DBResult, DBResultExt};
+pub use stale::StaleRow;
 
 /// Why an operation failed.
 ///
@@ -29,6 +31,7 @@ struct Inner {
     detail: Option<Cow<'static, str>>,
     retryable: bool,
     outcome_unknown: bool,
+    stale: Option<Box<StaleRow>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -90,7 +93,8 @@ pub enum ErrorKind {
         /// Each misfit, naming table and column.
         mismatches: Vec<String>,
     },
-    /// A concurrent transaction was in the way; the same work may succeed when run again.
+    /// Somebody else was in the way: another transaction, and then the same work may succeed when run again; or whoever changed a row since
+    /// it was read, which [`DBError::stale_row`] then names, and which has to be read again first.
     Conflict,
     /// The transaction has failed or ended; only a rollback is left of it.
     TransactionAborted,
@@ -118,7 +122,7 @@ impl DBError {
     /// An error of this kind.
     pub fn new(kind: ErrorKind) -> DBError {
         let retryable = matches!(kind, ErrorKind::Conflict);
-        DBError(Arc::new(Inner { kind, detail: None, retryable, outcome_unknown: false, source: None }))
+        DBError(Arc::new(Inner { kind, detail: None, retryable, outcome_unknown: false, stale: None, source: None }))
     }
 
     /// What happened, to match on.
@@ -129,7 +133,8 @@ impl DBError {
     /// Whether running the same operation again may succeed.
     ///
     /// True for conflicts with other transactions and for connections that were lost;
-    /// whether a write that lost its connection took place is not known.
+    /// whether a write that lost its connection took place is not known. Not for the write of a [stale row](DBError::stale_row), which is as
+    /// stale the next time.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
@@ -139,6 +144,13 @@ impl DBError {
     /// other error of a commit says that nothing of the transaction has happened.
     pub fn is_outcome_unknown(&self) -> bool {
         self.0.outcome_unknown
+    }
+
+    /// The row that was to be written and was changed by somebody else since it was read, where that is the
+    /// [`Conflict`](ErrorKind::Conflict). Nothing was written. Running the same operation again would fail again, so it is not
+    /// [retryable](DBError::is_retryable); work that reads the row anew may succeed.
+    pub fn stale_row(&self) -> Option<&StaleRow> {
+        self.0.stale.as_deref()
     }
 
     /// Whether this is [`ErrorKind::NotFound`].
@@ -157,6 +169,14 @@ impl DBError {
     /// Whether a unique constraint or the key was violated.
     pub fn is_unique_violation(&self) -> bool {
         self.constraint().is_some_and(|c| c.kind() == ConstraintKind::Unique)
+    }
+
+    /// [`ErrorKind::Conflict`] about a row that was changed since it was read.
+    pub(crate) fn stale(row: StaleRow) -> DBError {
+        DBError::new(ErrorKind::Conflict).change(|inner| {
+            inner.retryable = false;
+            inner.stale = Some(Box::new(row));
+        })
     }
 
     // ---- for drivers --------------------------------------------------------------
@@ -194,6 +214,7 @@ impl DBError {
                 detail: shared.detail.clone(),
                 retryable: shared.retryable,
                 outcome_unknown: shared.outcome_unknown,
+                stale: shared.stale.clone(),
                 source: Some(Box::new(DBError(shared))),
             },
         };

@@ -2,7 +2,7 @@
 
 use super::{At, Transacted, traced};
 use crate::ast::{Insert, Statement};
-use crate::driver::{Collect, Context, Executor, Explanation, Row};
+use crate::driver::{Begin, Collect, Context, Executor, Explanation, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
@@ -91,7 +91,7 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
         }
         return Batched::of(added);
     }
-    let transaction = at.driver.begin(context).await?;
+    let transaction = at.driver.begin(&Begin::default(), context).await?;
     for mut insert in inserts {
         run(&*transaction, &mut insert, &mut added, context).await?;
     }

@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use pin_project::pin_project;
 
-use super::{Ommi, Transaction};
-use crate::driver;
+use super::Transaction;
+use super::inside::inside;
+use crate::driver::{self, Begin, Driver};
 use crate::error::DBError;
 
 /// The limit that is set on a transaction before it begins.
 ///
 /// It is shared with the future that will read it, which exists already: starting that later, as [`Pending`](crate::Pending) does, would hide from
 /// the compiler whether it is `Send`, which depends on the closure.
-type Limit = Arc<OnceLock<Duration>>;
+pub(super) type Limit = Arc<OnceLock<Duration>>;
 
-/// A closure that runs in a transaction when this is awaited: what [`Ommi::transaction`] gives.
+/// A closure that runs in a transaction when this is awaited: what [`Ommi::transaction`](crate::Ommi::transaction) gives.
 #[pin_project]
 #[must_use = "a transaction does nothing unless it is awaited"]
 pub struct InTransaction<F> {
@@ -35,7 +36,8 @@ impl<F> InTransaction<F> {
     }
 
     /// Everything in the transaction, its commit included, must end within this time of its beginning: what is sent to the database
-    /// later fails with `Timeout`, and the transaction is rolled back. What else the closure waits for is not interrupted.
+    /// later fails with `Timeout`, and the transaction is rolled back. What else the closure waits for is not interrupted. Under
+    /// [`retry`](crate::Ommi::retry) each attempt has this time.
     ///
     /// The first limit that is set holds.
     pub fn timeout(self, timeout: Duration) -> InTransaction<F> {
@@ -59,24 +61,67 @@ impl<F> fmt::Debug for InTransaction<F> {
     }
 }
 
-pub(super) async fn run<T, E, F>(db: &Ommi, work: F, limit: Limit) -> Result<T, E>
+/// Why a transaction did not come to its good end.
+pub(super) struct Failure<E> {
+    /// What the caller gets.
+    pub(super) error: E,
+    /// The database's word on it, if it had one.
+    pub(super) reason: Option<DBError>,
+}
+
+impl<E: From<DBError>> From<DBError> for Failure<E> {
+    fn from(reason: DBError) -> Failure<E> {
+        Failure { error: reason.clone().into(), reason: Some(reason) }
+    }
+}
+
+/// Runs a closure in a transaction of its own.
+pub(super) async fn run<T, E, F>(
+    driver: &dyn Driver,
+    begin: Begin,
+    attempt: u32,
+    work: F,
+    limit: &Limit,
+) -> Result<T, Failure<E>>
 where
     F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
     E: From<DBError>,
 {
-    let context = driver::Context::new().with_timeout(limit.get().copied());
-    let mut transaction = db.begin_within(context).await?;
-    match work(&mut transaction).await {
+    let mut context = driver::Context::new().with_timeout(limit.get().copied());
+    context.inside = super::inside::of(driver);
+    let limit = context.limit;
+    let transaction = Transaction::start(driver, &begin, &context).await?;
+    finish(transaction.within(limit).on_attempt(attempt), work).await
+}
+
+/// Runs a closure in a transaction within another.
+pub(super) async fn run_within<T, E, F>(outer: &Transaction<'_>, work: F, limit: Limit) -> Result<T, E>
+where
+    F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    E: From<DBError>,
+{
+    let limit = driver::Context::new().with_timeout(limit.get().copied()).limit;
+    finish(outer.nested(limit)?, work).await.map_err(|failure| failure.error)
+}
+
+async fn finish<T, E, F>(mut transaction: Transaction<'_>, work: F) -> Result<T, Failure<E>>
+where
+    F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    E: From<DBError>,
+{
+    let (driver, read_only) = (transaction.driver(), transaction.is_read_only());
+    match inside(driver, read_only, work(&mut transaction)).await {
         Ok(value) => {
             transaction.commit().await?;
             Ok(value)
         }
         Err(error) => {
+            let reason = transaction.reason();
             // The closure's error says more than a rollback that failed, which undoes everything too.
             if let Err(rollback) = transaction.rollback().await {
                 tracing::warn!(target: "ommi", error = %rollback, "a rollback failed");
             }
-            Err(error)
+            Err(Failure { error, reason })
         }
     }
 }

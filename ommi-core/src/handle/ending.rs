@@ -13,15 +13,33 @@ pub(crate) struct Ending {
     state: AtomicU8,
     /// It holds half of an operation.
     spoilt: AtomicBool,
+    /// That of the transaction around it.
+    outer: Option<Arc<Ending>>,
 }
 
 impl Ending {
-    pub(crate) fn committed(&self) -> bool {
-        self.state.load(Ordering::Acquire) == COMMITTED
+    /// This one, and those of the transactions around it.
+    fn and_outer(self: &Arc<Ending>) -> impl Iterator<Item = &Arc<Ending>> {
+        std::iter::successors(Some(self), |ending| ending.outer.as_ref())
     }
 
-    pub(crate) fn undone(&self) -> bool {
-        self.state.load(Ordering::Acquire) == UNDONE
+    /// Whether what was read in it may be used by who stands at this other one, or in none: it has become part of the other, or the other of
+    /// it, or of the database.
+    pub(crate) fn is_seen_from(self: &Arc<Ending>, at: Option<&Arc<Ending>>) -> bool {
+        for ending in self.and_outer() {
+            if at.is_some_and(|at| at.and_outer().any(|at| Arc::ptr_eq(at, ending))) {
+                return true;
+            }
+            if ending.state.load(Ordering::Acquire) != COMMITTED {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether it, or one around it, was rolled back.
+    pub(crate) fn undone(self: &Arc<Ending>) -> bool {
+        self.and_outer().any(|ending| ending.state.load(Ordering::Acquire) == UNDONE)
     }
 
     /// Only a rollback is left of it, because an operation of several statements did not come to its end.
@@ -39,6 +57,11 @@ impl Ending {
 pub(super) struct Teller(Arc<Ending>);
 
 impl Teller {
+    /// For a transaction within that of this ending.
+    pub(super) fn within(outer: &Arc<Ending>) -> Teller {
+        Teller(Arc::new(Ending { outer: Some(outer.clone()), ..Ending::default() }))
+    }
+
     pub(super) fn ending(&self) -> &Arc<Ending> {
         &self.0
     }

@@ -3,10 +3,13 @@
 //! [`Handle`] is the one trait for both, so that `async fn f(db: &impl Handle)` works with each.
 
 mod add;
+mod builder;
 mod closure;
 mod ending;
 mod guarded;
+mod inside;
 mod ommi;
+mod retry;
 mod trace;
 mod transacted;
 mod transaction;
@@ -25,9 +28,11 @@ use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 
 pub(crate) use add::{add_rows, add_trees, one_row};
+pub use builder::TransactionBuilder;
 pub use closure::InTransaction;
 pub(crate) use ending::Ending;
 pub use ommi::Ommi;
+pub use retry::{Retry, Retrying};
 pub(crate) use trace::{record, span, traced};
 pub(crate) use transacted::Transacted;
 pub use transaction::Transaction;
@@ -42,11 +47,18 @@ pub struct At<'h> {
     pub(crate) ending: Option<&'h Arc<Ending>>,
     /// When the transaction must have ended.
     pub(crate) limit: Option<(Instant, Duration)>,
+    /// How deep in a transaction.
+    pub(crate) level: u32,
 }
 
 impl At<'_> {
     pub(crate) fn context(self, options: Options) -> Context {
-        Context::new().with_timeout(options.timeout).within(self.limit)
+        let mut context = Context::new().with_timeout(options.timeout).within(self.limit);
+        context.level = self.level;
+        if self.ending.is_none() {
+            context.inside = inside::of(self.driver);
+        }
+        context
     }
 }
 
@@ -110,12 +122,17 @@ pub trait Handle: Send + Sync {
     }
 
     /// Writes every column of a row to the row with its key; `NotFound` when that has gone.
+    ///
+    /// Where the model has a version, it is raised by one, in the row that is given too; and where the row was changed since it was read, it
+    /// is a `Conflict` about a [stale row](crate::DBError::stale_row), and nothing is written. `OutOfRange` where the version is the last of
+    /// its type.
     fn save<M: Model>(&self, row: &mut M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = self.at();
         Pending::new(move |options| write::save(at, row, options))
     }
 
-    /// Deletes the row with this row's key; `NotFound` when it has gone.
+    /// Deletes the row with this row's key; `NotFound` when it has gone, and a `Conflict` about a [stale row](crate::DBError::stale_row) where
+    /// the model has a version and the row was changed since it was read.
     fn delete<M: Model>(&self, row: &M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = self.at();
         Pending::new(move |options| write::delete(at, row, options))

@@ -4,9 +4,8 @@ use std::fmt;
 use std::ops::AsyncFnOnce;
 use std::sync::Arc;
 
-use super::closure::{self, InTransaction};
-use super::{At, Handle, Transaction, traced};
-use crate::driver::{Context, Driver};
+use super::{At, Handle, InTransaction, Retry, Retrying, Transaction, TransactionBuilder, traced};
+use crate::driver::Driver;
 use crate::error::{DBError, DBResult};
 use crate::model::Models;
 use crate::pending::{Operation, Pending};
@@ -59,7 +58,7 @@ impl Ommi {
                 return Err(DBError::schema(problems));
             }
             let order = creation_order(&schemas);
-            let context = Context::new().with_timeout(options.timeout);
+            let context = self.at().context(options);
             let work = async { self.driver.schema().create(&order, &context).await };
             traced("create_tables", &names(&order), work, |()| 0).await
         })
@@ -72,7 +71,7 @@ impl Ommi {
         Pending::new(move |options| async move {
             self.can_hold(&schemas)?;
             let order = creation_order(&schemas);
-            let context = Context::new().with_timeout(options.timeout);
+            let context = self.at().context(options);
             let work = async { self.driver.schema().drop(&order, &context).await };
             traced("drop_tables", &names(&order), work, |()| 0).await
         })
@@ -89,25 +88,16 @@ impl Ommi {
     }
 
     /// Begins a transaction. It is rolled back when it is dropped without [`commit`](Transaction::commit).
+    #[track_caller]
     pub fn begin(&self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
-        Pending::new(move |options| self.begun(Context::new().with_timeout(options.timeout)))
-    }
-
-    async fn begun(&self, context: Context) -> DBResult<Transaction<'_>> {
-        let work = async { Ok(Transaction::new(&*self.driver, self.driver.begin(&context).await?)) };
-        traced("begin", "", work, |_| 0).await
-    }
-
-    /// Begins a transaction that must end in time, not just begin.
-    pub(super) async fn begin_within(&self, context: Context) -> DBResult<Transaction<'_>> {
-        let limit = context.limit;
-        Ok(self.begun(context).await?.within(limit))
+        self.build_transaction().begin()
     }
 
     /// Runs a closure in a transaction: commits on `Ok`, rolls back on `Err` or when the future is dropped.
     ///
     /// # Errors
     /// The closure's own error, or what beginning and committing give, through `From`.
+    #[track_caller]
     pub fn transaction<'a, T, E, F>(
         &'a self,
         work: F,
@@ -116,7 +106,17 @@ impl Ommi {
         F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
         E: From<DBError>,
     {
-        InTransaction::new(move |limit| closure::run(self, work, limit))
+        self.build_transaction().transaction(work)
+    }
+
+    /// Transactions with another isolation than the store's own, that only read, and so on.
+    pub fn build_transaction(&self) -> TransactionBuilder<'_> {
+        TransactionBuilder::new(self)
+    }
+
+    /// Transactions that are run again when others were in the way: `db.retry(Retry::default()).transaction(async |tx| ..)`.
+    pub fn retry(&self, policy: Retry) -> Retrying<'_> {
+        self.build_transaction().retry(policy)
     }
 
     /// Ends every connection once the work under way is done. Whoever uses the database afterwards gets a `Connection` error.
@@ -144,7 +144,7 @@ fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
 
 impl Handle for Ommi {
     fn at(&self) -> At<'_> {
-        At { executor: &*self.driver, driver: &*self.driver, ending: None, limit: None }
+        At { executor: &*self.driver, driver: &*self.driver, ending: None, limit: None, level: 0 }
     }
 }
 

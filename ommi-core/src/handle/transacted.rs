@@ -2,13 +2,13 @@
 
 use super::At;
 use super::guarded::Guarded;
-use crate::driver::Context;
+use crate::driver::{Begin, Context};
 use crate::error::DBResult;
 
 /// Where such statements run.
 pub(crate) struct Transacted<'h> {
     outside: At<'h>,
-    own: Option<Guarded>,
+    own: Option<Guarded<'static>>,
     done: bool,
 }
 
@@ -17,8 +17,16 @@ impl<'h> Transacted<'h> {
     pub(crate) async fn begin(at: At<'h>, context: &Context) -> DBResult<Transacted<'h>> {
         let own = match at.ending {
             Some(_) => None,
-            None => Some(Guarded::new(at.driver.begin(context).await?)),
+            None => Some(Guarded::begin(at.driver, &Begin::default(), context).await?),
         };
+        Ok(Transacted { outside: at, own, done: false })
+    }
+
+    /// Begins a transaction that only reads; where there is none.
+    pub(crate) async fn read_only(at: At<'h>, context: &Context) -> DBResult<Transacted<'h>> {
+        let mut begin = Begin::default();
+        begin.options.read_only = true;
+        let own = Some(Guarded::begin(at.driver, &begin, context).await?);
         Ok(Transacted { outside: at, own, done: false })
     }
 
@@ -26,7 +34,7 @@ impl<'h> Transacted<'h> {
     pub(crate) fn at(&self) -> At<'_> {
         match &self.own {
             None => self.outside,
-            Some(own) => At { executor: own, ending: Some(own.ending()), ..self.outside },
+            Some(own) => At { executor: own, ending: Some(own.ending()), level: own.level(), ..self.outside },
         }
     }
 

@@ -1,12 +1,14 @@
 //! A transaction.
 
 use std::fmt;
+use std::ops::AsyncFnOnce;
 use std::time::{Duration, Instant};
 
+use super::closure::{self, InTransaction};
 use super::guarded::Guarded;
 use super::{At, Handle, traced};
-use crate::driver::{Context, Driver, DriverTransaction};
-use crate::error::DBResult;
+use crate::driver::{Begin, Context, Driver};
+use crate::error::{DBError, DBResult};
 use crate::pending::{Operation, Pending};
 
 /// A transaction. Use it as a [`Handle`]; end it with [`commit`](Transaction::commit) or [`rollback`](Transaction::rollback).
@@ -15,25 +17,60 @@ use crate::pending::{Operation, Pending};
 /// After a statement that the database refused, only a rollback is left: every later use gives
 /// [`TransactionAborted`](crate::ErrorKind::TransactionAborted) with the first error as its source. That is so on every store, also where
 /// one would go on by itself.
+///
+/// # Transactions within it
+///
+/// [`begin`](Transaction::begin) and [`transaction`](Transaction::transaction) give one that is undone by itself, to any depth, and during
+/// which this one cannot be used. Undone, it leaves this one as it was, also after a statement that the database refused; committed, it is
+/// undone with this one. What a store cannot do of that is said in its chapter.
 #[must_use = "a transaction that is dropped is rolled back"]
 pub struct Transaction<'h> {
     driver: &'h dyn Driver,
-    inner: Guarded,
+    inner: Guarded<'h>,
     limit: Option<(Instant, Duration)>,
+    attempt: u32,
 }
 
 impl<'h> Transaction<'h> {
-    pub(crate) fn new(driver: &'h dyn Driver, inner: Box<dyn DriverTransaction>) -> Transaction<'h> {
-        Transaction { driver, inner: Guarded::new(inner), limit: None }
+    /// Begins one.
+    pub(super) async fn start(driver: &'h dyn Driver, begin: &Begin, context: &Context) -> DBResult<Transaction<'h>> {
+        let work = async { Guarded::begin(driver, begin, context).await };
+        let inner = traced("begin", "", work, |_| 0).await?;
+        Ok(Transaction { driver, inner, limit: None, attempt: 1 })
     }
 
     /// Everything in it, its end included, must be over by then.
-    pub(crate) fn within(mut self, limit: Option<(Instant, Duration)>) -> Transaction<'h> {
+    pub(super) fn within(mut self, limit: Option<(Instant, Duration)>) -> Transaction<'h> {
         self.limit = limit;
         self
     }
 
-    /// Makes everything done in it last.
+    /// It is not the first one that is tried.
+    pub(super) fn on_attempt(mut self, attempt: u32) -> Transaction<'h> {
+        self.attempt = attempt;
+        self
+    }
+
+    /// How often its work has been begun, this time included: 1, and more only under [`retry`](crate::Ommi::retry).
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// What the database said of why it did not succeed.
+    pub(super) fn reason(&self) -> Option<DBError> {
+        self.inner.reason()
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.inner.is_read_only()
+    }
+
+    /// Whose transaction it is.
+    pub(super) fn driver(&self) -> &'h dyn Driver {
+        self.driver
+    }
+
+    /// Makes everything done in it last; within another transaction, as part of that.
     ///
     /// # Errors
     /// `TransactionAborted` when a statement in it failed; it is rolled back then. Otherwise what the database reports; nothing of it has
@@ -49,18 +86,67 @@ impl<'h> Transaction<'h> {
     /// Undoes everything done in it.
     ///
     /// # Errors
-    /// That the connection was lost, or that the time was up. It is undone nevertheless.
+    /// That the connection was lost, or that the time was up. It is undone nevertheless. Within another transaction on MongoDB,
+    /// `TransactionAborted` where the server has undone that as well.
     pub fn rollback(self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + 'h> {
         Pending::new(move |options| async move {
-            let context = Context::new().with_timeout(options.timeout);
+            let mut context = Context::new().with_timeout(options.timeout);
+            context.level = self.inner.level();
             traced("rollback", "", self.inner.rollback(&context), |()| 0).await
         })
+    }
+
+    /// Begins a transaction within this one, which is rolled back by itself when it is dropped without
+    /// [`commit`](Transaction::commit). Nothing is sent before its first statement.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store cannot undo a part of a transaction, unless
+    /// [`Nested::AbortOuter`](crate::Nested::AbortOuter) was asked for; `TransactionAborted` after a failed statement.
+    pub fn begin(&mut self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
+        let outer: &Transaction<'_> = self;
+        Pending::new(move |options| async move {
+            let limit = Context::new().with_timeout(options.timeout).limit;
+            outer.nested(limit)
+        })
+    }
+
+    /// One within this, which may be over by a time of its own.
+    pub(super) fn nested(&self, limit: Option<(Instant, Duration)>) -> DBResult<Transaction<'_>> {
+        let inner = self.inner.nested(self.driver)?;
+        let limit = match (limit, self.limit) {
+            (Some(own), Some(outer)) => Some(if outer.0 < own.0 { outer } else { own }),
+            (own, outer) => own.or(outer),
+        };
+        Ok(Transaction { driver: self.driver, inner, limit, attempt: self.attempt })
+    }
+
+    /// Runs a closure in a transaction within this one: commits on `Ok`; on `Err`, or when the future is dropped, what it did is undone and
+    /// this one goes on.
+    ///
+    /// # Errors
+    /// The closure's own error, or what beginning and committing give, through `From`.
+    pub fn transaction<'a, T, E, F>(
+        &'a mut self,
+        work: F,
+    ) -> InTransaction<impl Future<Output = Result<T, E>> + use<'a, 'h, T, E, F>>
+    where
+        F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
+        E: From<DBError>,
+    {
+        let outer: &'a Transaction<'h> = self;
+        InTransaction::new(move |limit| closure::run_within(outer, work, limit))
     }
 }
 
 impl Handle for Transaction<'_> {
     fn at(&self) -> At<'_> {
-        At { executor: &self.inner, driver: self.driver, ending: Some(self.inner.ending()), limit: self.limit }
+        At {
+            executor: &self.inner,
+            driver: self.driver,
+            ending: Some(self.inner.ending()),
+            limit: self.limit,
+            level: self.inner.level(),
+        }
     }
 }
 

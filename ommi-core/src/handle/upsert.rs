@@ -98,6 +98,10 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
             return Err(DBError::query(format!("an upsert of {} takes no rows that belong to it", schema.name)));
         }
         schema.keep(&mut assignments)?;
+        // Without changes the row that is there stays as it is.
+        if !assignments.is_empty() {
+            schema.raise_version(&mut assignments)?;
+        }
         let mut insert = add::one_row(&schema, self.row)?;
         insert.on_conflict = Some(OnConflict::new(self.target, assignments));
         insert.returning = schema.all_columns().clone();

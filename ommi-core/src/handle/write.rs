@@ -2,8 +2,8 @@
 
 use super::{At, traced};
 use crate::ast::{Assignment, Change, Condition, Delete, Expr, Output, Select, Update};
-use crate::driver::{Collect, Row};
-use crate::error::{DBError, DBResult};
+use crate::driver::{Collect, Context, Row};
+use crate::error::{DBError, DBResult, StaleRow};
 use crate::key::KeyWriter;
 use crate::model::Model;
 use crate::new_row::RowWriter;
@@ -34,7 +34,15 @@ pub(super) async fn save<M: Model>(at: At<'_>, row: &mut M, options: Options) ->
     let schema = M::schema();
     schema.usable()?;
     let mut values = encode(&schema, &*row)?;
-    let filter = own_key(&schema, &mut values)?;
+    let version = schema.version_of(&values)?;
+    let raised = version.map(|version| Ok((version, version.next()?))).transpose()?;
+    let mut filter = own_key(&schema, &mut values)?;
+    if let Some((version, next)) = raised {
+        filter = filter.and(version.unchanged());
+        if let Some(value) = values.get_mut(usize::from(version.index())) {
+            *value = Value::Int(next);
+        }
+    }
     let assignments: Vec<Assignment> = (0u16..)
         .zip(values)
         .filter(|(column, _)| !schema.key.contains(column))
@@ -44,16 +52,16 @@ pub(super) async fn save<M: Model>(at: At<'_>, row: &mut M, options: Options) ->
     let work = async {
         let found = if assignments.is_empty() {
             // All columns are the key's: there is nothing to write, but still a row that may have gone.
-            let select = Select { output: Output::Exists, filter, ..Select::new(schema.clone()) };
-            let mut exists = Collect::new(|row: &mut dyn Row| Ok(row.value(0)? == Value::Bool(true)));
-            at.executor.fetch(&select, &mut exists, &context).await?;
-            exists.rows.contains(&true)
+            exists(at, &schema, filter, &context).await?
         } else {
             let update = Update::new(schema.clone(), assignments, filter);
             at.executor.update(&update, &context).await? > 0
         };
         if !found {
-            return Err(DBError::not_found(schema.name.clone()));
+            return Err(not_written(at, &schema, row, &context).await?);
+        }
+        if let Some((version, next)) = raised {
+            row.set_version(next).map_err(|failure| version.not_taken(failure))?;
         }
         // What it refers to now is stored, and its relations go by that.
         for (slot, relation) in (0..).zip(M::RELATIONS) {
@@ -69,13 +77,37 @@ pub(super) async fn delete<M: Model>(at: At<'_>, row: &M, options: Options) -> D
     let schema = M::schema();
     schema.usable()?;
     let mut values = encode(&schema, row)?;
-    let delete = Delete::new(schema.clone(), own_key(&schema, &mut values)?);
+    let version = schema.version_of(&values)?;
+    let mut filter = own_key(&schema, &mut values)?;
+    if let Some(version) = version {
+        filter = filter.and(version.unchanged());
+    }
+    let delete = Delete::new(schema.clone(), filter);
     let context = at.context(options);
     let work = async {
         match at.executor.delete(&delete, &context).await? {
-            0 => Err(DBError::not_found(schema.name.clone())),
+            0 => Err(not_written(at, &schema, row, &context).await?),
             _ => Ok(()),
         }
     };
     traced("delete", &schema.name, work, |()| 1).await
+}
+
+/// Why no row was written: it has gone, or has another version by now.
+async fn not_written<M: Model>(at: At<'_>, schema: &SchemaRef, row: &M, context: &Context) -> DBResult<DBError> {
+    if schema.version.is_some() {
+        let mut values = encode(schema, row)?;
+        let stale = StaleRow::of(schema, &values);
+        if exists(at, schema, own_key(schema, &mut values)?, context).await? {
+            return Ok(DBError::stale(stale));
+        }
+    }
+    Ok(DBError::not_found(schema.name.clone()))
+}
+
+async fn exists(at: At<'_>, schema: &SchemaRef, filter: Condition, context: &Context) -> DBResult<bool> {
+    let select = Select { output: Output::Exists, filter, ..Select::new(schema.clone()) };
+    let mut exists = Collect::new(|row: &mut dyn Row| Ok(row.value(0)? == Value::Bool(true)));
+    at.executor.fetch(&select, &mut exists, context).await?;
+    Ok(exists.rows.contains(&true))
 }

@@ -5,10 +5,12 @@ use std::marker::PhantomData;
 
 use super::predicate::Problem;
 use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
-use crate::ast::{Assignment, Condition, Delete, Expr, Output, Select, Sort, Statement, Update};
+use crate::ast::{
+    Assignment, Condition, Delete, Expr, LockStrength, LockWait, Output, RowLock, Select, Sort, Statement, Update,
+};
 use crate::driver::{Context, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
-use crate::handle::{At, traced};
+use crate::handle::{At, Transacted, traced};
 use crate::key::{IntoKey, KeyWriter};
 use crate::model::Model;
 use crate::pending::{Operation, Options, Pending};
@@ -29,6 +31,8 @@ pub struct Find<'h, M> {
     problem: Option<Box<Problem>>,
     batch: usize,
     includes: Vec<Included<M>>,
+    /// What is wrong with the locks that were asked for.
+    bad_lock: Option<&'static str>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -43,6 +47,7 @@ impl<'h, M: Model> Find<'h, M> {
             problem: predicate.problem,
             batch: Context::DEFAULT_BATCH,
             includes: Vec::new(),
+            bad_lock: None,
             model: PhantomData,
         }
     }
@@ -103,6 +108,50 @@ impl<'h, M: Model> Find<'h, M> {
     /// at the same time.
     pub fn include(mut self, includes: impl IntoIncludes<M>) -> Find<'h, M> {
         includes.collect(&mut self.includes);
+        self
+    }
+
+    /// Locks the rows that are read until the end of the transaction: nobody else can lock, change or delete them, and rows that others have
+    /// locked are waited for, unless [`skip_locked`](Find::skip_locked) or [`nowait`](Find::nowait) says otherwise. What is included with the
+    /// rows is not locked.
+    ///
+    /// `Query` outside of a transaction, where a lock would be gone at once, and with verbs that give no rows: `count`, `exists`, `update` and
+    /// `delete`, of which the last two lock what they write by themselves. `Unsupported` where the store has no
+    /// [such locks](crate::driver::Capabilities::row_locks).
+    pub fn for_update(self) -> Find<'h, M> {
+        self.locked(LockStrength::Update)
+    }
+
+    /// As [`for_update`](Find::for_update), but others can lock the rows with `for_share` too. Nobody can change or delete them.
+    pub fn for_share(self) -> Find<'h, M> {
+        self.locked(LockStrength::Share)
+    }
+
+    /// After [`for_update`](Find::for_update) or [`for_share`](Find::for_share): leaves out rows that others have locked, instead of waiting
+    /// for them. With a limit, so many free rows are given: this is how several workers take tasks from one table.
+    pub fn skip_locked(self) -> Find<'h, M> {
+        self.waiting(LockWait::SkipLocked)
+    }
+
+    /// After [`for_update`](Find::for_update) or [`for_share`](Find::for_share): fails at once where others have locked a row, with a
+    /// `Conflict` that is [retryable](DBError::is_retryable), instead of waiting for it.
+    pub fn nowait(self) -> Find<'h, M> {
+        self.waiting(LockWait::NoWait)
+    }
+
+    fn locked(mut self, strength: LockStrength) -> Find<'h, M> {
+        if self.select.lock.replace(RowLock::new(strength)).is_some() {
+            self.bad_lock = Some("rows are locked once, by `for_update` or `for_share`");
+        }
+        self
+    }
+
+    fn waiting(mut self, wait: LockWait) -> Find<'h, M> {
+        match &mut self.select.lock {
+            Some(lock) if lock.wait == LockWait::Wait => lock.wait = wait,
+            Some(_) => self.bad_lock = Some("rows that are locked are skipped or refused, one of the two"),
+            None => self.bad_lock = Some("`skip_locked` and `nowait` come after `for_update` or `for_share`"),
+        }
         self
     }
 
@@ -229,9 +278,38 @@ impl<'h, M: Model> Find<'h, M> {
 
     fn usable(&self) -> DBResult<()> {
         self.select.model.usable()?;
+        if self.select.lock.is_some() || self.bad_lock.is_some() {
+            self.lockable()?;
+        }
         match &self.problem {
             Some(problem) => Err(problem.error(&self.select.model)),
             None => self.includes.iter().try_for_each(|include| include.usable()),
+        }
+    }
+
+    /// Whether the rows can be locked here, whatever is asked of them.
+    fn lockable(&self) -> DBResult<()> {
+        if let Some(problem) = self.bad_lock {
+            return Err(DBError::query(problem));
+        }
+        self.at.driver.capabilities().can_lock_rows()?;
+        match self.at.ending {
+            Some(_) => Ok(()),
+            None => Err(DBError::query(format!(
+                "locks on rows of {} would be gone at once: they are held until the end of a transaction, and this is in none",
+                self.select.model.name
+            ))),
+        }
+    }
+
+    /// Refuses a lock with a verb that gives no rows.
+    fn without_lock(&self, verb: &str) -> DBResult<()> {
+        match self.select.lock {
+            None => Ok(()),
+            Some(_) => Err(DBError::query(format!(
+                "`{verb}` of {} gives no rows that `for_update` or `for_share` could lock",
+                self.select.model.name
+            ))),
         }
     }
 
@@ -255,15 +333,7 @@ impl<'h, M: Model> Find<'h, M> {
         let includes = std::mem::take(&mut self.includes);
         let select = self.readable()?;
         let context = at.context(options);
-        let work = async {
-            let mut sink = Batched::<M>::new();
-            at.executor.fetch(&select, &mut sink, &context).await?;
-            let (rows, batch) = sink.finish();
-            if let Some(batch) = batch {
-                load_all(&includes, at, &batch, &context).await?;
-            }
-            Ok(rows)
-        };
+        let work = async { read_with(&select, &includes, at, &context).await };
         traced("all", &select.model.name, work, |rows: &Vec<M>| rows.len() as u64).await
     }
 
@@ -282,12 +352,7 @@ impl<'h, M: Model> Find<'h, M> {
         let context = at.context(options);
         let work = async {
             if !includes.is_empty() {
-                let mut sink = Batched::<M>::new();
-                at.executor.fetch(&select, &mut sink, &context).await?;
-                let (mut rows, batch) = sink.finish();
-                if let Some(batch) = batch {
-                    load_all(&includes, at, &batch, &context).await?;
-                }
+                let mut rows: Vec<M> = read_with(&select, &includes, at, &context).await?;
                 rows.truncate(1);
                 return Ok(rows.pop());
             }
@@ -318,6 +383,7 @@ impl<'h, M: Model> Find<'h, M> {
     /// The select that asks for one value; the order does not matter to it.
     fn asking(mut self, output: Output) -> DBResult<Select> {
         self.usable()?;
+        self.without_lock(if output == Output::Count { "count" } else { "exists" })?;
         self.select.output = output;
         self.select.sort.clear();
         Ok(self.select)
@@ -345,6 +411,7 @@ impl<'h, M: Model> Find<'h, M> {
             return Err(DBError::query(format!("an update of {} that changes nothing", model.name)));
         }
         model.keep(&mut assignments)?;
+        model.raise_version(&mut assignments)?;
         Ok(Update::new(model.clone(), assignments, self.select.filter.clone()))
     }
 
@@ -355,6 +422,7 @@ impl<'h, M: Model> Find<'h, M> {
 
     fn writable(&self, verb: &str) -> DBResult<()> {
         self.usable()?;
+        self.without_lock(verb)?;
         let model = &self.select.model.name;
         if self.select.limit.is_some() || self.select.offset.is_some() || !self.select.sort.is_empty() {
             return Err(DBError::query(format!("`{verb}` of {model} takes no sort, limit or offset")));
@@ -366,6 +434,32 @@ impl<'h, M: Model> Find<'h, M> {
         }
         Ok(())
     }
+}
+
+/// Reads rows, and what is included with them: at one moment, where the store gives that for nothing.
+async fn read_with<M: Model>(
+    select: &Select,
+    includes: &[Included<M>],
+    at: At<'_>,
+    context: &Context,
+) -> DBResult<Vec<M>> {
+    if includes.is_empty() || at.ending.is_some() || !at.driver.capabilities().snapshot_includes {
+        return read(select, includes, at, context).await;
+    }
+    let snapshot = Transacted::read_only(at, context).await?;
+    let rows = read(select, includes, snapshot.at(), context).await?;
+    snapshot.commit(context).await?;
+    Ok(rows)
+}
+
+async fn read<M: Model>(select: &Select, includes: &[Included<M>], at: At<'_>, context: &Context) -> DBResult<Vec<M>> {
+    let mut sink = Batched::<M>::new();
+    at.executor.fetch(select, &mut sink, context).await?;
+    let (rows, batch) = sink.finish();
+    if let Some(batch) = batch {
+        load_all(includes, at, &batch, context).await?;
+    }
+    Ok(rows)
 }
 
 fn no_answer() -> DBError {
@@ -381,6 +475,7 @@ impl<M> Clone for Find<'_, M> {
             problem: self.problem.clone(),
             batch: self.batch,
             includes: self.includes.clone(),
+            bad_lock: self.bad_lock,
             model: PhantomData,
         }
     }

@@ -14,6 +14,7 @@ use crate::driver::{Context, RowSink, RowStream};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::handle::{self, At};
 use crate::model::Model;
+use crate::pending::Options;
 use crate::relation::{Batched, Included, load_all};
 
 /// A stream of rows in bounded memory: they are read and decoded some hundreds at a time.
@@ -97,7 +98,7 @@ async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Opt
     let mut rows = match state {
         State::Closed(start) => {
             let Start { at, select, batch, timeout } = *start;
-            let context = Context { batch, ..Context::new().with_timeout(timeout) };
+            let context = Context { batch, ..at.context(Options { timeout }) };
             let opened = match select {
                 Ok(select) => at.executor.stream(select, Box::new(Batched::<M>::new()), context).await,
                 Err(error) => Err(error),
@@ -115,7 +116,10 @@ async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Opt
             Some(piece) => {
                 let (piece, batch) = piece.finish();
                 let loaded = match batch {
-                    Some(batch) => load_all(&includes.includes, includes.at, &batch, &Context::new()).await,
+                    Some(batch) => {
+                        load_all(&includes.includes, includes.at, &batch, &includes.at.context(Options::default()))
+                            .await
+                    }
                     None => Ok(()),
                 };
                 match loaded {

@@ -179,9 +179,9 @@ impl<L> Chain<L> {
     }
 
     /// The latest that holds for this key, and that whoever is at this ending may see: what was loaded outside of transactions, in one that was
-    /// committed, or in the same.
+    /// committed, or in the same or one around it.
     pub(crate) fn find(&self, key: Option<&Key>, at: Option<&Arc<Ending>>) -> Option<&L> {
-        let visible = |ending: &Arc<Ending>| ending.committed() || at.is_some_and(|at| Arc::ptr_eq(at, ending));
+        let visible = |ending: &Arc<Ending>| ending.is_seen_from(at);
         self.links()
             .filter(|link| link.key.as_ref() == key && link.ending.as_ref().is_none_or(visible))
             .last()

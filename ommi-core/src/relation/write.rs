@@ -41,7 +41,8 @@ impl<T: Model> HasMany<T> {
         })
     }
 
-    /// Makes a row belong to this one, by setting its reference. `NotFound` when it has gone; nothing happens when it does already.
+    /// Makes a row belong to this one, by setting its reference. `NotFound` when it has gone; when it does already, nothing changes but its
+    /// version, where it has one.
     pub fn link(
         &self,
         db: &(impl Handle + ?Sized),
@@ -103,11 +104,12 @@ impl<T: Model> HasMany<T> {
     async fn change(
         &self,
         at: At<'_>,
-        assignments: Vec<Assignment>,
+        mut assignments: Vec<Assignment>,
         filter: Condition,
         context: &Context,
     ) -> DBResult<()> {
         let schema = T::schema();
+        schema.raise_version(&mut assignments)?;
         let update = Update::new(schema.clone(), assignments, filter);
         let work = async { at.executor.update(&update, context).await };
         match traced("update", &schema.name, work, |rows| *rows).await? {

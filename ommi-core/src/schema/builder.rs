@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::version::FIRST_VERSION;
 use super::{Auto, ColumnSchema, IndexSchema, ModelSchema, Name, ReferenceSchema};
 use crate::driver::DatePrecision;
 use crate::error::DBError;
@@ -36,6 +37,7 @@ pub struct ColumnBuilder {
     key: bool,
     unique: bool,
     index: bool,
+    version: bool,
     invalid: Option<InvalidValue>,
 }
 
@@ -53,7 +55,7 @@ impl ColumnBuilder {
             precision: None,
             truncate: false,
         };
-        ColumnBuilder { column, key: false, unique: false, index: false, invalid: None }
+        ColumnBuilder { column, key: false, unique: false, index: false, version: false, invalid: None }
     }
 
     /// The column of a field of type `T`.
@@ -104,6 +106,15 @@ impl ColumnBuilder {
         self
     }
 
+    /// Makes the column the model's version: a new row has 1 there, every write to a row raises it by one, and a write of a row that was
+    /// changed since it was read is a [`Conflict`](crate::ErrorKind::Conflict) that changes nothing. One integer column of a model may be it,
+    /// which is required, no part of the key or of a reference, and not unique.
+    pub fn version(mut self) -> ColumnBuilder {
+        self.version = true;
+        self.column.default = Some(Value::Int(FIRST_VERSION));
+        self
+    }
+
     /// How finely the column keeps times. What is finer is refused, unless it is [truncated](ColumnBuilder::truncated).
     pub fn precision(mut self, precision: DatePrecision) -> ColumnBuilder {
         self.column.precision = Some(precision);
@@ -138,6 +149,7 @@ impl ModelBuilder {
             uniques: Vec::new(),
             indexes: Vec::new(),
             references: Vec::new(),
+            version: None,
             problem: None,
             all: empty.clone(),
             without_generated: empty.clone(),
@@ -170,6 +182,9 @@ impl ModelBuilder {
         if column.index {
             self.schema.indexes.push(IndexSchema::new(vec![index]));
         }
+        if column.version && self.schema.version.replace(index).is_some() {
+            self.fail(format!("`{}` is a second version, and a model has one at most", column.column.field));
+        }
         self.schema.columns.push(column.column);
         self
     }
@@ -196,7 +211,7 @@ impl ModelBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Schema`](crate::ErrorKind::Schema) that says what is wrong: no key, a name that cannot be stored everywhere,
-    /// two stored names that differ only in case, an automatic value or a default that does not fit its column.
+    /// two stored names that differ only in case, an automatic value or a default that does not fit its column, a version that cannot be one.
     pub fn build(self) -> Result<ModelSchema, DBError> {
         let schema = self.finish();
         schema.usable().map(|()| schema)
@@ -224,7 +239,7 @@ impl ModelBuilder {
 
     fn check(&mut self) {
         let schema = &self.schema;
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = schema.unfit_version().into_iter().collect();
         if let Some(problem) = bad_name(&schema.table) {
             problems.push(format!("table name `{}` {problem}", schema.table));
         }

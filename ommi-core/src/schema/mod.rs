@@ -8,6 +8,7 @@ mod builder;
 mod order;
 mod precision;
 mod reference;
+mod version;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -46,6 +47,9 @@ pub struct ModelSchema {
     pub indexes: Vec<IndexSchema>,
     /// References to other models.
     pub references: Vec<ReferenceSchema>,
+    /// The column that every write raises by one, and by which a write that comes too late is found out: see
+    /// [`ColumnBuilder::version`].
+    pub version: Option<u16>,
     /// What is wrong with the schema; nothing runs with one that has something.
     problem: Option<DBError>,
     /// Every column: what a row with all its values names.

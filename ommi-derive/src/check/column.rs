@@ -39,6 +39,7 @@ pub(super) fn resolve(
     check_key(&field, errors);
     check_auto(&field, key_columns, errors);
     check_default(&field, errors);
+    check_version(&field, model, errors);
     if let (Some(truncate), None) = (&field.truncate, &field.precision) {
         errors.at(truncate, "`truncate` cuts off what is finer than a `precision`: say which");
     }
@@ -82,6 +83,7 @@ pub(super) fn resolve(
         }),
         precision: field.precision,
         truncate: field.truncate.is_some(),
+        version: field.version.is_some(),
         ident: field.ident,
         vis: field.vis,
         ty: field.ty,
@@ -120,7 +122,7 @@ fn check_key(field: &FieldInput, errors: &mut Errors) {
 }
 
 fn check_auto(field: &FieldInput, key_columns: usize, errors: &mut Errors) {
-    let Some(auto) = &field.auto else { return };
+    let Some(auto) = field.auto.as_ref().filter(|_| field.version.is_none()) else { return };
     if field.key.is_none() {
         errors.at(
             &auto.name,
@@ -157,5 +159,33 @@ fn check_auto(field: &FieldInput, key_columns: usize, errors: &mut Errors) {
 fn check_default(field: &FieldInput, errors: &mut Errors) {
     if let (Some(default), Some(_)) = (&field.default, &field.auto) {
         errors.at(&default.name, "a column is either made by `auto` or has a `default`, not both");
+    }
+}
+
+fn check_version(field: &FieldInput, model: &Model, errors: &mut Errors) {
+    let Some(version) = &field.version else { return };
+    if let Some(other) = model.columns.iter().find(|column| column.version) {
+        let message = format!("`{}` is the version already, and a model has one at most", other.field);
+        errors.at(version, message);
+    }
+    if types::option_inner(&field.ty).is_some() {
+        errors.at(&field.ty, "a version cannot be optional: it has to count the writes of every row");
+    } else if types::is_named(&field.ty, types::NEVER_AUTO) || types::is_named(&field.ty, &["Uuid", "ObjectId"]) {
+        errors.at(&field.ty, format!("a version counts, and `{}` is no integer", types::text(&field.ty)));
+    }
+    if let Some(key) = &field.key {
+        errors.at(key, "a version cannot be part of the key, by which its row is found again");
+    }
+    if let Some(unique) = &field.unique {
+        errors.at(unique, "a version cannot be unique: rows have the same versions");
+    }
+    if let Some(default) = &field.default {
+        errors.at(&default.name, "a version has no `default`: it begins at 1");
+    }
+    if let Some(auto) = &field.auto {
+        errors.at(&auto.name, "a version has no `auto`: it begins at 1 and counts the writes of its row");
+    }
+    if let Some(target) = &field.references {
+        errors.at(target, "a version cannot be a reference: it counts the writes of its row");
     }
 }

@@ -10,7 +10,7 @@ mod relation;
 use syn::{Ident, LitStr, Path, Type, Visibility};
 
 use crate::errors::Errors;
-use crate::input::{AutoKind, FieldInput, FieldList, ModelInput, Precision, ReferenceOptions};
+use crate::input::{AutoKind, CompositeReference, FieldInput, FieldList, ModelInput, Precision, ReferenceOptions};
 use crate::naming::{self, unraw};
 use crate::types;
 
@@ -48,6 +48,7 @@ pub(crate) struct Column {
     pub(crate) default: Option<Default>,
     pub(crate) precision: Option<Precision>,
     pub(crate) truncate: bool,
+    pub(crate) version: bool,
 }
 
 /// The value of a new row that names none.
@@ -147,6 +148,7 @@ pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
         errors.at(&model.ident, format!("`{}` has no columns: a model needs at least a key", model.ident));
     }
 
+    refuse_versions(&input.uniques, &input.references, &model, errors);
     model.uniques = lists(input.uniques, &model, errors);
     model.indexes = lists(input.indexes, &model, errors);
     for composite in input.references {
@@ -154,6 +156,21 @@ pub(crate) fn model(input: ModelInput, errors: &mut Errors) -> Model {
         model.references.extend(reference);
     }
     model
+}
+
+/// Refuses the version where rows have to differ in it, and where it would have to be another row's key.
+fn refuse_versions(uniques: &[FieldList], references: &[CompositeReference], model: &Model, errors: &mut Errors) {
+    let is_version = |ident: &&Ident| model.columns.iter().any(|column| column.version && column.field == unraw(ident));
+    for list in uniques {
+        if let [field] = list.fields.as_slice()
+            && is_version(&field)
+        {
+            errors.at(field, "a version cannot be unique: rows have the same versions");
+        }
+    }
+    for field in references.iter().flat_map(|reference| &reference.fields).filter(is_version) {
+        errors.at(field, "a version cannot be part of a reference: it counts the writes of its row");
+    }
 }
 
 fn is_column(field: &FieldInput) -> bool {

@@ -180,3 +180,35 @@ fn precisions_are_units_and_truncate_needs_one() {
     refused("struct A { id: i64, #[ommi(precision)] at: Time }", &["`precision` needs a value"]);
     refused("struct A { id: i64, #[ommi(truncate)] at: Time }", &["say which"]);
 }
+
+#[test]
+fn a_version_is_an_integer_and_nothing_else() {
+    let page = model("struct Page { id: i64, #[ommi(version, column = \"rev\", index)] revision: u32 }");
+    let versions: Vec<_> = page.columns.iter().filter(|column| column.version).map(|c| c.stored.as_str()).collect();
+    assert_eq!(versions, ["rev"]);
+    let field = |attributes: &str, ty: &str| format!("struct A {{ id: i64, #[ommi(version{attributes})] v: {ty} }}");
+    for (text, expected) in [
+        (field("", "Option<i64>"), "cannot be optional"),
+        (field("", "String"), "`String` is no integer"),
+        (field("", "f64"), "`f64` is no integer"),
+        (field("", "Uuid"), "`Uuid` is no integer"),
+        (field(", unique", "i64"), "cannot be unique"),
+        (field(", default = 0", "i64"), "no `default`"),
+        (field(", auto", "i64"), "no `auto`"),
+        (field(", references = Team::id", "i64"), "cannot be a reference"),
+        (field(", skip", "i64"), "`version` has no meaning"),
+        (field(" = 3", "i64"), "`version` takes no value"),
+        (field(", key", "i64"), "part of the key"),
+        ("struct A { #[ommi(version)] id: i64 }".to_owned(), "part of the key"),
+        ("struct A { id: i64, #[ommi(version)] a: i64, #[ommi(version)] b: i64 }".to_owned(), "`a` is the version"),
+        ("#[ommi(unique(v))] struct A { id: i64, #[ommi(version)] v: i64 }".to_owned(), "cannot be unique"),
+        (
+            "#[ommi(references((a, v) = (B::a, B::b)))] struct A { id: i64, a: i64, #[ommi(version)] v: i64 }"
+                .to_owned(),
+            "part of a reference",
+        ),
+        ("#[ommi(version)] struct A { id: i64 }".to_owned(), "`version` stands on a field"),
+    ] {
+        refused(&text, &[expected]);
+    }
+}

@@ -33,7 +33,8 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
     let (identity, references, constants) =
         (relations::identity(model), relations::references(model, names), relations::relations(model, names));
     let private = &names.private;
-    let methods = relations::methods(model, names);
+    let mut methods = relations::methods(model, names);
+    methods.extend(set_version(model, names));
     implementation(
         model,
         names,
@@ -48,6 +49,20 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         quote!(#(#encoded)*),
         methods,
     )
+}
+
+/// `set_version`, in a model that has one.
+fn set_version(model: &Model, names: &Names) -> Option<TokenStream> {
+    let Column { ident, ty, .. } = model.columns.iter().find(|column| column.version)?;
+    let (private, at_type) = (&names.private, names.private_at(ty.span()));
+    let decoded = quote_spanned!(at(ty.span())=>
+        <#ty as #at_type::FieldType>::decode(#at_type::Value::Int(version))?);
+    Some(quote! {
+        fn set_version(&mut self, version: i64) -> ::core::result::Result<(), #private::DecodeFailure> {
+            self.#ident = #decoded;
+            ::core::result::Result::Ok(())
+        }
+    })
 }
 
 /// The same without a look at the fields. It is never run: what it stands beside does not compile.
@@ -125,7 +140,8 @@ fn new_row_column(column: &Column, model: &Model, names: &Names) -> TokenStream 
     let Column { ty, field, .. } = column;
     let model = model.name();
     let message = format!("`new!({model} {{ .. }})` forgets the required column `{field}` ({})", types::text(ty));
-    let forgotten = if column.auto.is_some() || column.default.is_some() || types::option_inner(ty).is_some() {
+    let filled_in = column.auto.is_some() || column.default.is_some() || column.version;
+    let forgotten = if filled_in || types::option_inner(ty).is_some() {
         quote!(::core::option::Option::None)
     } else {
         let private = names.private_at(ty.span());

@@ -79,6 +79,15 @@ fn column(column: &Column, names: &Names) -> TokenStream {
         };
         builder.extend(quote!(.precision(#private::DatePrecision::#precision)));
     }
+    if column.version {
+        let check = quote_spanned!(at(ty.span())=> #private::check_version::<#ty>());
+        builder.extend(quote!(.version()));
+        // A constant, so that a type that cannot count stops the compilation.
+        builder = quote!({
+            const _: () = #check;
+            #builder
+        });
+    }
     if column.truncate {
         builder.extend(quote!(.truncated()));
     }

@@ -38,6 +38,7 @@ impl Level {
                 "default",
                 "precision",
                 "truncate",
+                "version",
                 "references",
                 "on_delete",
                 "on_update",

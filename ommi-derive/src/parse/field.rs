@@ -22,6 +22,7 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
         default: None,
         precision: None,
         truncate: None,
+        version: None,
         references: None,
         options: ReferenceOptions::default(),
         skip: None,
@@ -37,6 +38,7 @@ pub(super) fn read(field: Field, errors: &mut Errors) -> Option<FieldInput> {
             "index" => &mut this.index,
             "skip" => &mut this.skip,
             "truncate" => &mut this.truncate,
+            "version" => &mut this.version,
             "by" => {
                 once(&mut this.by, fields(name, input)?, name, errors);
                 return Ok(());

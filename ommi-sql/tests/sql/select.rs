@@ -1,6 +1,7 @@
 //! SELECT.
 
-use ommi_core::ast::{Direction, Nulls, Output, Select, Sort};
+use ommi_core::ErrorKind;
+use ommi_core::ast::{Direction, LockStrength, LockWait, Nulls, Output, PerGroup, RowLock, Select, Sort};
 
 use crate::support::{Other, col, eq, int, model, written};
 
@@ -51,4 +52,48 @@ fn counts_and_existence_observe_the_page_and_not_the_order() {
     select.limit = None;
     select.filter = eq(2, 1);
     assert_eq!(written_select(&select), "SELECT EXISTS(SELECT 1 FROM `t` WHERE `n` = $1:i32) -- 1 = 1");
+}
+
+#[test]
+fn locks_come_last() {
+    let mut select = Select::new(model());
+    select.filter = eq(0, 7);
+    select.sort = vec![Sort::new(col(1), Direction::Ascending)];
+    select.limit = Some(1);
+    select.offset = Some(2);
+    for (strength, wait, expected) in [
+        (LockStrength::Update, LockWait::Wait, "FOR UPDATE"),
+        (LockStrength::Update, LockWait::SkipLocked, "FOR UPDATE SKIP LOCKED"),
+        (LockStrength::Update, LockWait::NoWait, "FOR UPDATE NOWAIT"),
+        (LockStrength::Share, LockWait::Wait, "FOR SHARE"),
+        (LockStrength::Share, LockWait::SkipLocked, "FOR SHARE SKIP LOCKED"),
+        (LockStrength::Share, LockWait::NoWait, "FOR SHARE NOWAIT"),
+    ] {
+        let mut lock = RowLock::new(strength);
+        lock.wait = wait;
+        select.lock = Some(lock);
+        assert_eq!(
+            written_select(&select),
+            format!(
+                "SELECT `id`, `name`, `n` FROM `t` WHERE `id` = $1:i64 ORDER BY `name` LIMIT $2:i64 OFFSET $3:i64 {expected} \
+                 -- 1 = 7, 2 = 1, 3 = 2"
+            )
+        );
+    }
+}
+
+#[test]
+fn locks_that_no_database_takes_are_unsupported() {
+    let lock = Some(RowLock::new(LockStrength::Update));
+    let mut counted = Select::new(model());
+    (counted.output, counted.lock) = (Output::Count, lock);
+    let mut looked_for = Select::new(model());
+    (looked_for.output, looked_for.lock) = (Output::Exists, lock);
+    let mut grouped = Select::new(model());
+    grouped.sort = vec![Sort::new(col(0), Direction::Ascending)];
+    (grouped.per_group, grouped.lock) = (Some(PerGroup::new(vec![2], Some(1), None)), lock);
+    for select in [counted, looked_for, grouped] {
+        let error = ommi_sql::select(&select, &Other, &mut ommi_sql::SqlText::new()).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ommi_core::DBResult;
-use ommi_core::ast::{Condition, Direction, Expr, Nulls, TextOp};
+use ommi_core::ast::{Condition, Direction, Expr, LockStrength, LockWait, Nulls, RowLock, TextOp};
 use ommi_core::schema::{ColumnBuilder, ColumnSchema, ModelBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Value};
 use ommi_sql::{Bind, Dialect, Explained, ListForm, Out, Piece};
@@ -64,6 +64,18 @@ impl Dialect for Other {
             _ if !nullable => "",
             Nulls::First => " NULLS FIRST",
             Nulls::Last => " NULLS LAST",
+        }
+    }
+
+    fn row_lock(&self, lock: RowLock) -> Option<&'static str> {
+        match (lock.strength, lock.wait) {
+            (LockStrength::Update, LockWait::Wait) => Some(" FOR UPDATE"),
+            (LockStrength::Update, LockWait::SkipLocked) => Some(" FOR UPDATE SKIP LOCKED"),
+            (LockStrength::Update, LockWait::NoWait) => Some(" FOR UPDATE NOWAIT"),
+            (LockStrength::Share, LockWait::Wait) => Some(" FOR SHARE"),
+            (LockStrength::Share, LockWait::SkipLocked) => Some(" FOR SHARE SKIP LOCKED"),
+            (LockStrength::Share, LockWait::NoWait) => Some(" FOR SHARE NOWAIT"),
+            _ => None,
         }
     }
 

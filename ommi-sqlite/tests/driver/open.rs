@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Condition, Select};
-use ommi_core::driver::{Context, Driver};
+use ommi_core::driver::{Begin, Context, Driver};
 use ommi_sqlite::{Mode, SqliteDriver, SqliteOptions};
 
 use crate::support::*;
@@ -174,7 +174,7 @@ async fn a_database_that_is_only_read() {
             "{error:?}"
         );
     }
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     assert!(insert(&*tx, &mut new_users(&model, 20..21)).await.is_err());
     drop(tx);
     assert_eq!(count(&driver, &model).await, 10);
@@ -207,7 +207,7 @@ async fn a_lock_of_another_process_is_waited_for_and_then_a_timeout() {
         );
         assert!(error.to_string().contains("lock") && std::error::Error::source(&error).is_some(), "{error}");
     }
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     let started = Instant::now();
     let mut new = new_users(&model, 0..1);
     let mut sink = Keep::new(1);
@@ -253,7 +253,7 @@ async fn after_close_everything_is_a_connection_error_and_the_log_is_written_bac
     let file = file(&dir, &[&model]).await;
     insert(&file, &mut new_users(&model, 0..100)).await.unwrap();
     for driver in [memory, file] {
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 200..201)).await.unwrap();
         // What is under way is waited for.
         let close = async {
@@ -270,7 +270,7 @@ async fn after_close_everything_is_a_connection_error_and_the_log_is_written_bac
         for result in [
             fetch(&driver, &Select::new(model.clone())).await.map(drop),
             insert(&driver, &mut new_users(&model, 0..1)).await.map(drop),
-            driver.begin(&Context::new()).await.map(drop),
+            driver.begin(&Begin::default(), &Context::new()).await.map(drop),
             create(&driver, &[&model]).await,
         ] {
             assert!(matches!(result.unwrap_err().kind(), ErrorKind::Connection));
@@ -295,7 +295,7 @@ fn in_memory_it_runs_without_a_runtime() {
             assert_eq!(fetch(&driver, &Select::new(model.clone())).await.unwrap().len(), 1);
         }
         // To wait in line takes a timer.
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         let error = insert(&driver, &mut new_users(&model, 5..6)).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Configuration { .. }), "{error:?}");
         tx.commit(&Context::new()).await.unwrap();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Direction, Select, Sort};
-use ommi_core::driver::{Context, Driver, Executor, RowSink, RowStream};
+use ommi_core::driver::{Begin, Context, Driver, Executor, RowSink, RowStream};
 use ommi_core::value::Value;
 
 use crate::support::*;
@@ -98,7 +98,7 @@ async fn a_database_in_memory_can_be_used_while_a_stream_is_open() {
 async fn a_stream_in_a_transaction_sees_it_and_gives_the_turn_back() {
     let model = users();
     let driver = memory(&[&model]).await;
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 0..2_000)).await.unwrap();
     let mut stream = tx.stream(in_order(&model), sink(), Context::new()).await.unwrap();
     assert!(next(&mut *stream).await.is_some());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Condition, Select, Update};
-use ommi_core::driver::{Context, Driver};
+use ommi_core::driver::{Begin, Context, Driver};
 use ommi_sqlite::{Mode, SqliteOptions, Synchronous};
 
 use crate::support::*;
@@ -14,21 +14,21 @@ async fn what_is_committed_stays_and_what_is_not_goes() {
     let model = users();
     let dir = TempDir::new();
     for driver in [memory(&[&model]).await, file(&dir, &[&model]).await] {
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         tx.commit(&Context::new()).await.unwrap();
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 0..2)).await.unwrap();
         assert_eq!(count(&*tx, &model).await, 2);
         tx.commit(&Context::new()).await.unwrap();
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 2..4)).await.unwrap();
         tx.rollback(&Context::new()).await.unwrap();
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 4..400)).await.unwrap();
         drop(tx);
         assert_eq!(count(&driver, &model).await, 2);
         // A statement that failed leaves the rest.
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 10..11)).await.unwrap();
         assert!(insert(&*tx, &mut new_users(&model, 0..1)).await.is_err());
         tx.commit(&Context::new()).await.unwrap();
@@ -41,7 +41,7 @@ async fn in_a_file_readers_see_what_was_committed_and_wait_for_nobody() {
     let model = users();
     let dir = TempDir::new();
     let driver = file(&dir, &[&model]).await;
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 0..1)).await.unwrap();
     assert_eq!(count(&driver, &model).await, 0);
     tx.commit(&Context::new()).await.unwrap();
@@ -56,17 +56,22 @@ async fn who_waits_for_the_writer_waits_in_line_and_not_for_ever() {
         SqliteOptions::file(dir.path("db")).mode(Mode::ReadWriteCreate).acquire_timeout(Duration::from_millis(100));
     for options in [options, SqliteOptions::memory().acquire_timeout(Duration::from_millis(100))] {
         let driver = with_tables(options, &[&model]).await;
-        let tx = driver.begin(&Context::new()).await.unwrap();
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
         let started = Instant::now();
         let error = insert(&driver, &mut new_users(&model, 0..1)).await.unwrap_err();
         assert!(
             matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == Duration::from_millis(100)),
             "{error:?}"
         );
-        assert!(error.to_string().contains("was in use all the time"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("was in use all the time"), "{error}");
+        assert!(text.contains("by the transaction that began at") && text.contains(file!()), "{error}");
         assert!(started.elapsed() >= Duration::from_millis(100));
-        let error =
-            driver.begin(&Context::new().with_timeout(Some(Duration::from_millis(10)))).await.map(drop).unwrap_err();
+        let error = driver
+            .begin(&Begin::default(), &Context::new().with_timeout(Some(Duration::from_millis(10))))
+            .await
+            .map(drop)
+            .unwrap_err();
         assert!(
             matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == Duration::from_millis(10)),
             "{error:?}"
@@ -95,7 +100,7 @@ impl IntoValue for i64 {
 async fn two_statements_of_a_transaction_take_turns() {
     let model = users();
     let driver = memory(&[&model]).await;
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     let (mut one, mut other) = (new_users(&model, 0..1_000), new_users(&model, 1_000..2_000));
     let (one, other) = tokio::join!(insert(&*tx, &mut one), insert(&*tx, &mut other));
     assert_eq!((one.unwrap().0, other.unwrap().0), (1_000, 1_000));
@@ -108,7 +113,7 @@ async fn an_interrupted_write_ends_its_transaction_and_nothing_runs_outside_of_i
     let model = users();
     let driver = memory(&[&model]).await;
     insert(&driver, &mut new_users(&model, 0..10_000)).await.unwrap();
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     delete(&*tx, &model, eq(0, 1.into_value())).await.unwrap();
     // Takes as long as it is let: every row is compared with a list that no index serves.
     let long = Update::new(model.clone(), vec![set(2, 1.into_value())], slow());
@@ -136,7 +141,7 @@ async fn a_dropped_statement_in_a_transaction_leaves_the_pool_clean() {
     let model = users();
     let driver = memory(&[&model]).await;
     insert(&driver, &mut new_users(&model, 0..10_000)).await.unwrap();
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     delete(&*tx, &model, eq(0, 1.into_value())).await.unwrap();
     let context = Context::new();
     let long = select(&model, slow());
@@ -156,7 +161,7 @@ async fn commits_that_wait_for_the_disk_do_so_elsewhere() {
     let options = SqliteOptions::file(dir.path("db")).mode(Mode::ReadWriteCreate).synchronous(Synchronous::Full);
     let driver = with_tables(options, &[&model]).await;
     insert(&driver, &mut new_users(&model, 0..1)).await.unwrap();
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
     tx.commit(&Context::new()).await.unwrap();
     assert_eq!(fetch(&driver, &Select::new(model.clone())).await.unwrap().len(), 2);
@@ -175,7 +180,7 @@ async fn a_transaction_that_cannot_be_committed_has_not_happened() {
         )
         .unwrap();
     let driver = SqliteOptions::file(&path).connect().await.unwrap();
-    let tx = driver.begin(&Context::new()).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
     insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
     let error = tx.commit(&Context::new()).await.unwrap_err();
     assert_eq!(error.constraint().unwrap().kind(), ommi_core::ConstraintKind::ForeignKey);

@@ -48,7 +48,7 @@ async fn an_insert_of_many_rows_is_all_or_nothing() {
         assert_eq!(new.values.len(), 3_000);
         assert_eq!(count(&driver, &model).await, 0);
         // Within a transaction, too, what came before it stays.
-        let tx = ommi_core::driver::Driver::begin(&driver, &Default::default()).await.unwrap();
+        let tx = ommi_core::driver::Driver::begin(&driver, &Default::default(), &Default::default()).await.unwrap();
         insert(&*tx, &mut new_users(&model, 5_000..5_001)).await.unwrap();
         assert!(insert(&*tx, &mut new).await.unwrap_err().is_unique_violation());
         assert_eq!(count(&*tx, &model).await, 1);

@@ -58,6 +58,9 @@ pub struct Account {
     /// A default by its type.
     #[ommi(default)]
     pub active: bool,
+    /// A version of its own type, stored under a keyword.
+    #[ommi(version, column = "where")]
+    pub revision: AccountId,
     #[ommi(default = "none")]
     note: Option<String>,
 }
@@ -137,7 +140,9 @@ fn main() {
     let account = Account::schema();
     account.usable().expect("a usable schema");
     let names: Vec<&str> = account.names(account.all_columns()).collect();
-    assert_eq!(names, ["id", "type", "from", "balance", "active", "note"]);
+    assert_eq!(names, ["id", "type", "from", "balance", "active", "where", "note"]);
+    assert_eq!(account.version, Some(5));
+    assert!(!new!(Account { r#type, email: Email { text: String::new() }, balance: 3 }).revision.is_set());
     assert_eq!((&*account.table, account.generated_column()), ("select", Some(0)));
     assert_eq!((account.uniques.len(), account.indexes.len()), (1, 1));
 

@@ -1,0 +1,207 @@
+//! Parts of a transaction that are undone by themselves: what is noted before each write in one, and how it is brought back.
+
+use std::sync::Arc;
+
+use mongodb::bson::RawDocumentBuf;
+use ommi_core::ast::{CompareOp, Condition, Delete, Expr, Insert, OnConflict, Select, Update};
+use ommi_core::driver::{Context, RowSink};
+use ommi_core::schema::{ModelSchema, SchemaRef};
+use ommi_core::value::Value;
+use ommi_core::{DBError, DBResult};
+
+use crate::bson::Writer;
+use crate::condition::Truth;
+use crate::driver::Inner;
+use crate::error::{Failure, affected};
+use crate::insert::rows;
+use crate::journal::{Journal, Level, MOST_DOCUMENTS};
+use crate::on_delete::Deletion;
+use crate::references::References;
+use crate::run::{Place, given};
+use crate::select::{self, ONE_BATCH};
+use crate::unique::Claims;
+use crate::work::no_document;
+
+/// Why a statement in a part of a transaction did not succeed.
+pub(crate) enum Stop {
+    /// It was not sent, and the server knows nothing of it.
+    Before(DBError),
+    /// The server may have met it, and has ended the transaction then.
+    Sent(DBError),
+}
+
+impl Inner {
+    /// The documents that a condition finds, whole.
+    async fn documents(
+        &self,
+        place: &mut Place<'_>,
+        query: &Select,
+        context: &Context,
+    ) -> DBResult<Vec<RawDocumentBuf>> {
+        let mut writer = Writer::new();
+        let answer = select::select(query, ONE_BATCH, &mut writer)?;
+        self.all_ready(query, context).await?;
+        let mut found = Vec::new();
+        if answer.is_none() {
+            return Ok(found);
+        }
+        let on_model = |failure: Failure| failure.on_model(&query.model, given(context));
+        let command = self.finish_read(writer, context, place)?;
+        let mut batches = self.open(place, command, ONE_BATCH as u32).await.map_err(on_model)?;
+        while let Some(batch) = batches.next(place).await.map_err(on_model)? {
+            for document in batch.doc_slices().map_err(|error| on_model(error.into()))? {
+                let document = document.ok().and_then(|value| value.as_document()).ok_or_else(no_document)?;
+                found.push(document.to_owned());
+            }
+        }
+        Ok(found)
+    }
+
+    /// The documents that a write will reach, as they are before, if they can be kept.
+    async fn before(
+        &self,
+        place: &mut Place<'_>,
+        model: &SchemaRef,
+        filter: Condition,
+        journal: &Journal,
+        context: &Context,
+    ) -> Result<Vec<RawDocumentBuf>, Stop> {
+        let mut query = Select::new(model.clone());
+        query.filter = filter;
+        query.limit = Some(MOST_DOCUMENTS as u64 + 1);
+        let found = self.documents(place, &query, context).await.map_err(Stop::Sent)?;
+        let bytes = found.iter().map(|document| document.as_bytes().len()).sum();
+        journal.check_room(found.len(), bytes).map_err(Stop::Before)?;
+        Ok(found)
+    }
+
+    async fn check_unique(&self, place: &mut Place<'_>, claims: &Claims, context: &Context) -> Result<(), Stop> {
+        let Some(search) = claims.search().map_err(Stop::Before)? else { return Ok(()) };
+        let found = self.documents(place, &search, context).await.map_err(Stop::Sent)?;
+        claims.judge(&found).map_err(Stop::Before)
+    }
+
+    pub(crate) async fn insert_in_level(
+        &self,
+        place: &mut Place<'_>,
+        insert: &Insert,
+        sink: &mut dyn RowSink,
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<u64, Stop> {
+        self.check(insert).map_err(Stop::Before)?;
+        journal.check_room(insert.rows, 0).map_err(Stop::Before)?;
+        let mut before = Vec::new();
+        let mut is_new = vec![true; insert.rows];
+        if let Some(conflict) = &insert.on_conflict {
+            for (target, is_new) in targets(insert, conflict).zip(&mut is_new) {
+                let Some(target) = target else { continue };
+                let found = self.before(place, &insert.model, target.clone(), journal, context).await?;
+                if !found.is_empty() {
+                    *is_new = false;
+                    let update = Update::new(insert.model.clone(), conflict.assignments.clone(), target);
+                    let claims = Claims::of_update(&update, &found).map_err(Stop::Before)?;
+                    self.check_unique(place, &claims, context).await?;
+                    before.extend(found);
+                }
+            }
+        }
+        let claims = Claims::of_insert(insert, |row| is_new.get(row).copied().unwrap_or(true));
+        self.check_unique(place, &claims, context).await?;
+        let mut added = Vec::new();
+        let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await.map_err(Stop::Sent)?;
+        journal.note_before(&insert.model.table, before);
+        journal.note_added(&insert.model.table, added);
+        Ok(written)
+    }
+
+    pub(crate) async fn update_in_level(
+        &self,
+        place: &mut Place<'_>,
+        update: &Update,
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<u64, Stop> {
+        self.check(update).map_err(Stop::Before)?;
+        let before = self.before(place, &update.model, update.filter.clone(), journal, context).await?;
+        let claims = Claims::of_update(update, &before).map_err(Stop::Before)?;
+        self.check_unique(place, &claims, context).await?;
+        let reached = self.update(place.again(), update, context).await.map_err(Stop::Sent)?;
+        journal.note_before(&update.model.table, before);
+        Ok(reached)
+    }
+
+    pub(crate) async fn delete_in_level(
+        &self,
+        place: &mut Place<'_>,
+        delete: &Delete,
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<u64, Stop> {
+        self.check(delete).map_err(Stop::Before)?;
+        let references = self.references().await.map_err(Stop::Before)?;
+        if !references.to(&delete.model.table).is_empty() {
+            return self.delete_referred_in_level(place, delete, references, journal, context).await;
+        }
+        let before = self.before(place, &delete.model, delete.filter.clone(), journal, context).await?;
+        let reached = self.delete(place.again(), delete, context).await.map_err(Stop::Sent)?;
+        journal.note_before(&delete.model.table, before);
+        Ok(reached)
+    }
+
+    /// Deletes rows that others refer to. A refusal comes before anything is written, and ends nothing.
+    async fn delete_referred_in_level(
+        &self,
+        place: &mut Place<'_>,
+        delete: &Delete,
+        references: Arc<References>,
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<u64, Stop> {
+        let model: &ModelSchema = &delete.model;
+        let filter = Truth::new(model).filter(&delete.filter).map_err(Stop::Before)?;
+        self.all_ready(delete, context).await.map_err(Stop::Before)?;
+        if filter.is_nothing() {
+            return Ok(0);
+        }
+        let stop = |failure: Failure| match failure {
+            Failure::Own(error) => Stop::Before(error),
+            sent => Stop::Sent(sent.on_model(model, given(context))),
+        };
+        let deletion = Deletion { model, filter: &filter, references };
+        let plan = deletion.plan(self, place, context).await.map_err(stop)?;
+        journal.check_room(plan.len(), 0).map_err(Stop::Before)?;
+        let before = plan.before(self, place, context).await.map_err(stop)?;
+        let documents = || before.iter().flat_map(|(_, documents)| documents);
+        let bytes = documents().map(|document| document.as_bytes().len()).sum();
+        journal.check_room(documents().count(), bytes).map_err(Stop::Before)?;
+        let deleted = plan.carry_out(self, place, context).await;
+        let deleted = deleted.map_err(|failure| Stop::Sent(failure.on_model(model, given(context))))?;
+        for (table, documents) in before {
+            journal.note_before(table, documents);
+        }
+        Ok(deleted)
+    }
+
+    /// Brings everything back that a level touched.
+    pub(crate) async fn undo(&self, place: &mut Place<'_>, level: Level, context: &Context) -> DBResult<()> {
+        for command in level.undoing()? {
+            let reply = self.command(place, command).await;
+            let undone = reply.and_then(|reply| affected(&reply));
+            undone.map_err(|failure| failure.general(given(context)))?;
+        }
+        Ok(())
+    }
+}
+
+/// What finds the row that each upsert may meet; none where a target column has yet to be made.
+fn targets<'i>(insert: &'i Insert, conflict: &'i OnConflict) -> impl Iterator<Item = Option<Condition>> + 'i {
+    rows(&insert.values, insert.columns.len(), insert.rows).map(|row| {
+        let equals = conflict.target.iter().map(|column| {
+            let place = insert.columns.iter().position(|given| given == column)?;
+            let value: Value<'static> = row.get(place)?.clone();
+            Some(Condition::compare(CompareOp::Eq, Expr::Column(*column), Expr::Value(value)))
+        });
+        equals.collect::<Option<Vec<Condition>>>().map(Condition::And)
+    })
+}

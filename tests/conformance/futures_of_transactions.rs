@@ -1,0 +1,35 @@
+//! The futures of transactions stay small, however they are nested: they are moved, and boxed by those who name them.
+
+use std::mem::size_of_val;
+
+use ommi::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Item {
+    #[ommi(auto)]
+    id: i64,
+    name: String,
+}
+
+#[tokio::test]
+async fn a_nested_transaction_takes_a_bounded_number_of_bytes() -> DBResult<()> {
+    let db = Ommi::connect("sqlite::memory:").await?;
+    db.create_tables::<Item>().await?;
+    let item = || new!(Item { name: "x" });
+
+    let add = size_of_val(&db.add(item()));
+    let one = db.transaction(async |tx| tx.add(item()).await);
+    let two = db.transaction(async |tx| tx.transaction(async |inner| inner.add(item()).await).await);
+    let three = db.transaction(async |tx| {
+        tx.transaction(async |inner| inner.transaction(async |innermost| innermost.add(item()).await).await).await
+    });
+    let sizes = [size_of_val(&one), size_of_val(&two), size_of_val(&three)];
+    println!("an add {add} bytes; in a transaction, and in one and two within another {sizes:?}");
+    assert!(sizes[0] <= add + 4_096, "{add}, {sizes:?}");
+    // Each level adds what it needs itself, and does not double what is within.
+    assert!(sizes[1] - sizes[0] <= 4_096 && sizes[2] - sizes[1] <= 4_096, "{sizes:?}");
+
+    let rows = [one.await?, two.await?, three.await?];
+    assert_eq!(rows.map(|row| row.id), [1, 2, 3]);
+    Ok(())
+}
