@@ -1,7 +1,7 @@
 //! The same with plain sqlx: a pool, statements that its connections keep, rows read by place.
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{Acquire as _, AssertSqlSafe, Row};
 
 use crate::server::{SCHEMA, Server};
 use crate::workloads::{ALL, FILTER, INSERT, INSERT_MANY, POINT, UPDATE, User};

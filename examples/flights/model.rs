@@ -1,7 +1,8 @@
 //! The five tables, and how a line of each file becomes a new row.
 //!
 //! The data is real: a flight may name a plane, an airport or an hour of weather that is not there. Such references are declared with
-//! `constraint = false`: they say what belongs together, and the database does not insist.
+//! `constraint = false`: they say what belongs together, and the database does not insist. The relations, which have no columns, are found from them;
+//! one to a row that may not be there is a `BelongsTo<Option<..>>`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +36,11 @@ pub(crate) struct Airport {
     pub(crate) tz: i8,
     pub(crate) dst: DaylightSaving,
     pub(crate) tzone: Option<String>,
+    /// A flight refers to two airports.
+    #[ommi(by = origin)]
+    pub(crate) departures: HasMany<Flight>,
+    #[ommi(by = dest)]
+    pub(crate) arrivals: HasMany<Flight>,
 }
 
 /// A plane.
@@ -53,6 +59,7 @@ pub(crate) struct Plane {
     /// Of cruising, in miles per hour.
     pub(crate) speed: Option<i16>,
     pub(crate) engine: String,
+    pub(crate) flights: HasMany<Flight>,
 }
 
 /// The weather of one hour at one airport.
@@ -80,12 +87,13 @@ pub(crate) struct Weather {
     pub(crate) precip: f64,
     pub(crate) pressure: Option<f64>,
     pub(crate) visib: f64,
+    pub(crate) flights: HasMany<Flight>,
 }
 
 /// A departure from New York. Times are local and written as the file has them: 1705 is five past five in the afternoon.
 #[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(
-    index(origin, time_hour),
+    index((origin, time_hour), (tailnum, carrier)),
     references((origin, time_hour) = (Weather::origin, Weather::time_hour), constraint = false)
 )]
 pub(crate) struct Flight {
@@ -122,6 +130,14 @@ pub(crate) struct Flight {
     pub(crate) minute: i8,
     /// When the hour of the scheduled departure began.
     pub(crate) time_hour: DateTime<Utc>,
+    pub(crate) airline: BelongsTo<Airline>,
+    pub(crate) plane: BelongsTo<Option<Plane>>,
+    #[ommi(by = origin)]
+    pub(crate) origin_airport: BelongsTo<Option<Airport>>,
+    #[ommi(by = dest)]
+    pub(crate) dest_airport: BelongsTo<Option<Airport>>,
+    /// Of the hour at the origin, by both columns.
+    pub(crate) weather: BelongsTo<Option<Weather>>,
 }
 
 /// The rule by which an airport's clocks change. A type of this program that a column can hold.

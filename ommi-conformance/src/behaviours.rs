@@ -591,9 +591,27 @@ macro_rules! __behaviours {
                 in_a_transaction_it_sees_what_was_done_there needs transactions,
                 what_was_rolled_back_is_not_used_outside needs transactions,
                 rows_of_a_stream_load_by_the_piece,
+                in_the_loop_of_a_stream,
                 a_load_that_is_dropped_is_done_by_the_next,
                 from_several_tasks_it_is_asked_once,
                 what_is_taken_outlives_the_rows,
+            }
+            strict_loading {
+                a_second_row_by_itself_is_refused,
+                however_one_row_was_read,
+                rows_of_one_query_are_not_refused,
+                related_rows_lead_on,
+                each_relation_counts_by_itself,
+                each_handle_counts_by_itself,
+                what_is_said_to_be_for_one_row,
+                what_sends_nothing_does_not_count,
+                what_failed_does_not_count,
+                one_row_loads_again,
+                by_a_reference_that_was_changed,
+                through_an_association,
+                in_a_transaction needs transactions,
+                in_a_transaction_that_is_run_again needs transactions,
+                statements_are_counted_on_it,
             }
             including {
                 of_many,
@@ -606,6 +624,7 @@ macro_rules! __behaviours {
                 with_one_row,
                 what_is_included_is_not_asked_again,
                 with_a_page_of_rows,
+                with_a_stream,
                 in_a_transaction needs transactions,
             }
             related_rows {

@@ -40,7 +40,7 @@ pub fn assert_queries<T>(expected: usize, db: &Ommi, work: impl AsyncFnOnce(&Omm
 /// The same database, and the number of statements that were sent through this handle of it.
 pub fn counting(db: &Ommi) -> (Ommi, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
-    (Ommi::new(Counting { inner: db.shared_driver(), count: count.clone() }), count)
+    (db.served_by(Counting { inner: db.shared_driver(), count: count.clone() }), count)
 }
 
 /// A driver that counts on the way to another.

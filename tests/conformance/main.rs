@@ -1,6 +1,7 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
 mod futures_of_transactions;
+mod killed_client;
 mod mongo;
 mod mongo_keys;
 mod mongo_on_delete;

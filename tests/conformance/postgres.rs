@@ -25,6 +25,18 @@ async fn run(statement: String) -> DBResult<()> {
     result.map(drop).map_err(|error| DBError::new(ErrorKind::Database).with_source(error))
 }
 
+/// Runs something with the URL of an empty schema.
+pub(crate) async fn in_a_schema(run_with: impl AsyncFnOnce(String) -> DBResult<()>) -> DBResult<()> {
+    options()?;
+    let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
+    run(format!("CREATE SCHEMA {schema}")).await?;
+    let url = env::var("OMMI_TEST_POSTGRES_URL").unwrap_or_default();
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let result = run_with(format!("{url}{separator}search_path={schema}")).await;
+    run(format!("DROP SCHEMA {schema} CASCADE")).await?;
+    result
+}
+
 /// An empty schema, and a driver that sees nothing else.
 async fn empty(open: impl AsyncFnOnce(PostgresOptions) -> DBResult<PostgresDriver>) -> DBResult<Database> {
     let schema = format!("test_{}", uuid::Uuid::new_v4().simple());

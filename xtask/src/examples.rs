@@ -7,31 +7,36 @@ use std::process::Stdio;
 use crate::servers::Servers;
 use crate::suites::cargo;
 
+/// The examples, each with an `expected.txt` in its folder.
+const EXAMPLES: &[&str] = &["flights", "club"];
+
 /// The stores beside SQLite: a name, and the variable that holds the URL.
 const STORES: &[(&str, &str)] = &[("PostgreSQL", "OMMI_TEST_POSTGRES_URL"), ("MongoDB", "OMMI_TEST_MONGO_URL")];
 
-/// Runs the flights example on each store; whether the answers are the expected ones.
+/// Runs each example on each store; whether all answers are the expected ones.
 pub(crate) fn compare() -> Result<bool, String> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask is in no workspace")?;
-    let file = workspace.join("examples/flights/expected.txt");
-    let expected = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let servers = Servers::start()?;
     let mut same = true;
-    for (store, url) in [("SQLite", None)].into_iter().chain(STORES.iter().map(|(name, url)| (*name, Some(*url)))) {
-        let mut command = cargo();
-        command.args(["run", "--quiet", "--all-features", "--example", "flights"]).current_dir(workspace);
-        if let Some(variable) = url {
-            let url = servers.variable(variable).ok_or_else(|| format!("there is no {store}"))?;
-            command.args(["--", "--replace", "--database"]).arg(url);
+    for example in EXAMPLES {
+        let file = workspace.join("examples").join(example).join("expected.txt");
+        let expected = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        for (store, url) in [("SQLite", None)].into_iter().chain(STORES.iter().map(|(name, url)| (*name, Some(*url)))) {
+            let mut command = cargo();
+            command.args(["run", "--quiet", "--all-features", "--example", example]).current_dir(workspace);
+            if let Some(variable) = url {
+                let url = servers.variable(variable).ok_or_else(|| format!("there is no {store}"))?;
+                command.args(["--", "--replace", "--database"]).arg(url);
+            }
+            let run = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+            let run = run.map_err(|error| format!("cargo could not be started: {error}"))?;
+            let answered = run.status.success() && run.stdout == expected;
+            match answered {
+                true => println!("{example} on {store}: as expected"),
+                false => println!("{example} on {store}: {}", difference(&expected, &run.stdout)),
+            }
+            same &= answered;
         }
-        let run = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-        let run = run.map_err(|error| format!("cargo could not be started: {error}"))?;
-        let answered = run.status.success() && run.stdout == expected;
-        match answered {
-            true => println!("flights on {store}: as expected"),
-            false => println!("flights on {store}: {}", difference(&expected, &run.stdout)),
-        }
-        same &= answered;
     }
     Ok(same)
 }

@@ -28,6 +28,9 @@ pub(crate) async fn answer(db: &Ommi, report: &mut Report) -> Result<()> {
     nulls::sorting(db, report).await?;
     following::weather(db, report).await?;
     following::dangling(db, report).await?;
+    following::flights(db, report).await?;
+    following::airports(db, report).await?;
+    following::planes(db, report).await?;
     streaming::delays(db, report).await?;
     changing::all(db, report).await?;
     refused::all(db, report).await

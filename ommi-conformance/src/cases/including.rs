@@ -136,6 +136,31 @@ pub(crate) async fn with_a_page_of_rows(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+/// Also where a stream has the only connection.
+pub(crate) async fn with_a_stream(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let more = db.add_all((0..60).map(|n| new!(User { name: format!("more {n}") })).collect::<Vec<_>>()).await?;
+    let post = |user: &User| new!(Post { author_id: user.id, title: format!("of {}", user.name) });
+    db.add_all(more.iter().map(post).collect::<Vec<_>>()).await?;
+    // A piece is five rows: posts are asked for with each, teams with the first, since no row of the others refers to any.
+    assert_queries(1 + 13 + 1, db, async |db| {
+        let query = db.find_all::<User>().sort(User::id).include((User::posts, User::team));
+        let mut rows = query.batch(5).stream();
+        let mut seen = Vec::new();
+        while let Some(user) = rows.try_next().await? {
+            let posts = user.posts.get().expect("included");
+            assert_eq!(user.team.get().is_some(), user.team_id.is_some(), "{}", user.name);
+            if user.name.starts_with("more") {
+                assert_eq!(titles(posts), [format!("of {}", user.name)]);
+            }
+            seen.push(posts.len());
+        }
+        assert_eq!((seen.len(), &seen[..5]), (64, &[3, 1, 1, 0, 1][..]));
+        DBResult::Ok(())
+    })
+    .await
+}
+
 pub(crate) async fn in_a_transaction(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
     db.transaction(async |tx| {

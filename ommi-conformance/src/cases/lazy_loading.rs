@@ -340,6 +340,20 @@ pub(crate) async fn rows_of_a_stream_load_by_the_piece(db: &Ommi) -> DBResult<()
     .await
 }
 
+/// Also where a stream has the only connection.
+pub(crate) async fn in_the_loop_of_a_stream(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    db.add_all((0..60).map(|n| new!(User { name: format!("more {n}") })).collect::<Vec<_>>()).await?;
+    let mut rows = db.find_all::<User>().sort(User::id).batch(5).stream();
+    let (mut users, mut posts) = (0, 0);
+    while let Some(user) = rows.try_next().await? {
+        users += 1;
+        posts += user.posts.load(db).await?.len();
+    }
+    assert_eq!((users, posts), (64, 5));
+    Ok(())
+}
+
 /// Whoever comes next does the work.
 pub(crate) async fn a_load_that_is_dropped_is_done_by_the_next(db: &Ommi) -> DBResult<()> {
     filled(db).await?;

@@ -39,6 +39,7 @@ pub(crate) mod saving;
 pub(crate) mod schema;
 pub(crate) mod sorting;
 pub(crate) mod streams;
+pub(crate) mod strict_loading;
 pub(crate) mod text_predicates;
 pub(crate) mod timeouts;
 pub(crate) mod times;

@@ -146,7 +146,7 @@ pub(crate) async fn a_first_statement_that_is_given_up_leaves_nothing_locked(db:
         let tx = db.begin().await?;
         // Not a limit that the database knows of, so that it goes on.
         let first = tx.find(Page::id.gt(0)).update(Page::seen.set(1));
-        let _ = tokio::time::timeout(Duration::from_millis(20), async { first.await }).await;
+        let _ = tokio::time::timeout(Duration::from_millis(20), first).await;
         match ends {
             true => tx.rollback().await?,
             false => drop(tx),

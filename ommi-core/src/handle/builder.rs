@@ -73,10 +73,9 @@ impl<'h> TransactionBuilder<'h> {
     pub fn begin(self) -> Pending<impl Operation<Output = DBResult<Transaction<'h>>, Future: Send> + Send + 'h> {
         let begin = Begin::new(self.options);
         Pending::new(move |options| async move {
-            let driver = self.db.driver();
             let mut context = Context::new().with_timeout(options.timeout);
-            context.inside = super::inside::of(driver);
-            Transaction::start(driver, &begin, &context).await
+            context.inside = super::inside::of(self.db.driver());
+            Transaction::start(self.db, &begin, &context).await
         })
     }
 
@@ -91,9 +90,9 @@ impl<'h> TransactionBuilder<'h> {
         E: From<DBError>,
     {
         let begin = Begin::new(self.options);
-        let driver = self.db.driver();
+        let db = self.db;
         InTransaction::new(move |limit| async move {
-            closure::run(driver, begin, 1, work, &limit).await.map_err(|failure| failure.error)
+            closure::run(db, begin, 1, work, &limit).await.map_err(|failure| failure.error)
         })
     }
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use pin_project::pin_project;
 
-use super::Transaction;
 use super::inside::inside;
-use crate::driver::{self, Begin, Driver};
+use super::{Ommi, Transaction};
+use crate::driver::{self, Begin};
 use crate::error::DBError;
 
 /// The limit that is set on a transaction before it begins.
@@ -76,21 +76,15 @@ impl<E: From<DBError>> From<DBError> for Failure<E> {
 }
 
 /// Runs a closure in a transaction of its own.
-pub(super) async fn run<T, E, F>(
-    driver: &dyn Driver,
-    begin: Begin,
-    attempt: u32,
-    work: F,
-    limit: &Limit,
-) -> Result<T, Failure<E>>
+pub(super) async fn run<T, E, F>(db: &Ommi, begin: Begin, attempt: u32, work: F, limit: &Limit) -> Result<T, Failure<E>>
 where
     F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
     E: From<DBError>,
 {
     let mut context = driver::Context::new().with_timeout(limit.get().copied());
-    context.inside = super::inside::of(driver);
+    context.inside = super::inside::of(db.driver());
     let limit = context.limit;
-    let transaction = Transaction::start(driver, &begin, &context).await?;
+    let transaction = Transaction::start(db, &begin, &context).await?;
     finish(transaction.within(limit).on_attempt(attempt), work).await
 }
 

@@ -26,6 +26,7 @@ use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
+use crate::relation::Strict;
 
 pub(crate) use add::{add_rows, add_trees, one_row};
 pub use builder::TransactionBuilder;
@@ -45,6 +46,8 @@ pub struct At<'h> {
     pub(crate) driver: &'h dyn Driver,
     /// Of the transaction, inside of one.
     pub(crate) ending: Option<&'h Arc<Ending>>,
+    /// What a strict handle remembers.
+    pub(crate) strict: Option<&'h Strict>,
     /// When the transaction must have ended.
     pub(crate) limit: Option<(Instant, Duration)>,
     /// How deep in a transaction.

@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::error::{DBError, DBResult};
 use crate::model::Models;
 use crate::pending::{Operation, Pending};
+use crate::relation::Strict;
 use crate::schema::{SchemaRef, creation_order, missing_targets};
 
 /// A database: a driver and its pool of connections.
@@ -17,12 +18,32 @@ use crate::schema::{SchemaRef, creation_order, missing_targets};
 #[derive(Clone)]
 pub struct Ommi {
     driver: Arc<dyn Driver>,
+    /// On a strict handle.
+    strict: Option<Arc<Strict>>,
 }
 
 impl Ommi {
     /// A database that this driver serves. Where a URL says it all, the `ommi` crate's `Ommi::connect` is shorter.
     pub fn new(driver: impl Driver + 'static) -> Ommi {
-        Ommi { driver: Arc::new(driver) }
+        Ommi { driver: Arc::new(driver), strict: None }
+    }
+
+    /// The same database, on which loading a relation for one row after another is an error, of kind `Query`, that says what to include instead.
+    ///
+    /// Rows that came from one query load together, whichever handle they are loaded with. A row that came by itself (by `get`, `one`, `first`,
+    /// or another query that can give one row only) loads for itself; here that may be done once for each relation, and a second row
+    /// is refused. What no statement is sent for does not count, nor what failed or was rolled back. `load_alone` and `refresh` say in so many
+    /// words that one row is meant, and are never refused.
+    ///
+    /// What was loaded is remembered by this handle, its clones and the transactions that are begun from it: make one for each piece of work, a
+    /// request or a test. That costs an allocation.
+    pub fn strict(&self) -> Ommi {
+        Ommi { driver: self.driver.clone(), strict: Some(Arc::default()) }
+    }
+
+    /// What this is for another driver, which stands in front of its own.
+    pub(crate) fn served_by(&self, driver: impl Driver + 'static) -> Ommi {
+        Ommi { driver: Arc::new(driver), strict: self.strict.clone() }
     }
 
     /// The driver, for what Ommi itself does not offer.
@@ -144,7 +165,14 @@ fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
 
 impl Handle for Ommi {
     fn at(&self) -> At<'_> {
-        At { executor: &*self.driver, driver: &*self.driver, ending: None, limit: None, level: 0 }
+        At {
+            executor: &*self.driver,
+            driver: &*self.driver,
+            ending: None,
+            strict: self.strict.as_deref(),
+            limit: None,
+            level: 0,
+        }
     }
 }
 

@@ -97,12 +97,12 @@ impl<'h> Retrying<'h> {
         E: From<DBError>,
     {
         let begin = Begin::new(self.options);
-        let (driver, policy) = (self.db.driver(), self.policy);
+        let (db, policy) = (self.db, self.policy);
         InTransaction::new(move |limit| async move {
             let started = Instant::now();
             let mut attempt = 1;
             loop {
-                let Failure { error, reason } = match closure::run(driver, begin, attempt, work.clone(), &limit).await {
+                let Failure { error, reason } = match closure::run(db, begin, attempt, work.clone(), &limit).await {
                     Ok(value) => return Ok(value),
                     Err(failure) => failure,
                 };

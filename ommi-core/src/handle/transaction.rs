@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::closure::{self, InTransaction};
 use super::guarded::Guarded;
-use super::{At, Handle, traced};
+use super::{At, Handle, Ommi, traced};
 use crate::driver::{Begin, Context, Driver};
 use crate::error::{DBError, DBResult};
 use crate::pending::{Operation, Pending};
+use crate::relation::Strict;
 
 /// A transaction. Use it as a [`Handle`]; end it with [`commit`](Transaction::commit) or [`rollback`](Transaction::rollback).
 /// Dropping it rolls it back.
@@ -27,16 +28,18 @@ use crate::pending::{Operation, Pending};
 pub struct Transaction<'h> {
     driver: &'h dyn Driver,
     inner: Guarded<'h>,
+    strict: Option<&'h Strict>,
     limit: Option<(Instant, Duration)>,
     attempt: u32,
 }
 
 impl<'h> Transaction<'h> {
     /// Begins one.
-    pub(super) async fn start(driver: &'h dyn Driver, begin: &Begin, context: &Context) -> DBResult<Transaction<'h>> {
+    pub(super) async fn start(db: &'h Ommi, begin: &Begin, context: &Context) -> DBResult<Transaction<'h>> {
+        let At { driver, strict, .. } = db.at();
         let work = async { Guarded::begin(driver, begin, context).await };
         let inner = traced("begin", "", work, |_| 0).await?;
-        Ok(Transaction { driver, inner, limit: None, attempt: 1 })
+        Ok(Transaction { driver, inner, strict, limit: None, attempt: 1 })
     }
 
     /// Everything in it, its end included, must be over by then.
@@ -117,7 +120,7 @@ impl<'h> Transaction<'h> {
             (Some(own), Some(outer)) => Some(if outer.0 < own.0 { outer } else { own }),
             (own, outer) => own.or(outer),
         };
-        Ok(Transaction { driver: self.driver, inner, limit, attempt: self.attempt })
+        Ok(Transaction { driver: self.driver, inner, strict: self.strict, limit, attempt: self.attempt })
     }
 
     /// Runs a closure in a transaction within this one: commits on `Ok`; on `Err`, or when the future is dropped, what it did is undone and
@@ -144,6 +147,7 @@ impl Handle for Transaction<'_> {
             executor: &self.inner,
             driver: self.driver,
             ending: Some(self.inner.ending()),
+            strict: self.strict,
             limit: self.limit,
             level: self.inner.level(),
         }

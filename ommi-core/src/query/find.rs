@@ -457,6 +457,9 @@ async fn read<M: Model>(select: &Select, includes: &[Included<M>], at: At<'_>, c
     at.executor.fetch(select, &mut sink, context).await?;
     let (rows, batch) = sink.finish();
     if let Some(batch) = batch {
+        if rows.len() == 1 && (select.limit == Some(1) || select.is_point()) {
+            batch.set_single();
+        }
         load_all(includes, at, &batch, context).await?;
     }
     Ok(rows)

@@ -1,6 +1,7 @@
 //! Rows that came from one query, and what is loaded for all of them at once.
 
 use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures::lock::Mutex;
@@ -19,6 +20,8 @@ pub struct Batch {
     relations: &'static [RelationInfo],
     keys: OnceLock<Keys>,
     slots: Box<[Slot]>,
+    /// The query could give one row only.
+    single: AtomicBool,
 }
 
 /// What was loaded for one relation.
@@ -32,7 +35,7 @@ struct Slot {
 impl Batch {
     fn new(relations: &'static [RelationInfo]) -> Batch {
         let slots = relations.iter().map(|_| Slot { loaded: Chain::new(), gate: Mutex::new(()) }).collect();
-        Batch { relations, keys: OnceLock::new(), slots }
+        Batch { relations, keys: OnceLock::new(), slots, single: AtomicBool::new(false) }
     }
 
     pub(crate) fn relation(&self, slot: u16) -> Option<&'static RelationInfo> {
@@ -42,6 +45,16 @@ impl Batch {
     /// The keys of the rows; none before the query has ended.
     pub(crate) fn keys(&self) -> Option<&Keys> {
         self.keys.get()
+    }
+
+    /// Says, before anybody has the row, that the query could give one only.
+    pub(crate) fn set_single(&self) {
+        self.single.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the query could give one row only.
+    pub(crate) fn is_single(&self) -> bool {
+        self.single.load(Ordering::Relaxed)
     }
 
     pub(crate) fn gate(&self, slot: u16) -> Option<&Mutex<()>> {

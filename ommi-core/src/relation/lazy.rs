@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::key::{Key, KeySource};
 use super::load::{self, Narrow};
 use super::loaded::{Chain, Group};
+use super::strict::Counted;
 use super::{Loaded, RelationInfo};
 use crate::driver::Context;
 use crate::error::{DBError, DBResult};
@@ -124,7 +125,7 @@ impl<T: Model> Lazy<T> {
             return Ok(group);
         }
         let Link::Batched { batch, row, slot } = &self.link else {
-            return self.load_alone(at, context).await;
+            return self.load_own(at, &self.key()?, None, true, context).await;
         };
         let relation = self.relation()?;
         // Inside a transaction statements take turns anyway, and who waits there must not be waited for.
@@ -136,7 +137,11 @@ impl<T: Model> Lazy<T> {
             return Ok(group);
         }
         let keys = batch.keys().ok_or_else(detached::<T>)?;
+        let counted = if batch.is_single() { self.count(at, &keys.key(*row as usize, relation.near))? } else { None };
         let loaded = run::<T>(at, relation, KeySource::Many(keys, relation.near), context).await?;
+        if let Some(counted) = counted {
+            counted.done();
+        }
         if let Some(chain) = batch.chain(*slot) {
             chain.push(Box::new(loaded), None, at.ending.cloned());
         }
@@ -149,13 +154,33 @@ impl<T: Model> Lazy<T> {
         if let Some(own) = self.own.find(None, at.ending) {
             return Ok(own.group(0));
         }
-        self.load_own(at, &self.key()?, None, context).await
+        self.load_own(at, &self.key()?, None, false, context).await
     }
 
-    async fn load_own(&self, at: At<'_>, key: &Key, tag: Option<Key>, context: &Context) -> DBResult<Group<'_, T>> {
+    /// Loads for this row; what a strict handle counts is what was not asked for in so many words.
+    async fn load_own(
+        &self,
+        at: At<'_>,
+        key: &Key,
+        tag: Option<Key>,
+        counts: bool,
+        context: &Context,
+    ) -> DBResult<Group<'_, T>> {
+        let counted = if counts { self.count(at, key)? } else { None };
         let loaded = run(at, self.relation()?, KeySource::One(key), context).await?;
+        if let Some(counted) = counted {
+            counted.done();
+        }
         self.own.push(loaded, tag.clone(), at.ending.cloned());
         self.own.find(tag.as_ref(), at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
+    }
+
+    /// Has a strict handle count a load that is for one row by itself.
+    fn count<'h>(&self, at: At<'h>, key: &Key) -> DBResult<Option<Counted<'h>>> {
+        match at.strict {
+            None => Ok(None),
+            Some(strict) => strict.count(self.relation()?, key, at.ending),
+        }
     }
 
     /// Loads by the key that the row has now, where that is another than was read.
@@ -165,7 +190,7 @@ impl<T: Model> Lazy<T> {
         }
         match self.own.find(Some(&key), at.ending) {
             Some(own) => Ok(own.group(0)),
-            None => self.load_own(at, &key.clone(), Some(key), context).await,
+            None => self.load_own(at, &key.clone(), Some(key), true, context).await,
         }
     }
 

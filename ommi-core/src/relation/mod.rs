@@ -10,7 +10,7 @@
 //!                  └──── load.rs: the statements ────┘
 //! ```
 //!
-//! `serialize.rs` is what serde makes of the fields (feature `serde`).
+//! `strict.rs` is what a strict handle refuses; `serialize.rs` is what serde makes of the fields (feature `serde`).
 //! `tree.rs` adds rows together with those that belong to them; `write.rs` changes what belongs to a row.
 //!
 //! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
@@ -26,6 +26,7 @@ mod load;
 mod loaded;
 #[cfg(feature = "serde")]
 mod serialize;
+mod strict;
 mod tree;
 mod typed;
 mod write;
@@ -41,6 +42,7 @@ pub use key::Key;
 pub use lazy::{Lazy, Link};
 pub(crate) use loaded::Loaded;
 pub use loaded::{Many, ManyIter};
+pub(crate) use strict::Strict;
 pub(crate) use tree::add as add_tree;
 pub use tree::{GivenColumns, IntoNewRelated, Nested, NewRelated};
 pub use typed::{Count, Further, LoadRelation, RelatedColumn, Relation};
