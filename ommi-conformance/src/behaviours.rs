@@ -331,10 +331,10 @@ macro_rules! __behaviours {
             references {
                 a_row_refers_to_one_that_exists needs foreign_keys,
                 an_update_refers_to_a_row_that_exists needs foreign_keys,
-                a_row_that_is_referred_to_stays needs foreign_keys,
-                restrict needs foreign_keys,
-                on_delete_cascade needs foreign_keys,
-                on_delete_set_null needs foreign_keys,
+                a_row_that_is_referred_to_stays needs on_delete,
+                restrict needs on_delete,
+                on_delete_cascade needs on_delete,
+                on_delete_set_null needs on_delete,
                 on_update_cascade_of_a_unique_column needs foreign_keys,
                 a_model_refers_to_itself needs foreign_keys,
                 two_models_refer_to_each_other needs foreign_keys,
@@ -344,6 +344,21 @@ macro_rules! __behaviours {
                 one_dangling_row_among_many_adds_none needs foreign_keys,
                 rows_added_together_refer_to_each_other needs foreign_keys,
                 the_error_says_what_it_knows needs foreign_keys,
+            }
+            deleting_referred_rows {
+                over_two_levels needs on_delete,
+                by_several_references needs on_delete,
+                of_a_unique_column_that_is_no_key needs on_delete,
+                the_default_is_set needs on_delete,
+                held_up_below_a_cascade needs on_delete,
+                of_rows_with_related_ones needs on_delete related_rows,
+                in_a_transaction needs on_delete transactions,
+                in_a_part_of_a_transaction needs on_delete savepoints,
+                of_many_rows needs on_delete,
+                a_tree_goes_with_its_root needs on_delete,
+                a_circle_goes_whole needs on_delete,
+                rows_that_refer_to_each_other_go_together needs on_delete,
+                by_several_columns needs on_delete,
             }
             schema {
                 creating_again_keeps_the_data,

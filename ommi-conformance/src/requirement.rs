@@ -19,6 +19,8 @@ pub enum Requirement {
     atomic_statements,
     /// [`Capabilities::foreign_keys`]
     foreign_keys,
+    /// [`Capabilities::on_delete`]
+    on_delete,
     /// [`Capabilities::checks`]
     checks,
     /// [`Capabilities::related_rows`]
@@ -43,6 +45,7 @@ impl Requirement {
             Requirement::savepoints => capabilities.savepoints,
             Requirement::atomic_statements => capabilities.atomic_statements,
             Requirement::foreign_keys => capabilities.foreign_keys,
+            Requirement::on_delete => capabilities.on_delete,
             Requirement::checks => capabilities.checks,
             Requirement::related_rows => capabilities.related_rows,
             Requirement::row_locks => capabilities.row_locks,
@@ -61,6 +64,7 @@ impl fmt::Display for Requirement {
             Requirement::savepoints => "nested transactions",
             Requirement::atomic_statements => "atomic statements",
             Requirement::foreign_keys => "foreign keys",
+            Requirement::on_delete => "what becomes of referring rows",
             Requirement::checks => "checks",
             Requirement::related_rows => "related rows",
             Requirement::row_locks => "row locks",

@@ -21,6 +21,7 @@ const NULL: u8 = 0x0A;
 const SYMBOL: u8 = 0x0E;
 const INT32: u8 = 0x10;
 const INT64: u8 = 0x12;
+const DECIMAL: u8 = 0x13;
 
 /// The subtypes of binary data that Ommi writes.
 #[derive(Debug, Clone, Copy)]
@@ -214,7 +215,7 @@ impl Writer {
         self.bytes.extend_from_slice(document.as_bytes());
     }
 
-    /// A value that this crate has written before, as a default. None of them is of another type.
+    /// A value that this crate has read: a default, a key. It is none of another type; that would become NULL.
     pub(crate) fn raw(&mut self, key: &str, value: RawBsonRef<'_>) {
         match value {
             RawBsonRef::Boolean(value) => self.bool(key, value),
@@ -228,6 +229,11 @@ impl Writer {
                 self.binary(key, Subtype::Uuid, value.bytes);
             }
             RawBsonRef::Binary(value) => self.binary(key, Subtype::Generic, value.bytes),
+            RawBsonRef::Document(value) => self.raw_document(key, value),
+            RawBsonRef::Decimal128(value) => {
+                self.element(DECIMAL, key);
+                self.bytes.extend_from_slice(&value.bytes());
+            }
             _ => self.null(key),
         }
     }
@@ -239,6 +245,13 @@ impl Writer {
         self.element(SYMBOL, key);
         self.text(mark);
         true
+    }
+
+    /// In an explanation, a mark of what is not known before something else was asked, as the next element of an array.
+    pub(crate) fn item_mark(&mut self, mark: &str) {
+        let index = self.index();
+        self.element(SYMBOL, index.as_str());
+        self.text(mark);
     }
 
     /// A number that the user gave: of rows, say.

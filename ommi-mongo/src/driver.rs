@@ -27,7 +27,7 @@ use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::{MongoStream, Pieces};
 use crate::transaction::MongoTransaction;
-use crate::{schema, select};
+use crate::{references, schema, select};
 
 /// What MongoDB, driven by this crate, can do.
 fn capabilities(transactions: bool) -> Capabilities {
@@ -37,6 +37,8 @@ fn capabilities(transactions: bool) -> Capabilities {
     capabilities.savepoints = transactions;
     capabilities.isolation = Isolation::Snapshot;
     capabilities.checks = true;
+    capabilities.on_delete = true;
+    capabilities.related_rows = true;
     capabilities.object_ids = true;
     capabilities.date_precision = DatePrecision::Milliseconds;
     capabilities
@@ -69,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) blocks: Blocks,
     pub(crate) rollbacks: Rollbacks,
     pub(crate) collections: Collections,
+    pub(crate) references: references::Known,
     closed: AtomicBool,
 }
 
@@ -117,6 +120,7 @@ impl MongoDriver {
             blocks: Blocks::default(),
             rollbacks,
             collections: Collections::default(),
+            references: references::Known::default(),
             closed: AtomicBool::new(false),
         };
         Ok(MongoDriver { inner: Arc::new(inner) })
@@ -173,7 +177,7 @@ impl Inner {
         let mut writer = Writer::new();
         let answer = select::select(&query, i64::from(batch), &mut writer)?;
         let open = async {
-            self.ready(&query.model, &context).await?;
+            self.all_ready(&query, &context).await?;
             if answer.is_none() {
                 return Ok(None);
             }

@@ -8,23 +8,45 @@ use ommi_core::driver::Explanation;
 use ommi_core::{DBError, DBResult};
 
 use crate::bson::Writer;
+use crate::condition::Truth;
 use crate::insert::Documents;
 use crate::names::unsupported;
 use crate::select::{ONE_BATCH, select};
 use crate::update::Reach;
-use crate::{delete, update, upsert};
+use crate::{by_key, delete, update, upsert};
 
 /// What stands in for a key that the counter would give.
 const GENERATED: i64 = 0;
 
 /// What would be sent.
 pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
-    let mut writer = Writer::explaining();
+    let mut writers = vec![Writer::explaining()];
+    let Some(writer) = writers.first_mut() else { return Err(unsupported("this statement")) };
     let mut nothing = false;
     match statement {
-        Statement::Select(query) => nothing = select(query, ONE_BATCH, &mut writer)?.is_none(),
-        Statement::Update(change) => nothing = update::update(change, &mut writer)? == Reach::Nothing,
-        Statement::Delete(removal) => nothing = delete::delete(removal, &mut writer)? == Reach::Nothing,
+        Statement::Select(query) => nothing = select(query, ONE_BATCH, writer)?.is_none(),
+        Statement::Update(change) => {
+            let filter = Truth::new(&change.model).filter(&change.filter)?;
+            if filter.is_related() {
+                by_key::keys(&change.model, &filter, writer)?;
+                let mut write = Writer::explaining();
+                update::of_keys(change, &mut write)?;
+                writers.push(write);
+            } else {
+                nothing = update::update(change, &filter, writer)? == Reach::Nothing;
+            }
+        }
+        Statement::Delete(removal) => {
+            let filter = Truth::new(&removal.model).filter(&removal.filter)?;
+            if filter.is_related() {
+                by_key::keys(&removal.model, &filter, writer)?;
+                let mut write = Writer::explaining();
+                delete::of_keys(&removal.model.table, &mut write);
+                writers.push(write);
+            } else {
+                nothing = delete::delete(removal, &filter, writer)? == Reach::Nothing;
+            }
+        }
         Statement::Insert(insert) => {
             let defaults = RawDocumentBuf::new();
             let documents = Documents::new(insert, &defaults);
@@ -33,25 +55,32 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
             let row = insert.values.get(..width).unwrap_or_default();
             match &insert.on_conflict {
                 Some(conflict) if upsert::may_conflict(conflict, &documents, row) => {
-                    upsert::upsert(insert, conflict, &documents, row, key, &mut writer)?;
+                    upsert::upsert(insert, conflict, &documents, row, key, writer)?;
                 }
                 _ => {
-                    let mut commands =
-                        documents.commands(&insert.values, width, insert.rows, key, Writer::explaining)?;
+                    let commands = documents.commands(&insert.values, width, insert.rows, key, Writer::explaining)?;
                     // Those after the first say the same of other rows.
-                    writer = commands.drain(..).next().unwrap_or(writer);
+                    writers = commands.into_iter().take(1).collect();
                 }
             }
         }
         _ => return Err(unsupported("this statement")),
     }
-    let (document, binds) = writer.finish()?;
     if nothing {
         return Ok(Explanation::new("nothing is sent: no document can meet the condition", Vec::new()));
     }
-    let mut text = String::new();
-    print_document(&document, &mut text)
-        .map_err(|error| DBError::query("the command could not be read back").with_source(error))?;
+    // One for each, or what is read before it is written, and the write.
+    let (mut text, mut binds) = (String::new(), Vec::new());
+    for (number, mut writer) in writers.into_iter().enumerate() {
+        if number > 0 {
+            text.push('\n');
+            writer.item_mark("<the keys>");
+        }
+        let (document, noted) = writer.finish()?;
+        print_document(&document, &mut text)
+            .map_err(|error| DBError::query("the command could not be read back").with_source(error))?;
+        binds.extend(noted);
+    }
     Ok(Explanation::new(text, binds))
 }
 

@@ -1,17 +1,22 @@
 //! Parts of a transaction that are undone by themselves: what is noted before each write in one, and how it is brought back.
 
+use std::sync::Arc;
+
 use mongodb::bson::RawDocumentBuf;
 use ommi_core::ast::{CompareOp, Condition, Delete, Expr, Insert, OnConflict, Select, Update};
 use ommi_core::driver::{Context, RowSink};
-use ommi_core::schema::SchemaRef;
+use ommi_core::schema::{ModelSchema, SchemaRef};
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult};
 
 use crate::bson::Writer;
+use crate::condition::Truth;
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::rows;
 use crate::journal::{Journal, Level, MOST_DOCUMENTS};
+use crate::on_delete::Deletion;
+use crate::references::References;
 use crate::run::{Place, given};
 use crate::select::{self, ONE_BATCH};
 use crate::unique::Claims;
@@ -35,7 +40,7 @@ impl Inner {
     ) -> DBResult<Vec<RawDocumentBuf>> {
         let mut writer = Writer::new();
         let answer = select::select(query, ONE_BATCH, &mut writer)?;
-        self.ready(&query.model, context).await?;
+        self.all_ready(query, context).await?;
         let mut found = Vec::new();
         if answer.is_none() {
             return Ok(found);
@@ -134,10 +139,48 @@ impl Inner {
         context: &Context,
     ) -> Result<u64, Stop> {
         self.check(delete).map_err(Stop::Before)?;
+        let references = self.references().await.map_err(Stop::Before)?;
+        if !references.to(&delete.model.table).is_empty() {
+            return self.delete_referred_in_level(place, delete, references, journal, context).await;
+        }
         let before = self.before(place, &delete.model, delete.filter.clone(), journal, context).await?;
         let reached = self.delete(place.again(), delete, context).await.map_err(Stop::Sent)?;
         journal.note_before(&delete.model.table, before);
         Ok(reached)
+    }
+
+    /// Deletes rows that others refer to. A refusal comes before anything is written, and ends nothing.
+    async fn delete_referred_in_level(
+        &self,
+        place: &mut Place<'_>,
+        delete: &Delete,
+        references: Arc<References>,
+        journal: &mut Journal,
+        context: &Context,
+    ) -> Result<u64, Stop> {
+        let model: &ModelSchema = &delete.model;
+        let filter = Truth::new(model).filter(&delete.filter).map_err(Stop::Before)?;
+        self.all_ready(delete, context).await.map_err(Stop::Before)?;
+        if filter.is_nothing() {
+            return Ok(0);
+        }
+        let stop = |failure: Failure| match failure {
+            Failure::Own(error) => Stop::Before(error),
+            sent => Stop::Sent(sent.on_model(model, given(context))),
+        };
+        let deletion = Deletion { model, filter: &filter, references };
+        let plan = deletion.plan(self, place, context).await.map_err(stop)?;
+        journal.check_room(plan.len(), 0).map_err(Stop::Before)?;
+        let before = plan.before(self, place, context).await.map_err(stop)?;
+        let documents = || before.iter().flat_map(|(_, documents)| documents);
+        let bytes = documents().map(|document| document.as_bytes().len()).sum();
+        journal.check_room(documents().count(), bytes).map_err(Stop::Before)?;
+        let deleted = plan.carry_out(self, place, context).await;
+        let deleted = deleted.map_err(|failure| Stop::Sent(failure.on_model(model, given(context))))?;
+        for (table, documents) in before {
+            journal.note_before(table, documents);
+        }
+        Ok(deleted)
     }
 
     /// Brings everything back that a level touched.

@@ -32,6 +32,7 @@
 //! survives the loss of the primary.
 
 mod bson;
+mod by_key;
 mod collections;
 mod condition;
 mod delete;
@@ -42,13 +43,21 @@ mod insert;
 mod journal;
 mod keys;
 mod levels;
+mod lookup;
 mod names;
+mod on_delete;
 mod options;
+mod per_group;
+#[cfg(test)]
+mod pipelines;
+mod references;
 mod rollbacks;
 mod row;
 mod run;
 mod schema;
 mod select;
+mod sort;
+mod stored;
 mod stream;
 mod sum;
 mod transaction;

@@ -39,9 +39,9 @@ pub(crate) fn type_of(model: &ModelSchema, column: u16) -> ColumnType {
     model.column(column).map_or(ColumnType::Text, |column| column.ty)
 }
 
-/// A name for a field that exists only within a pipeline: none of the model's.
-pub(crate) fn scratch(model: &ModelSchema, number: usize) -> String {
-    let mut name = format!("__s{number}");
+/// A name for a field that exists only within a pipeline: none of the model's. What it is for tells it from others, and a number.
+pub(crate) fn scratch(model: &ModelSchema, purpose: &str, number: usize) -> String {
+    let mut name = format!("__{purpose}{number}");
     while model.columns.iter().any(|column| *column.name == *name) {
         name.push('_');
     }

@@ -13,7 +13,9 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 use crate::bson::Writer;
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
+use crate::select::ONE_BATCH;
 use crate::transaction::Ending;
+use crate::work::no_document;
 
 /// Where commands run.
 pub(crate) enum Place<'s> {
@@ -33,6 +35,26 @@ impl Place<'_> {
 
     pub(crate) fn is_alone(&self) -> bool {
         matches!(self, Place::Alone)
+    }
+}
+
+/// Commands that belong together. They may be run again, after a transaction in which they were undone.
+pub(crate) trait Work: Sync {
+    /// Runs them, and gives the number of documents that the statement reached.
+    fn run(
+        &self,
+        inner: &Inner,
+        place: &mut Place<'_>,
+        context: &Context,
+    ) -> impl Future<Output = Result<u64, Failure>> + Send;
+}
+
+/// Writes, one after the other.
+pub(crate) struct Writes<'w>(pub(crate) &'w [Writer]);
+
+impl Work for Writes<'_> {
+    async fn run(&self, inner: &Inner, place: &mut Place<'_>, context: &Context) -> Result<u64, Failure> {
+        inner.write(place, self.0, context).await
     }
 }
 
@@ -149,6 +171,25 @@ impl Inner {
         }
     }
 
+    /// Reads all documents that a command gives.
+    pub(crate) async fn read_all(
+        &self,
+        place: &mut Place<'_>,
+        writer: Writer,
+        context: &Context,
+    ) -> Result<Vec<RawDocumentBuf>, Failure> {
+        let command = self.finish_read(writer, context, place)?;
+        let mut batches = self.open(place, command, ONE_BATCH as u32).await?;
+        let mut documents = Vec::new();
+        while let Some(batch) = batches.next(place).await? {
+            for document in batch.doc_slices()? {
+                let document = document.ok().and_then(|value| value.as_document()).ok_or_else(no_document)?;
+                documents.push(document.to_owned());
+            }
+        }
+        Ok(documents)
+    }
+
     /// Runs writes one after the other and gives the number of documents they reached.
     pub(crate) async fn write(
         &self,
@@ -164,34 +205,34 @@ impl Inner {
         Ok(reached)
     }
 
-    /// Runs writes that must all take place or none, in a transaction of their own where there is none and the server has them.
+    /// Runs work that must take place as a whole or not at all, in a transaction of its own where there is none and the server has them.
     ///
     /// Nothing of it has been reported, so a conflict with another transaction is met by running it again, for a while.
-    pub(crate) async fn write_atomically(
+    pub(crate) async fn atomically(
         &self,
         place: &mut Place<'_>,
-        writers: &[Writer],
+        work: &impl Work,
         context: &Context,
     ) -> Result<u64, Failure> {
         if !place.is_alone() || !self.capabilities.transactions {
-            return self.write(place, writers, context).await;
+            return work.run(self, place, context).await;
         }
         let mut pause = Duration::from_millis(2);
         for _ in 0..RETRIES {
-            match self.write_in_transaction(writers, context).await {
+            match self.in_transaction(work, context).await {
                 Err(failure) if failure.is_conflict() => {}
                 other => return other,
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(250));
         }
-        self.write_in_transaction(writers, context).await
+        self.in_transaction(work, context).await
     }
 
-    async fn write_in_transaction(&self, writers: &[Writer], context: &Context) -> Result<u64, Failure> {
+    async fn in_transaction(&self, work: &impl Work, context: &Context) -> Result<u64, Failure> {
         // Rolled back when this future is dropped.
         let mut ending = Ending::new(&self.rollbacks, self.begin_session().await?);
-        let written = self.write(&mut ending.place()?, writers, context).await;
+        let written = work.run(self, &mut ending.place()?, context).await;
         ending.answered();
         match written {
             Ok(reached) => {

@@ -1,11 +1,14 @@
 //! Reading: `find` where that suffices, a pipeline where it does not.
 
 use ommi_core::DBResult;
-use ommi_core::ast::{Direction, Expr, Nulls, Output, Select, Sort};
+use ommi_core::ast::{Output, Select};
+use ommi_core::schema::ModelSchema;
 
 use crate::bson::Writer;
 use crate::condition::{Filter, Truth};
-use crate::names::{ID, path, reference, scratch, unsupported};
+use crate::names::{ID, unsupported};
+use crate::per_group::per_group;
+use crate::sort::Order;
 
 /// More documents than a first batch of 16 MB holds, so that a result comes in as few batches as it can.
 pub(crate) const ONE_BATCH: i64 = 1_000_000;
@@ -23,6 +26,9 @@ pub(crate) enum Answer {
 
 /// Writes the command, or says that the answer is known without one: no row.
 pub(crate) fn select(select: &Select, batch: i64, writer: &mut Writer) -> DBResult<Option<Answer>> {
+    if let Some(group) = &select.per_group {
+        return per_group(select, group, batch, writer);
+    }
     let filter = Truth::new(&select.model).filter(&select.filter)?;
     let answer = match select.output {
         Output::Model => Answer::Rows,
@@ -34,14 +40,12 @@ pub(crate) fn select(select: &Select, batch: i64, writer: &mut Writer) -> DBResu
     if filter.is_nothing() || select.limit == Some(0) {
         return Ok(None);
     }
-    let terms = match answer {
-        Answer::Rows => terms(select)?,
-        _ => Vec::new(),
-    };
+    let sort = if answer == Answer::Rows { select.sort.as_slice() } else { &[] };
+    let order = Order::new(&select.model, sort, 0)?;
     match answer {
         Answer::Count => count(select, &filter, writer)?,
-        Answer::Rows if needs_pipeline(select, &terms) => pipeline(select, &terms, &filter, batch, writer)?,
-        _ => find(select, &terms, &filter, answer, batch, writer)?,
+        _ if filter.is_related() || order.needs_pipeline() => pipeline(select, &order, &filter, answer, batch, writer)?,
+        _ => find(select, &order, &filter, answer, batch, writer)?,
     }
     Ok(Some(answer))
 }
@@ -51,40 +55,9 @@ fn rows(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The columns of a sort, each once: the second time it decides nothing, and a server refuses it.
-fn terms(select: &Select) -> DBResult<Vec<(u16, &Sort)>> {
-    let mut terms: Vec<(u16, &Sort)> = Vec::with_capacity(select.sort.len());
-    for sort in &select.sort {
-        match &sort.expr {
-            Expr::Column(column) if terms.iter().any(|(seen, _)| seen == column) => {}
-            Expr::Column(column) => terms.push((*column, sort)),
-            // The same for every row.
-            Expr::Value(_) => {}
-            _ => return Err(unsupported("this expression")),
-        }
-    }
-    Ok(terms)
-}
-
-/// Whether NULL is to stand elsewhere than where MongoDB sorts it: first upwards, last downwards.
-fn moves_nulls(select: &Select, column: u16, sort: &Sort) -> bool {
-    !sort.has_default_nulls() && select.model.column(column).is_none_or(|column| column.nullable)
-}
-
-fn needs_pipeline(select: &Select, terms: &[(u16, &Sort)]) -> bool {
-    terms.iter().any(|(column, sort)| moves_nulls(select, *column, sort))
-}
-
-fn direction(sort: &Sort) -> i32 {
-    match sort.direction {
-        Direction::Ascending => 1,
-        Direction::Descending => -1,
-    }
-}
-
 fn find(
     select: &Select,
-    terms: &[(u16, &Sort)],
+    order: &Order<'_>,
     filter: &Filter<'_>,
     answer: Answer,
     batch: i64,
@@ -99,11 +72,9 @@ fn find(
         writer.begin_document("projection");
         writer.int32(ID, 1);
         writer.end();
-    } else if !terms.is_empty() {
+    } else if !order.is_empty() {
         writer.begin_document("sort");
-        for (column, sort) in terms {
-            writer.int32(&path(model, *column)?, direction(sort));
-        }
+        order.write(writer)?;
         writer.end();
         writer.bool("allowDiskUse", true);
     }
@@ -122,20 +93,14 @@ fn find(
     Ok(())
 }
 
-/// Begins `aggregate` with its `$match`, and leaves the pipeline open.
-fn begin_pipeline(select: &Select, filter: &Filter<'_>, writer: &mut Writer) -> DBResult<()> {
-    writer.string("aggregate", &select.model.table);
+/// Begins `aggregate`, and leaves the pipeline open.
+pub(crate) fn begin_pipeline(model: &ModelSchema, writer: &mut Writer) {
+    writer.string("aggregate", &model.table);
     writer.begin_array("pipeline");
-    if !filter.is_all() {
-        writer.item_document();
-        filter.write(writer, "$match", &select.model)?;
-        writer.end();
-    }
-    Ok(())
 }
 
 /// Ends a pipeline and writes what `aggregate` needs beside it.
-fn end_pipeline(batch: i64, writer: &mut Writer) {
+pub(crate) fn end_pipeline(batch: i64, writer: &mut Writer) {
     writer.end();
     writer.begin_document("cursor");
     writer.int64("batchSize", batch);
@@ -143,77 +108,74 @@ fn end_pipeline(batch: i64, writer: &mut Writer) {
     writer.bool("allowDiskUse", true);
 }
 
-fn page(select: &Select, writer: &mut Writer) {
-    if let Some(offset) = select.offset.filter(|offset| *offset > 0) {
+/// Writes the stages that leave out some rows, and take some.
+pub(crate) fn page(offset: Option<u64>, limit: Option<u64>, writer: &mut Writer) {
+    if let Some(offset) = offset.filter(|offset| *offset > 0) {
         writer.item_document();
         writer.given_int("$skip", rows(offset));
         writer.end();
     }
-    if let Some(limit) = select.limit {
+    if let Some(limit) = limit {
         writer.item_document();
         writer.given_int("$limit", rows(limit));
         writer.end();
     }
 }
 
-/// A field says of each row on which side of the values its NULL stands, and is sorted by before them.
+/// Writes the stage that leaves of each document what is stored.
+pub(crate) fn unset(fields: &[&str], writer: &mut Writer) {
+    if fields.is_empty() {
+        return;
+    }
+    writer.item_document();
+    writer.begin_array("$unset");
+    fields.iter().for_each(|field| writer.item_string(field));
+    writer.end();
+    writer.end();
+}
+
+/// Writes the stage that leaves nothing of each document but its key.
+pub(crate) fn keys_only(writer: &mut Writer) {
+    writer.item_document();
+    writer.begin_document("$project");
+    writer.int32(ID, 1);
+    writer.end();
+    writer.end();
+}
+
 fn pipeline(
     select: &Select,
-    terms: &[(u16, &Sort)],
+    order: &Order<'_>,
     filter: &Filter<'_>,
+    answer: Answer,
     batch: i64,
     writer: &mut Writer,
 ) -> DBResult<()> {
     let model = &select.model;
-    let marks: Vec<Option<String>> = terms
-        .iter()
-        .enumerate()
-        .map(|(number, (column, sort))| moves_nulls(select, *column, sort).then(|| scratch(model, number)))
-        .collect();
-    begin_pipeline(select, filter, writer)?;
-    writer.item_document();
-    writer.begin_document("$set");
-    for ((column, sort), mark) in terms.iter().zip(&marks) {
-        let Some(mark) = mark else { continue };
-        let values_first = matches!(sort.nulls, Nulls::Last);
-        writer.begin_document(mark);
-        writer.begin_array("$cond");
+    begin_pipeline(model, writer);
+    filter.stages(model, writer)?;
+    if answer == Answer::Exists {
+        page(select.offset, None, writer);
         writer.item_document();
-        writer.begin_array("$gt");
-        writer.item_string(&reference(model, *column)?);
-        writer.item_null();
+        writer.int32("$limit", 1);
         writer.end();
-        writer.end();
-        writer.item_int(i64::from(!values_first));
-        writer.item_int(i64::from(values_first));
-        writer.end();
-        writer.end();
+        keys_only(writer);
+    } else {
+        order.stages(writer)?;
+        page(select.offset, select.limit, writer);
+        let mut fields = Vec::new();
+        filter.fields_left(&mut fields);
+        order.fields_left(&mut fields);
+        unset(&fields, writer);
     }
-    writer.end();
-    writer.end();
-    writer.item_document();
-    writer.begin_document("$sort");
-    for ((column, sort), mark) in terms.iter().zip(&marks) {
-        if let Some(mark) = mark {
-            writer.int32(mark, 1);
-        }
-        writer.int32(&path(model, *column)?, direction(sort));
-    }
-    writer.end();
-    writer.end();
-    page(select, writer);
-    writer.item_document();
-    writer.begin_array("$unset");
-    marks.iter().flatten().for_each(|mark| writer.item_string(mark));
-    writer.end();
-    writer.end();
     end_pipeline(batch, writer);
     Ok(())
 }
 
 fn count(select: &Select, filter: &Filter<'_>, writer: &mut Writer) -> DBResult<()> {
-    begin_pipeline(select, filter, writer)?;
-    page(select, writer);
+    begin_pipeline(&select.model, writer);
+    filter.stages(&select.model, writer)?;
+    page(select.offset, select.limit, writer);
     writer.item_document();
     writer.begin_document("$group");
     writer.null(ID);

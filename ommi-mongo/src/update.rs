@@ -8,8 +8,8 @@ use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult};
 
 use crate::bson::Writer;
-use crate::condition::Truth;
-use crate::names::{path, reference, type_of, unsupported};
+use crate::condition::Filter;
+use crate::names::{ID, path, reference, type_of, unsupported};
 use crate::sum::sum;
 use crate::value::{TOO_FINE, rounded_down};
 
@@ -33,34 +33,55 @@ pub(crate) fn reach(model: &ModelSchema, filter: &ommi_core::ast::Condition) -> 
     }
 }
 
-/// Writes the command.
-pub(crate) fn update(update: &Update, writer: &mut Writer) -> DBResult<Reach> {
+/// Writes the command for the rows that a filter selects.
+pub(crate) fn update(update: &Update, filter: &Filter<'_>, writer: &mut Writer) -> DBResult<Reach> {
     let model = &update.model;
-    let filter = Truth::new(model).filter(&update.filter)?;
     let reach = if filter.is_nothing() { Reach::Nothing } else { reach(model, &update.filter) };
-    writer.string("update", &model.table);
-    writer.begin_array("updates");
-    writer.item_document();
+    begin(&model.table, writer);
     filter.write(writer, "q", model)?;
-    if update.assignments.iter().all(|assignment| is_operator(model, assignment)) {
-        writer.begin_document("u");
-        operators(model, &update.assignments, writer)?;
-        writer.end();
-    } else {
-        writer.begin_array("u");
-        writer.item_document();
-        writer.begin_document("$set");
-        for assignment in &update.assignments {
-            computed(model, assignment, &path(model, assignment.column)?, writer)?;
-        }
-        writer.end();
-        writer.end();
-        writer.end();
-    }
+    change(update, writer)?;
     writer.bool("multi", reach != Reach::One);
     writer.end();
     writer.end();
     Ok(reach)
+}
+
+/// Begins the command for rows whose keys are given, and leaves the list of the keys open.
+pub(crate) fn of_keys(update: &Update, writer: &mut Writer) -> DBResult<()> {
+    begin(&update.model.table, writer);
+    change(update, writer)?;
+    writer.bool("multi", true);
+    writer.begin_document("q");
+    writer.begin_document(ID);
+    writer.begin_array("$in");
+    Ok(())
+}
+
+fn begin(table: &str, writer: &mut Writer) {
+    writer.string("update", table);
+    writer.begin_array("updates");
+    writer.item_document();
+}
+
+/// Writes the new values.
+fn change(update: &Update, writer: &mut Writer) -> DBResult<()> {
+    let model = &update.model;
+    if update.assignments.iter().all(|assignment| is_operator(model, assignment)) {
+        writer.begin_document("u");
+        operators(model, &update.assignments, writer)?;
+        writer.end();
+        return Ok(());
+    }
+    writer.begin_array("u");
+    writer.item_document();
+    writer.begin_document("$set");
+    for assignment in &update.assignments {
+        computed(model, assignment, &path(model, assignment.column)?, writer)?;
+    }
+    writer.end();
+    writer.end();
+    writer.end();
+    Ok(())
 }
 
 /// Whether an operator says the same as the assignment. `$inc` fails on NULL, where the sum is to be NULL, cannot take the negative of the

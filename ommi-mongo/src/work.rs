@@ -8,13 +8,16 @@ use ommi_core::value::Value;
 use ommi_core::{ConstraintKind, DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
+use crate::by_key::ByKey;
+use crate::condition::{Filter, Truth};
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::{Documents, rows};
 use crate::journal::Id;
 use crate::names::ID;
+use crate::on_delete::Deletion;
 use crate::row::{MongoRow, integer};
-use crate::run::{Batches, Place, given};
+use crate::run::{Batches, Place, Writes, given};
 use crate::select::{Answer, ONE_BATCH};
 use crate::update::Reach;
 use crate::upsert::Upserted;
@@ -32,7 +35,7 @@ impl Inner {
         self.check(query)?;
         let mut writer = Writer::new();
         let answer = select::select(query, ONE_BATCH, &mut writer)?;
-        self.ready(&query.model, context).await?;
+        self.all_ready(query, context).await?;
         let Some(answer) = answer else { return no_row(query, sink) };
         let command = self.finish_read(writer, context, &place)?;
         let on_model = |failure: Failure| failure.on_model(&query.model, given(context));
@@ -112,7 +115,7 @@ impl Inner {
         let on_model = |failure: Failure| failure.on_model(model, given(context));
         let written = match insert.rows {
             1 => self.write(&mut place, &commands, context).await,
-            _ => self.write_atomically(&mut place, &commands, context).await,
+            _ => self.atomically(&mut place, &Writes(&commands), context).await,
         };
         let written = written.map_err(on_model)?;
         self.note_explicit_keys(insert, &documents, context).await?;
@@ -229,19 +232,56 @@ impl Inner {
     }
 
     /// Changes rows.
-    pub(crate) async fn update(&self, place: Place<'_>, change: &Update, context: &Context) -> DBResult<u64> {
+    pub(crate) async fn update(&self, mut place: Place<'_>, change: &Update, context: &Context) -> DBResult<u64> {
         self.check(change)?;
-        let mut writer = Writer::new();
-        let reach = update::update(change, &mut writer)?;
-        self.reach(place, reach, &change.model, writer, context).await
+        let model: &ModelSchema = &change.model;
+        let filter = Truth::new(model).filter(&change.filter)?;
+        let mut command = Writer::new();
+        if filter.is_related() {
+            update::of_keys(change, &mut command)?;
+            self.all_ready(change, context).await?;
+            return self.by_key(&mut place, model, &filter, command, context).await;
+        }
+        let reach = update::update(change, &filter, &mut command)?;
+        self.all_ready(change, context).await?;
+        self.reach(place, reach, model, command, context).await
     }
 
     /// Deletes rows.
-    pub(crate) async fn delete(&self, place: Place<'_>, removal: &Delete, context: &Context) -> DBResult<u64> {
+    pub(crate) async fn delete(&self, mut place: Place<'_>, removal: &Delete, context: &Context) -> DBResult<u64> {
         self.check(removal)?;
-        let mut writer = Writer::new();
-        let reach = delete::delete(removal, &mut writer)?;
-        self.reach(place, reach, &removal.model, writer, context).await
+        let model: &ModelSchema = &removal.model;
+        let filter = Truth::new(model).filter(&removal.filter)?;
+        let mut command = Writer::new();
+        self.all_ready(removal, context).await?;
+        if filter.is_nothing() {
+            return Ok(0);
+        }
+        let references = self.references().await?;
+        if !references.to(&model.table).is_empty() {
+            let work = Deletion { model, filter: &filter, references };
+            let deleted = self.atomically(&mut place, &work, context).await;
+            return deleted.map_err(|failure| failure.on_model(model, given(context)));
+        }
+        if filter.is_related() {
+            delete::of_keys(&model.table, &mut command);
+            return self.by_key(&mut place, model, &filter, command, context).await;
+        }
+        let reach = delete::delete(removal, &filter, &mut command)?;
+        self.reach(place, reach, model, command, context).await
+    }
+
+    async fn by_key(
+        &self,
+        place: &mut Place<'_>,
+        model: &ModelSchema,
+        filter: &Filter<'_>,
+        command: Writer,
+        context: &Context,
+    ) -> DBResult<u64> {
+        let work = ByKey { model, filter, command };
+        let reached = self.atomically(place, &work, context).await;
+        reached.map_err(|failure| failure.on_model(model, given(context)))
     }
 
     async fn reach(
@@ -252,11 +292,10 @@ impl Inner {
         writer: Writer,
         context: &Context,
     ) -> DBResult<u64> {
-        self.ready(model, context).await?;
         let reached = match reach {
             Reach::Nothing => return Ok(0),
             Reach::One => self.write(&mut place, &[writer], context).await,
-            Reach::Many => self.write_atomically(&mut place, &[writer], context).await,
+            Reach::Many => self.atomically(&mut place, &Writes(&[writer]), context).await,
         };
         reached.map_err(|failure| failure.on_model(model, given(context)))
     }

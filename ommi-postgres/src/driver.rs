@@ -34,6 +34,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.deferrable = true;
     capabilities.atomic_statements = true;
     capabilities.foreign_keys = true;
+    capabilities.on_delete = true;
     capabilities.checks = true;
     capabilities.key_update = true;
     capabilities.related_rows = true;

@@ -38,6 +38,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.atomic_statements = true;
     capabilities.statement_error_keeps_transaction = true;
     capabilities.foreign_keys = true;
+    capabilities.on_delete = true;
     capabilities.checks = true;
     capabilities.key_update = true;
     capabilities.related_rows = true;

@@ -4,6 +4,7 @@ mod futures_of_transactions;
 mod killed_client;
 mod mongo;
 mod mongo_keys;
+mod mongo_on_delete;
 mod object_ids;
 mod postgres;
 mod sqlite_explain;

@@ -12,6 +12,7 @@ pub(crate) mod concurrency;
 pub(crate) mod constraints;
 pub(crate) mod dangling_relations;
 pub(crate) mod deleting;
+pub(crate) mod deleting_referred_rows;
 pub(crate) mod drafts;
 pub(crate) mod dropping;
 pub(crate) mod errors;

@@ -54,6 +54,9 @@ capabilities! {
     "goes on after an error" statement_error_keeps_transaction: bool = false,
     /// The database holds references to be true.
     "foreign keys" foreign_keys: bool = false,
+    /// A deletion does to the rows that refer to what is deleted what their `on_delete` says, or is refused: by the database or, where that has no
+    /// foreign keys, by the driver.
+    "what becomes of referring rows" on_delete: bool = false,
     /// The database holds checks to be true, ranges of narrow integers among them.
     "checks" checks: bool = false,
     /// The columns of a key can be changed.

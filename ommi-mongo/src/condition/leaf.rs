@@ -9,6 +9,7 @@ use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
 
 use super::expr::{Columns, Search};
+use super::related::Rows;
 use crate::bson::Writer;
 use crate::names::{ID, path, type_of};
 
@@ -57,6 +58,8 @@ pub(crate) enum Leaf<'a> {
     Columns(Columns),
     /// A search in text that no pattern can do.
     Search(Search<'a>),
+    /// What a `$lookup` has found.
+    Related(Box<Rows<'a>>),
 }
 
 impl Leaf<'_> {
@@ -121,6 +124,10 @@ impl Leaf<'_> {
             }
             Leaf::Columns(columns) => return columns.write(writer, model),
             Leaf::Search(search) => return search.write(writer, model),
+            Leaf::Related(rows) => {
+                rows.test(writer);
+                return Ok(());
+            }
         }
         writer.end();
         Ok(())

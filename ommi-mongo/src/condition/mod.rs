@@ -6,11 +6,13 @@
 //! unknown for false.
 //!
 //! [`truth`] has the two functions, which fold constants: a filter may turn out to select nothing, and then nothing need be
-//! sent. [`leaf`] writes what is left; [`text`] and [`expr`] are the leaves that search in text and compare columns.
+//! sent. [`leaf`] writes what is left; [`text`] and [`expr`] are the leaves that search in text and compare columns, [`related`] those that look at
+//! other collections.
 
 mod constant;
 mod expr;
 mod leaf;
+mod related;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -22,6 +24,7 @@ use ommi_core::DBResult;
 use ommi_core::schema::ModelSchema;
 
 use crate::bson::Writer;
+use crate::names::scratch;
 use leaf::Leaf;
 
 /// A filter, without constants below the top.
@@ -96,6 +99,64 @@ impl<'a> Filter<'a> {
         matches!(self, Filter::All)
     }
 
+    /// Whether it looks at related rows, and so needs [`stages`](Filter::stages).
+    pub(crate) fn is_related(&self) -> bool {
+        match self {
+            Filter::Test(leaf) => matches!(leaf, Leaf::Related(_)),
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().any(Filter::is_related),
+            Filter::All | Filter::Nothing => false,
+        }
+    }
+
+    /// Names the fields that take the related rows: one for each, and none of the model's.
+    fn name_fields(&mut self, model: &ModelSchema, next: &mut usize) {
+        match self {
+            Filter::Test(Leaf::Related(rows)) => {
+                rows.field = scratch(model, "r", *next);
+                *next += 1;
+            }
+            Filter::And(parts) | Filter::Or(parts) => parts.iter_mut().for_each(|part| part.name_fields(model, next)),
+            _ => {}
+        }
+    }
+
+    /// The fields that [`stages`](Filter::stages) leaves in the documents.
+    pub(crate) fn fields_left<'f>(&'f self, fields: &mut Vec<&'f str>) {
+        match self {
+            Filter::Test(Leaf::Related(rows)) => fields.push(&rows.field),
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().for_each(|part| part.fields_left(fields)),
+            _ => {}
+        }
+    }
+
+    /// Writes the stages that leave the documents which it selects: first what a `$match` says by itself, then related rows, one after the
+    /// other, each for what the ones before have left.
+    pub(crate) fn stages(&self, model: &ModelSchema, writer: &mut Writer) -> DBResult<()> {
+        let parts = match self {
+            Filter::All => return Ok(()),
+            Filter::And(parts) => parts.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let plain: Vec<&Filter<'_>> = parts.iter().filter(|part| !part.is_related()).collect();
+        if !plain.is_empty() {
+            matching(&plain, model, writer)?;
+        }
+        for part in parts.iter().filter(|part| part.is_related()) {
+            part.lookups(writer)?;
+            matching(&[part], model, writer)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the stages that find the related rows.
+    fn lookups(&self, writer: &mut Writer) -> DBResult<()> {
+        match self {
+            Filter::Test(Leaf::Related(rows)) => rows.stages(writer),
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| part.lookups(writer)),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes it as a document of this name.
     pub(crate) fn write(&self, writer: &mut Writer, key: &str, model: &ModelSchema) -> DBResult<()> {
         writer.begin_document(key);
@@ -125,4 +186,24 @@ impl<'a> Filter<'a> {
         writer.end();
         Ok(())
     }
+}
+
+/// Writes the stage that leaves the documents which all of these select.
+fn matching(parts: &[&Filter<'_>], model: &ModelSchema, writer: &mut Writer) -> DBResult<()> {
+    writer.item_document();
+    writer.begin_document("$match");
+    if let [only] = parts {
+        only.fields(writer, model)?;
+    } else {
+        writer.begin_array("$and");
+        for part in parts {
+            writer.item_document();
+            part.fields(writer, model)?;
+            writer.end();
+        }
+        writer.end();
+    }
+    writer.end();
+    writer.end();
+    Ok(())
 }

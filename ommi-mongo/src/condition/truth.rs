@@ -14,29 +14,57 @@ use crate::value::rounded_down;
 /// Compiles the conditions of one model's statements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Truth<'m> {
-    model: &'m ModelSchema,
+    pub(super) model: &'m ModelSchema,
+    /// How many `$lookup` the filter stands within.
+    pub(super) depth: usize,
 }
 
 impl<'m> Truth<'m> {
     pub(crate) fn new(model: &'m ModelSchema) -> Truth<'m> {
-        Truth { model }
+        Truth { model, depth: 0 }
+    }
+
+    /// For a filter that stands within so many `$lookup`.
+    pub(crate) fn within(model: &'m ModelSchema, depth: usize) -> Truth<'m> {
+        Truth { model, depth }
     }
 
     /// The filter of a statement: the rows for which its condition is true.
     ///
     /// Where it gives a whole composite key, that is compared as one, by the index on `_id`.
-    pub(crate) fn filter<'a>(self, condition: &'a Condition) -> DBResult<Filter<'a>> {
-        if self.model.key.len() < 2 {
-            return self.holds(condition, true);
-        }
+    pub(crate) fn filter<'a>(self, condition: &'a Condition) -> DBResult<Filter<'a>>
+    where
+        'm: 'a,
+    {
         let parts = match condition {
             Condition::And(parts) => parts.as_slice(),
             one => std::slice::from_ref(one),
         };
+        self.all_of(parts)
+    }
+
+    /// The filter of the rows for which all of these are true.
+    pub(crate) fn all_of<'a>(self, parts: impl IntoIterator<Item = &'a Condition> + Clone) -> DBResult<Filter<'a>>
+    where
+        'm: 'a,
+    {
+        let mut filter = self.unnamed(parts)?;
+        filter.name_fields(self.model, &mut 0);
+        Ok(filter)
+    }
+
+    fn unnamed<'a>(self, parts: impl IntoIterator<Item = &'a Condition> + Clone) -> DBResult<Filter<'a>>
+    where
+        'm: 'a,
+    {
+        let all = || Filter::and(parts.clone().into_iter().map(|part| self.holds(part, true)));
+        if self.model.key.len() < 2 {
+            return all();
+        }
         let mut key = Vec::with_capacity(self.model.key.len());
         let mut used = Vec::with_capacity(self.model.key.len());
         for &column in &self.model.key {
-            let pin = parts.iter().enumerate().find_map(|(place, part)| match part {
+            let pin = parts.clone().into_iter().enumerate().find_map(|(place, part)| match part {
                 Condition::Compare { op: CompareOp::Eq, left: Expr::Column(pinned), right: Expr::Value(value) }
                     if *pinned == column && !value.is_null() && rounded_down(value).is_none() =>
                 {
@@ -44,17 +72,20 @@ impl<'m> Truth<'m> {
                 }
                 _ => None,
             });
-            let Some((place, value)) = pin else { return self.holds(condition, true) };
+            let Some((place, value)) = pin else { return all() };
             used.push(place);
             key.push((column, value));
         }
-        let rest = parts.iter().enumerate().filter(|(place, _)| !used.contains(place));
+        let rest = parts.clone().into_iter().enumerate().filter(|(place, _)| !used.contains(place));
         let rest = rest.map(|(_, part)| self.holds(part, true));
         Filter::and(std::iter::once(Ok(Filter::Test(Leaf::Key(key)))).chain(rest))
     }
 
     /// The rows for which the condition is `wanted`: true or false. Those for which it is unknown are in neither.
-    pub(crate) fn holds<'a>(self, condition: &'a Condition, wanted: bool) -> DBResult<Filter<'a>> {
+    pub(super) fn holds<'a>(self, condition: &'a Condition, wanted: bool) -> DBResult<Filter<'a>>
+    where
+        'm: 'a,
+    {
         match condition {
             Condition::True => Ok(Filter::constant(wanted)),
             Condition::False => Ok(Filter::constant(!wanted)),
@@ -76,6 +107,8 @@ impl<'m> Truth<'m> {
             Condition::Between { expr, low, high } => self.between(expr, low, high, wanted),
             Condition::In { expr, list, negated } => self.among(expr, list, *negated != wanted),
             Condition::Text { op, ignore_case, expr, needle } => self.text(*op, *ignore_case, expr, needle, wanted),
+            Condition::Exists { related, negated } => self.exists(related, wanted != *negated),
+            Condition::Count(count) => self.count(count, wanted),
             _ => Err(unsupported("this condition")),
         }
     }
@@ -252,7 +285,7 @@ impl<'m> Truth<'m> {
 }
 
 /// The comparison that is true where this one is false.
-fn contrary(op: CompareOp) -> DBResult<CompareOp> {
+pub(super) fn contrary(op: CompareOp) -> DBResult<CompareOp> {
     Ok(match op {
         CompareOp::Eq => CompareOp::Ne,
         CompareOp::Ne => CompareOp::Eq,

@@ -11,6 +11,7 @@ use mongodb::bson::{Bson, Document, doc};
 use ommi_core::schema::SchemaRef;
 use ommi_core::{DBError, DBResult, ErrorKind};
 
+use crate::collections::{DEFAULTS, REFERENCES};
 use crate::driver::{Inner, no_context};
 use crate::error::{Failure, affected};
 use crate::keys::COUNTERS;
@@ -27,6 +28,8 @@ pub(crate) struct Collection {
     pub(crate) is_empty: bool,
     /// The defaults of its columns.
     pub(crate) defaults: Document,
+    /// Its references, as they are noted.
+    pub(crate) references: Document,
 }
 
 /// Makes what is missing.
@@ -63,6 +66,7 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
         }
         inner.collections.forget(&schema.table);
     }
+    inner.references.forget();
     Ok(())
 }
 
@@ -77,8 +81,10 @@ async fn read(inner: &Inner, table: &str) -> DBResult<Option<Collection>> {
     }
     let indexes = inner.all_documents(doc! { "listIndexes": table }).await?;
     let any = inner.all_documents(doc! { "find": table, "limit": 1, "projection": { ID: 1 } }).await?;
-    let defaults = inner.defaults(table).await?;
-    Ok(Some(Collection { kind, options, indexes, is_empty: any.is_empty(), defaults }))
+    let noted = inner.noted(table).await?;
+    let part = |name: &str| noted.get_document(name).cloned().unwrap_or_default();
+    let (defaults, references) = (part(DEFAULTS), part(REFERENCES));
+    Ok(Some(Collection { kind, options, indexes, is_empty: any.is_empty(), defaults, references }))
 }
 
 async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
@@ -114,7 +120,8 @@ async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
         Step::Validate(rules) => {
             inner.plain(doc! { "collMod": table, "validator": { "$jsonSchema": rules } }).await.map(|_| ())
         }
-        Step::Defaults(added) => inner.note_defaults(table, added).await,
+        Step::Defaults(added) => inner.note(table, DEFAULTS, added).await,
+        Step::References(added) => inner.note(table, REFERENCES, added).await,
         Step::Index(index) => create_index(inner, schema, &index).await,
     }
 }
@@ -178,9 +185,10 @@ pub(crate) async fn drop(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
                 doc! { "delete": COUNTERS, "deletes": [{ "q": { ID: { "$eq": &*schema.table } }, "limit": 1 }] };
             affected(&inner.plain(delete).await?).map_err(|failure| failure.general(None))?;
         }
-        inner.drop_defaults(&schema.table).await?;
+        inner.drop_notes(&schema.table).await?;
         inner.forget(&schema.table);
     }
+    inner.references.forget();
     Ok(())
 }
 

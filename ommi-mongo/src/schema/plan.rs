@@ -6,6 +6,7 @@ use ommi_core::schema::SchemaRef;
 use super::indexes::{WantedIndex, same_key, wanted};
 use super::{Collection, default_of, validator};
 use crate::names::ID;
+use crate::references;
 use crate::value::{TOO_FINE, rounded_down};
 
 /// What has to happen for a model.
@@ -30,6 +31,8 @@ pub(super) enum Step {
     Validate(Document),
     /// Note the defaults of new columns.
     Defaults(Document),
+    /// Note references that are new, or say something else of `on_delete`.
+    References(Document),
     /// Make an index.
     Index(WantedIndex),
 }
@@ -49,6 +52,7 @@ pub(super) fn plan(schema: &SchemaRef, collection: Option<&Collection>) -> Plan 
         None => {
             plan.steps.push(Step::Create);
             plan.defaults(schema, &Document::new());
+            plan.references(schema, &Document::new());
             plan.steps.extend(wanted(schema).into_iter().map(Step::Index));
         }
         Some(collection) if collection.kind != "collection" => {
@@ -64,6 +68,7 @@ pub(super) fn plan(schema: &SchemaRef, collection: Option<&Collection>) -> Plan 
             }
             plan.rules(schema, collection);
             plan.defaults(schema, &collection.defaults);
+            plan.references(schema, &collection.references);
             plan.indexes(schema, collection);
         }
     }
@@ -97,6 +102,19 @@ impl Plan {
         }
         if !added.is_empty() {
             self.steps.push(Step::Defaults(added));
+        }
+    }
+
+    /// Of one reference, what the last model says holds: nothing is stored that would contradict it.
+    fn references(&mut self, schema: &SchemaRef, there: &Document) {
+        match references::notes(schema) {
+            Ok(notes) => {
+                let added: Document = notes.into_iter().filter(|(name, note)| there.get(name) != Some(note)).collect();
+                if !added.is_empty() {
+                    self.steps.push(Step::References(added));
+                }
+            }
+            Err(error) => self.misfits.push(format!("a reference of `{}`: {error}", schema.table)),
         }
     }
 
