@@ -142,6 +142,14 @@ fn size(id: usize, before: Option<&RawDocumentBuf>) -> usize {
     id + before.map_or(0, |document| document.as_bytes().len())
 }
 
+/// More than can be kept.
+pub(crate) fn too_much() -> DBError {
+    DBError::new(ErrorKind::TooLarge).with_detail(format!(
+        "transactions within another keep what they change so as to undo it: {MOST_DOCUMENTS} documents and {} MB at most",
+        MOST_BYTES / (1024 * 1024)
+    ))
+}
+
 /// The key of a document.
 pub(crate) fn id_of(document: &RawDocument) -> Id {
     let id = document.get(ID).ok().flatten().unwrap_or(RawBsonRef::Null);
@@ -166,12 +174,19 @@ impl Journal {
     /// Whether so many more documents of so many bytes can be kept. Asked before a write, since after it there is no way back.
     pub(crate) fn check_room(&self, documents: usize, bytes: usize) -> DBResult<()> {
         if self.documents.saturating_add(documents) > MOST_DOCUMENTS || self.bytes.saturating_add(bytes) > MOST_BYTES {
-            return Err(DBError::new(ErrorKind::TooLarge).with_detail(format!(
-                "transactions within another keep what they change so as to undo it: {MOST_DOCUMENTS} documents and {} MB at most",
-                MOST_BYTES / (1024 * 1024)
-            )));
+            return Err(too_much());
         }
         Ok(())
+    }
+
+    /// The same for documents of a collection as they are, of which some may be kept already.
+    pub(crate) fn check_room_for(&self, table: &str, documents: &[RawDocumentBuf]) -> DBResult<()> {
+        let kept = self.levels.last().and_then(|level| level.tables.get(table));
+        let is_new =
+            |document: &&RawDocumentBuf| kept.is_none_or(|kept| !kept.contains_key(id_of(document).as_bytes()));
+        let new = documents.iter().filter(is_new);
+        let (count, bytes) = new.fold((0, 0), |(count, bytes), new| (count + 1, bytes + new.as_bytes().len()));
+        self.check_room(count, bytes)
     }
 
     /// Notes documents of a collection as they are before a write.
@@ -319,6 +334,11 @@ mod tests {
         let error = journal.check_room(MOST_DOCUMENTS, 0).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
         assert!(journal.check_room(1, MOST_BYTES).is_err());
+        // What is kept already takes no room.
+        journal.note_before("t", vec![document(2, 1)]);
+        let again: Vec<RawDocumentBuf> = (2..MOST_DOCUMENTS as i64 + 1).map(|id| document(id, 2)).collect();
+        assert!(journal.check_room_for("t", &again).is_ok());
+        assert!(journal.check_room_for("other", &again).is_err());
         assert!(journal.take_beyond(0).is_some());
         assert!(journal.check_room(MOST_DOCUMENTS, 0).is_ok());
     }

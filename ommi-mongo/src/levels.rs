@@ -7,14 +7,14 @@ use ommi_core::ast::{CompareOp, Condition, Delete, Expr, Insert, OnConflict, Sel
 use ommi_core::driver::{Context, RowSink};
 use ommi_core::schema::{ModelSchema, SchemaRef};
 use ommi_core::value::Value;
-use ommi_core::{DBError, DBResult};
+use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::condition::Truth;
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::rows;
-use crate::journal::{Journal, Level, MOST_DOCUMENTS};
+use crate::journal::{Journal, Level, MOST_BYTES, MOST_DOCUMENTS, too_much};
 use crate::on_delete::Deletion;
 use crate::references::References;
 use crate::run::{Place, given};
@@ -30,8 +30,18 @@ pub(crate) enum Stop {
     Sent(DBError),
 }
 
+impl Stop {
+    /// For what a search gave that comes before a write. What is too large is not sent.
+    fn searching(error: DBError) -> Stop {
+        match error.kind() {
+            ErrorKind::TooLarge => Stop::Before(error),
+            _ => Stop::Sent(error),
+        }
+    }
+}
+
 impl Inner {
-    /// The documents that a condition finds, whole.
+    /// The documents that a condition finds, whole: no more than can be kept.
     async fn documents(
         &self,
         place: &mut Place<'_>,
@@ -41,7 +51,7 @@ impl Inner {
         let mut writer = Writer::new();
         let answer = select::select(query, ONE_BATCH, &mut writer)?;
         self.all_ready(query, context).await?;
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         if answer.is_none() {
             return Ok(found);
         }
@@ -51,6 +61,10 @@ impl Inner {
         while let Some(batch) = batches.next(place).await.map_err(on_model)? {
             for document in batch.doc_slices().map_err(|error| on_model(error.into()))? {
                 let document = document.ok().and_then(|value| value.as_document()).ok_or_else(no_document)?;
+                bytes += document.as_bytes().len();
+                if bytes > MOST_BYTES {
+                    return Err(too_much());
+                }
                 found.push(document.to_owned());
             }
         }
@@ -69,15 +83,14 @@ impl Inner {
         let mut query = Select::new(model.clone());
         query.filter = filter;
         query.limit = Some(MOST_DOCUMENTS as u64 + 1);
-        let found = self.documents(place, &query, context).await.map_err(Stop::Sent)?;
-        let bytes = found.iter().map(|document| document.as_bytes().len()).sum();
-        journal.check_room(found.len(), bytes).map_err(Stop::Before)?;
+        let found = self.documents(place, &query, context).await.map_err(Stop::searching)?;
+        journal.check_room_for(&model.table, &found).map_err(Stop::Before)?;
         Ok(found)
     }
 
     async fn check_unique(&self, place: &mut Place<'_>, claims: &Claims, context: &Context) -> Result<(), Stop> {
         let Some(search) = claims.search().map_err(Stop::Before)? else { return Ok(()) };
-        let found = self.documents(place, &search, context).await.map_err(Stop::Sent)?;
+        let found = self.documents(place, &search, context).await.map_err(Stop::searching)?;
         claims.judge(&found).map_err(Stop::Before)
     }
 
@@ -109,10 +122,11 @@ impl Inner {
         let claims = Claims::of_insert(insert, |row| is_new.get(row).copied().unwrap_or(true));
         self.check_unique(place, &claims, context).await?;
         let mut added = Vec::new();
-        let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await.map_err(Stop::Sent)?;
+        // Noted whatever comes of it: a row that cannot be given back has been written all the same.
         journal.note_before(&insert.model.table, before);
+        let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await;
         journal.note_added(&insert.model.table, added);
-        Ok(written)
+        written.map_err(Stop::Sent)
     }
 
     pub(crate) async fn update_in_level(
@@ -126,9 +140,8 @@ impl Inner {
         let before = self.before(place, &update.model, update.filter.clone(), journal, context).await?;
         let claims = Claims::of_update(update, &before).map_err(Stop::Before)?;
         self.check_unique(place, &claims, context).await?;
-        let reached = self.update(place.again(), update, context).await.map_err(Stop::Sent)?;
         journal.note_before(&update.model.table, before);
-        Ok(reached)
+        self.update(place.again(), update, context).await.map_err(Stop::Sent)
     }
 
     pub(crate) async fn delete_in_level(
@@ -144,9 +157,8 @@ impl Inner {
             return self.delete_referred_in_level(place, delete, references, journal, context).await;
         }
         let before = self.before(place, &delete.model, delete.filter.clone(), journal, context).await?;
-        let reached = self.delete(place.again(), delete, context).await.map_err(Stop::Sent)?;
         journal.note_before(&delete.model.table, before);
-        Ok(reached)
+        self.delete(place.again(), delete, context).await.map_err(Stop::Sent)
     }
 
     /// Deletes rows that others refer to. A refusal comes before anything is written, and ends nothing.
@@ -172,15 +184,12 @@ impl Inner {
         let plan = deletion.plan(self, place, context).await.map_err(stop)?;
         journal.check_room(plan.len(), 0).map_err(Stop::Before)?;
         let before = plan.before(self, place, context).await.map_err(stop)?;
-        let documents = || before.iter().flat_map(|(_, documents)| documents);
-        let bytes = documents().map(|document| document.as_bytes().len()).sum();
-        journal.check_room(documents().count(), bytes).map_err(Stop::Before)?;
-        let deleted = plan.carry_out(self, place, context).await;
-        let deleted = deleted.map_err(|failure| Stop::Sent(failure.on_model(model, given(context))))?;
         for (table, documents) in before {
+            journal.check_room_for(table, &documents).map_err(Stop::Before)?;
             journal.note_before(table, documents);
         }
-        Ok(deleted)
+        let deleted = plan.carry_out(self, place, context).await;
+        deleted.map_err(|failure| Stop::Sent(failure.on_model(model, given(context))))
     }
 
     /// Brings everything back that a level touched.

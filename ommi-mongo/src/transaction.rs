@@ -80,11 +80,11 @@ impl State {
 
     /// Undoes what was abandoned beyond a level, and opens those up to it.
     async fn align(&mut self, inner: &Inner, context: &Context) -> DBResult<()> {
-        let keep = self.abandoned.keep(context.level);
-        if self.journal.depth() > keep {
-            self.undo_beyond(keep, inner, context).await?;
+        let kept = self.abandoned.keep(context.level);
+        if self.journal.depth() > kept.level {
+            self.undo_beyond(kept.level, inner, context).await?;
         }
-        self.abandoned.settle();
+        self.abandoned.settle(kept);
         self.journal.open(context.level);
         Ok(())
     }
@@ -248,7 +248,7 @@ impl DriverTransaction for MongoTransaction {
         within(context, async {
             let mut state = self.state.lock().await;
             state.enter()?;
-            let keep = state.abandoned.keep(keep);
+            let keep = state.abandoned.keep(keep).level;
             let undone = state.undo_beyond(keep, &self.inner, context).await;
             state.leave(undone.map_err(Stop::Sent))?;
             if end == LevelEnd::Keep {

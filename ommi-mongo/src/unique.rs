@@ -166,7 +166,11 @@ impl Claims {
             return Ok(None);
         }
         let mut search = Select::new(self.model.clone());
-        search.filter = Condition::Or(conditions);
+        // A single one by itself: a whole key is looked up as one then.
+        search.filter = match conditions.len() {
+            1 => conditions.swap_remove(0),
+            _ => Condition::Or(conditions),
+        };
         Ok(Some(search))
     }
 

@@ -100,10 +100,12 @@ async fn kill_in_the_midst(db: &Ommi, url: &str) -> DBResult<()> {
     client.kill().and_then(|()| client.wait()).map_err(failed)?;
     assert!(reader.join().is_ok());
     acknowledged.extend(paid.try_iter());
+    eprintln!("killed after {} payments, {:?}", acknowledged.len(), started.elapsed());
 
     // What the client held is let go by the server when it notices, and counts as undone until then.
     let payments = db.find_all::<Payment>().all().await?;
     let purses = db.find_all::<Purse>().sort(Purse::id).all().await?;
+    eprintln!("read after {:?}", started.elapsed());
     for (writer, number) in &acknowledged {
         let found = payments.iter().filter(|payment| (payment.writer, payment.number) == (*writer, *number)).count();
         assert_eq!(found, 1, "payment {number} of writer {writer}, which was acknowledged");

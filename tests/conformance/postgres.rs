@@ -27,7 +27,7 @@ async fn run(statement: String) -> DBResult<()> {
 
 /// Runs something with the URL of an empty schema.
 pub(crate) async fn in_a_schema(run_with: impl AsyncFnOnce(String) -> DBResult<()>) -> DBResult<()> {
-    options()?;
+    options().map(drop)?;
     let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
     run(format!("CREATE SCHEMA {schema}")).await?;
     let url = env::var("OMMI_TEST_POSTGRES_URL").unwrap_or_default();
