@@ -100,12 +100,10 @@ async fn kill_in_the_midst(db: &Ommi, url: &str) -> DBResult<()> {
     client.kill().and_then(|()| client.wait()).map_err(failed)?;
     assert!(reader.join().is_ok());
     acknowledged.extend(paid.try_iter());
-    eprintln!("killed after {} payments, {:?}", acknowledged.len(), started.elapsed());
 
     // What the client held is let go by the server when it notices, and counts as undone until then.
     let payments = db.find_all::<Payment>().all().await?;
     let purses = db.find_all::<Purse>().sort(Purse::id).all().await?;
-    eprintln!("read after {:?}", started.elapsed());
     for (writer, number) in &acknowledged {
         let found = payments.iter().filter(|payment| (payment.writer, payment.number) == (*writer, *number)).count();
         assert_eq!(found, 1, "payment {number} of writer {writer}, which was acknowledged");
@@ -147,8 +145,13 @@ async fn on_postgres() -> DBResult<()> {
 #[tokio::test]
 async fn on_mongo() -> DBResult<()> {
     let (driver, url) = crate::mongo::connect(|options| options).await?;
+    let stands_in = crate::mongo::is_secantus(&driver).await;
     let db = Ommi::new(driver);
     let result = kill_in_the_midst(&db, &url).await;
-    crate::mongo::drop_database(&url).await;
+    // MongoDB lets go of what the client held after a minute at most. SecantusDB does not, and whoever drops the database then keeps everybody
+    // waiting; it is thrown away after the tests.
+    if !stands_in {
+        crate::mongo::drop_database(&url).await;
+    }
     result
 }

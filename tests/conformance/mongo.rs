@@ -48,10 +48,15 @@ pub(crate) async fn drop_database(url: &str) {
     assert!(dropped.is_ok(), "{dropped:?}");
 }
 
+/// Whether the server is the one that stands in for MongoDB.
+pub(crate) async fn is_secantus(driver: &MongoDriver) -> bool {
+    let about = driver.database().run_command(doc! { "buildInfo": 1 }).await;
+    about.is_ok_and(|about| about.contains_key("secantusVersion"))
+}
+
 async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
     let (driver, url) = connect(change).await?;
-    let about = driver.database().run_command(doc! { "buildInfo": 1 }).await;
-    let is_secantus = about.is_ok_and(|about| about.contains_key("secantusVersion"));
+    let is_secantus = is_secantus(&driver).await;
     let mut database = Database::new(Ommi::new(driver)).afterwards(async move { drop_database(&url).await });
     for (behaviour, reason) in SECANTUS.iter().filter(|_| is_secantus) {
         database = database.excuse(behaviour, reason);
