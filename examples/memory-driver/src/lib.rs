@@ -325,7 +325,10 @@ impl DriverTransaction for MemoryTransaction {
         lock(&self.levels).truncate(level as usize);
     }
 
-    async fn leave(&self, level: u32, end: LevelEnd, _: &Context) -> DBResult<()> {
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        if end == LevelEnd::Keep {
+            context.check_time()?;
+        }
         let (mut levels, level) = (lock(&self.levels), level as usize);
         levels.truncate(level + 1);
         if levels.len() > level
