@@ -5,6 +5,7 @@ mod killed_client;
 mod mongo;
 mod mongo_keys;
 mod mongo_on_delete;
+mod mongo_rollbacks;
 mod object_ids;
 mod postgres;
 mod sqlite_explain;
