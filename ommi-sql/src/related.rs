@@ -24,7 +24,8 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
             (filter, Truth::NotTrue) => {
                 self.text(" AND (");
                 self.condition(filter)?;
-                self.text(") IS NOT TRUE");
+                self.text(") IS NOT ");
+                self.text(self.dialect.truth(true));
             }
             _ => return Err(self.unsupported("this condition on related rows")),
         }
