@@ -63,6 +63,15 @@ pub(crate) fn state(error: &sqlx::Error) -> Option<&str> {
     report(error).map(PgDatabaseError::code)
 }
 
+/// What was violated, if it is none of the constraints that have codes of their own. From PostgreSQL 18 on a deletion that RESTRICT forbids is
+/// told from a reference without its row.
+fn of_reference(code: &str) -> ConstraintKind {
+    match code {
+        "23503" | "23001" => ConstraintKind::ForeignKey,
+        _ => ConstraintKind::Other,
+    }
+}
+
 /// What PostgreSQL says is wrong. It names things, and holds no values where a statement itself is refused.
 pub(crate) fn message(error: &sqlx::Error) -> &str {
     report(error).map_or("", PgDatabaseError::message)
@@ -113,10 +122,9 @@ fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
     let model = doing.model;
     let kind = match report.code() {
         "23505" => ConstraintKind::Unique,
-        "23503" => ConstraintKind::ForeignKey,
         "23502" => ConstraintKind::NotNull,
         "23514" => ConstraintKind::Check,
-        "23P01" | "23000" | "23001" => ConstraintKind::Other,
+        "23503" | "23001" | "23P01" | "23000" => of_reference(report.code()),
         "22003" => return Some(DBError::out_of_range(model.qualified_table(), doing.counted.map(str::to_owned))),
         _ => return None,
     };
@@ -218,10 +226,7 @@ fn reported(error: sqlx::Error, limit: Option<Duration>) -> DBError {
         }
         "3D000" => DBError::new(ErrorKind::Connection).with_detail("there is no such database"),
         code if code.starts_with("08") => lost(),
-        code if code.starts_with("23") => {
-            let kind = if code == "23503" { ConstraintKind::ForeignKey } else { ConstraintKind::Other };
-            DBError::new(ErrorKind::Constraint(Constraint::new(kind)))
-        }
+        code if code.starts_with("23") => DBError::new(ErrorKind::Constraint(Constraint::new(of_reference(code)))),
         // What is wrong with a statement: a table that does not exist, say. It names things, and holds no values.
         code if code.starts_with("42") => DBError::new(ErrorKind::Database).with_detail(message(&error).to_owned()),
         _ => DBError::new(ErrorKind::Database),

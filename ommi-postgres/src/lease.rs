@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
@@ -42,6 +43,8 @@ pub(crate) struct Lease {
     runtime: Handle,
     /// The number of the server's process, where it is known.
     pid: Option<i32>,
+    /// The same for whoever may have to stop what runs behind a pooler: the process of the transaction that is open, or zero.
+    told: Option<Arc<AtomicI32>>,
     /// Something was sent, and its end was not seen.
     busy: bool,
     /// Something failed: whether the connection is good for more is to be found out.
@@ -107,6 +110,7 @@ impl Lease {
             lent,
             runtime,
             pid,
+            told: None,
             busy: false,
             failed: false,
             begun: false,
@@ -176,6 +180,7 @@ impl Lease {
             // Behind a pooler it may be another process than last time.
             let pid = self.simple(&format!("{begin}; SELECT pg_backend_pid()")).await?;
             self.pid = pid.and_then(|pid| pid.parse().ok());
+            self.tell(self.pid);
         }
         Ok(())
     }
@@ -185,6 +190,7 @@ impl Lease {
         if self.begun {
             self.simple("COMMIT").await?;
             self.begun = false;
+            self.tell(None);
         }
         Ok(())
     }
@@ -209,10 +215,17 @@ impl Lease {
             self.begun = result.is_err();
             result.map(drop)
         });
-        match stop(&inner, pid, undo.as_mut()).await {
+        match stop(&inner, || pid, undo.as_mut()).await {
             Some(result) => result,
             // Whoever rolls back waits for it: until then its locks are held.
             None => undo.await,
+        }
+    }
+
+    /// Tells the process that works, to whoever may have to stop it.
+    fn tell(&self, pid: Option<i32>) {
+        if let Some(told) = &self.told {
+            told.store(pid.unwrap_or_default(), Ordering::Release);
         }
     }
 
@@ -235,11 +248,22 @@ impl Lease {
         if deadline <= Instant::now() {
             return Err(error::timed_out(given));
         }
-        match timeout_at(deadline.into(), self.learn_pid()).await {
-            Ok(learned) => learned?,
-            Err(_) => return Err(error::timed_out(given)),
+        // Behind a pooler it is known only once the transaction has begun that the work makes of it.
+        let later = !self.inner.prepared && !self.begun;
+        if later {
+            self.told = Some(Arc::default());
+        } else {
+            match timeout_at(deadline.into(), self.learn_pid()).await {
+                Ok(learned) => learned?,
+                Err(_) => return Err(error::timed_out(given)),
+            }
         }
-        let (inner, pid) = (self.inner.clone(), self.pid);
+        let (inner, told) = (self.inner.clone(), self.told.clone());
+        let known = self.pid.filter(|_| !later);
+        let pid = || match (&told, known) {
+            (Some(told), None) => Some(told.load(Ordering::Acquire)).filter(|pid| *pid != 0),
+            (_, known) => known,
+        };
         let mut work = pin!(work.run(self));
         if let Ok(result) = timeout_at(deadline.into(), work.as_mut()).await {
             return result;
@@ -274,9 +298,9 @@ pub(crate) async fn simple(connection: &mut PgConnection, text: &str) -> Result<
 }
 
 /// Stops what a process of the server is doing for this piece of work, and waits for its end; nothing where it does not come.
-async fn stop<T>(inner: &Inner, pid: Option<i32>, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+async fn stop<T>(inner: &Inner, pid: impl Fn() -> Option<i32>, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
     for patience in PATIENCE {
-        if let Some(pid) = pid {
+        if let Some(pid) = pid() {
             cancel(inner, pid).await;
         }
         if let Ok(result) = timeout(Duration::from_millis(patience), &mut work).await {
@@ -340,7 +364,7 @@ impl Drop for Lease {
             let cleaned = {
                 let clean = pin!(clean(&mut connection, begun));
                 match busy {
-                    true => stop(&inner, pid, clean).await,
+                    true => stop(&inner, || pid, clean).await,
                     false => timeout(GRACE, clean).await.ok(),
                 }
             };

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ommi::postgres::{PostgresOptions, sqlx};
 use ommi::prelude::*;
@@ -147,6 +148,29 @@ async fn statements_that_are_not_prepared_pass_through_it() {
     let kept = db.transaction(async |tx| tx.find(Seat::id.le(10)).delete().await).await.unwrap();
     // The number that the violation used up is missing.
     assert_eq!((kept, db.find_all::<Seat>().count().await.unwrap()), (10, 2));
+    db.close().await;
+    schema.end().await;
+}
+
+/// A statement whose time is up is stopped, and not what another process does that the connection was before.
+#[tokio::test]
+async fn what_takes_too_long_behind_it_is_stopped() {
+    let schema = Schema::new().await;
+    let (options, _) = pooler().await;
+    let name: String = sqlx::query_scalar("SELECT current_schema()::text").fetch_one(&schema.pool).await.unwrap();
+    let db = Ommi::new(options.search_path(&name).prepared(false).connect().await.unwrap());
+    db.create_tables::<Seat>().await.unwrap();
+    let seat = db.add(new!(Seat { name: "held" })).await.unwrap();
+    let mut holder = schema.pool.begin().await.unwrap();
+    sqlx::query("UPDATE seats SET name = 'other'").execute(&mut *holder).await.unwrap();
+    for _ in 0..3 {
+        let waiting = db.find(Seat::id.eq(seat.id)).update(Seat::name.set("mine")).timeout(Duration::from_millis(200));
+        let error = waiting.await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error:?}");
+        assert!(!error.to_string().contains("did not stop"), "{error}");
+    }
+    holder.rollback().await.unwrap();
+    assert_eq!(db.get::<Seat>(seat.id).await.unwrap().name, "held");
     db.close().await;
     schema.end().await;
 }
