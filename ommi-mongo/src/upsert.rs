@@ -56,7 +56,7 @@ pub(crate) fn upsert(
         storable(model, column, &value)?;
         writer.begin_document(&schema.name);
         writer.begin_array("$cond");
-        is_new(model, conflict, on_key, writer)?;
+        is_new(model, conflict, on_key, None, writer)?;
         writer.item_literal(schema.ty, &value);
         match assignment {
             Some(assignment) => {
@@ -71,7 +71,7 @@ pub(crate) fn upsert(
     for (name, value) in documents.beside() {
         writer.begin_document(name);
         writer.begin_array("$cond");
-        is_new(model, conflict, on_key, writer)?;
+        is_new(model, conflict, on_key, Some(name), writer)?;
         writer.item_document();
         writer.raw("$literal", *value);
         writer.end();
@@ -82,7 +82,7 @@ pub(crate) fn upsert(
     if !on_key {
         writer.begin_document(ID);
         writer.begin_array("$cond");
-        is_new(model, conflict, on_key, writer)?;
+        is_new(model, conflict, on_key, None, writer)?;
         writer.item_document();
         documents.id("$literal", row, key, writer)?;
         writer.end();
@@ -119,7 +119,8 @@ fn is_on_key(model: &ModelSchema, conflict: &OnConflict) -> bool {
     model.key.iter().all(|column| conflict.target.contains(column))
 }
 
-/// Writes which row is meant, as equalities: the server begins the new document with them.
+/// Writes which row is meant, as equalities: the server begins the new document with them. Not with parts of the key, of which it would make
+/// half a key: those stand between two bounds.
 fn target(
     insert: &Insert,
     conflict: &OnConflict,
@@ -139,7 +140,10 @@ fn target(
         let value = documents.value(column, row, key).unwrap_or_default();
         storable(model, column, &value)?;
         writer.begin_document(&path(model, column)?);
-        writer.value("$eq", type_of(model, column), &value);
+        let operators: &[&str] = if model.key.contains(&column) { &["$gte", "$lte"] } else { &["$eq"] };
+        for operator in operators {
+            writer.value(operator, type_of(model, column), &value);
+        }
         writer.end();
     }
     Ok(())
@@ -195,9 +199,16 @@ impl Inner {
 }
 
 /// Whether the document is one that the upsert makes, as the next element of an array: it lacks its key or, where that is how it was looked
-/// for, what every stored document has.
-fn is_new(model: &ModelSchema, conflict: &OnConflict, on_key: bool, writer: &mut Writer) -> DBResult<()> {
-    let mut missing: Vec<String> = Vec::new();
+/// for, what every stored document has. A field beside those of the model is asked for too: of a model that is nothing but its key, a
+/// document that was there lacks nothing else.
+fn is_new(
+    model: &ModelSchema,
+    conflict: &OnConflict,
+    on_key: bool,
+    beside: Option<&str>,
+    writer: &mut Writer,
+) -> DBResult<()> {
+    let mut missing: Vec<String> = beside.iter().map(|name| format!("${name}")).collect();
     if on_key {
         let others =
             (0u16..).zip(&model.columns).filter(|(c, _)| !model.key.contains(c) && !conflict.target.contains(c));

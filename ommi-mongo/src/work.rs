@@ -113,12 +113,13 @@ impl Inner {
         };
         let commands = documents.commands(&insert.values, insert.columns.len(), insert.rows, first_key, Writer::new)?;
         let on_model = |failure: Failure| failure.on_model(model, given(context));
+        // Before the rows are there: nobody may count to a key that is about to be, whatever becomes of who adds them.
+        self.note_explicit_keys(insert, &documents, context).await?;
         let written = match insert.rows {
             1 => self.write(&mut place, &commands, context).await,
             _ => self.atomically(&mut place, &Writes(&commands), context).await,
         };
         let written = written.map_err(on_model)?;
-        self.note_explicit_keys(insert, &documents, context).await?;
         if let Some(added) = added {
             for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
                 added.push(id(&documents, row, first_key.map(|first| first.saturating_add(number)))?);
@@ -154,6 +155,7 @@ impl Inner {
             false => None,
         };
         let on_model = |failure: Failure| failure.on_model(model, given(context));
+        self.note_explicit_keys(insert, documents, context).await?;
         let stored: Option<RawDocumentBuf> = if upsert::may_conflict(conflict, documents, row) {
             let mut writer = Writer::new();
             upsert::upsert(insert, conflict, documents, row, key, &mut writer)?;
@@ -190,7 +192,6 @@ impl Inner {
             }
             None
         };
-        self.note_explicit_keys(insert, documents, context).await?;
         if insert.returning.is_empty() {
             return Ok(1);
         }

@@ -107,12 +107,17 @@ async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
                 Err(failure) => Err(failure.general(None)),
             }
         }
-        Step::Fill { field, value } => {
+        Step::Fill { field, value, nullable } => {
             let mut set = Document::new();
             set.insert(field.clone(), value);
+            // A row of an older model has no such field. NULL stands there where somebody wrote it, and stays where it may.
+            let missing = match nullable {
+                true => doc! { field: { "$exists": false } },
+                false => doc! { field: { "$eq": Bson::Null } },
+            };
             let update = doc! {
                 "update": table,
-                "updates": [{ "q": { field: { "$eq": Bson::Null } }, "u": { "$set": set }, "multi": true }],
+                "updates": [{ "q": missing, "u": { "$set": set }, "multi": true }],
             };
             let reply = inner.plain(update).await?;
             affected(&reply).map(|_| ()).map_err(|failure| failure.on_model(schema, None))

@@ -26,7 +26,7 @@ pub(super) enum Step {
     /// Make the collection, with its validator.
     Create,
     /// Give a field a value where it has none.
-    Fill { field: String, value: Bson },
+    Fill { field: String, value: Bson, nullable: bool },
     /// Give the collection these rules.
     Validate(Document),
     /// Note the defaults of new columns.
@@ -166,13 +166,15 @@ impl Plan {
                 }
                 Err(_) => {
                     added.insert(name, wanted);
-                    if column.nullable {
-                        continue;
+                    if !column.nullable {
+                        names.push(name.to_owned());
                     }
-                    names.push(name.to_owned());
                     match default_of(schema, index) {
                         _ if collection.is_empty => {}
-                        Ok(Some(value)) => self.steps.push(Step::Fill { field: name.to_owned(), value }),
+                        Ok(Some(value)) => {
+                            self.steps.push(Step::Fill { field: name.to_owned(), value, nullable: column.nullable });
+                        }
+                        Ok(None) if column.nullable => {}
                         Ok(None) => self.misfit(schema, name, "is missing, and is neither optional nor has a default"),
                         Err(error) => self.misfit(schema, name, &error.to_string()),
                     }
