@@ -195,7 +195,7 @@ fn emit(row: &Row) -> TokenStream {
         return quote!({ #check #draft });
     }
     let this = Ident::new("row", Span::mixed_site());
-    let sets = columns.iter().map(|(name, given)| set(&this, name, given, &private));
+    let sets = columns.iter().map(|(name, given)| set(&this, 0, name, given, &private));
     quote!({
         #check
         let mut #this = #draft;
@@ -204,8 +204,8 @@ fn emit(row: &Row) -> TokenStream {
     })
 }
 
-/// Gives a column of a draft its value, or a relation its rows.
-fn set(this: &Ident, name: &Ident, given: &Given, private: &TokenStream) -> TokenStream {
+/// Gives a column of a draft its value, or a relation its rows. `depth` tells the draft from those around it.
+fn set(this: &Ident, depth: usize, name: &Ident, given: &Given, private: &TokenStream) -> TokenStream {
     match given {
         Given::Value(value) => {
             let set = quote_spanned!(Span::mixed_site().located_at(value.span())=> set);
@@ -214,18 +214,19 @@ fn set(this: &Ident, name: &Ident, given: &Given, private: &TokenStream) -> Toke
         Given::Rows(rows) => {
             let rows = rows.iter().map(|Literal { brace, columns }| {
                 let names = columns.iter().map(|(name, _)| unraw(name));
-                let inner = Ident::new("nested", Span::mixed_site());
-                let sets = columns.iter().map(|(name, given)| set(&inner, name, given, private));
+                let inner = Ident::new(&format!("nested_{depth}"), Span::mixed_site());
+                let sets = columns.iter().map(|(name, given)| set(&inner, depth + 1, name, given, private));
                 let nested = quote_spanned!(Span::mixed_site().located_at(*brace)=> nested);
+                let mutable = (!columns.is_empty()).then(|| quote!(mut));
                 quote!({
-                    struct Given;
-                    impl #private::GivenColumns for Given {
+                    // Items are not hygienic, and what the user wrote stands within their reach.
+                    struct __OmmiGiven;
+                    impl #private::GivenColumns for __OmmiGiven {
                         const NAMES: &'static [&'static str] = &[#(#names),*];
                     }
-                    #this.#name.#nested::<Given>(|#inner| {
-                        let _ = &#inner;
-                        #(#sets)*
-                    });
+                    let #mutable #inner = #this.#name.#nested::<__OmmiGiven>();
+                    #(#sets)*
+                    #this.#name.push(#inner);
                 })
             });
             quote!(#(#rows)*)

@@ -30,7 +30,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         quote!(.reference(#reference))
     });
     quote! {
-        static SCHEMA: #private::LazyLock<#private::ModelSchema> = #private::LazyLock::new(|| {
+        static __OMMI_SCHEMA: #private::LazyLock<#private::ModelSchema> = #private::LazyLock::new(|| {
             #private::ModelSchema::builder(#name, #table)
                 #in_schema
                 #(#columns)*
@@ -39,7 +39,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
                 #(#references)*
                 .finish()
         });
-        #private::SchemaRef::from_static(&SCHEMA)
+        #private::SchemaRef::from_static(&__OMMI_SCHEMA)
     }
 }
 
