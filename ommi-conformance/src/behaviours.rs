@@ -310,6 +310,8 @@ macro_rules! __behaviours {
                 a_change_that_violates_a_constraint_is_an_error,
                 on_a_composite_unique_set,
                 on_a_composite_key,
+                on_a_unique_set_with_a_part_of_the_key,
+                by_an_older_model_that_is_nothing_but_its_key,
                 a_target_that_is_not_unique_is_an_error,
                 a_change_of_nothing_is_an_error,
                 hostile_text,
@@ -385,6 +387,7 @@ macro_rules! __behaviours {
             }
             names {
                 keywords,
+                relations_by_keywords needs related_rows,
                 quotes,
                 names_that_would_be_statements,
                 spaces,
@@ -629,6 +632,7 @@ macro_rules! __behaviours {
                 what_is_included_is_not_asked_again,
                 with_a_page_of_rows,
                 with_a_stream,
+                with_a_stream_in_a_transaction needs transactions,
                 in_a_transaction needs transactions,
             }
             related_rows {
@@ -740,6 +744,11 @@ macro_rules! __behaviours {
                 of_begin needs transactions,
                 of_creating_tables,
             }
+            adding_trees {
+                under_a_row_whose_key_is_null needs transactions,
+                in_a_transaction_that_is_rolled_back needs transactions,
+                of_values_that_are_waited_for needs transactions,
+            }
             dropping {
                 reads,
                 reads_with_a_limit_of_time,
@@ -747,6 +756,7 @@ macro_rules! __behaviours {
                 loads,
                 single_writes,
                 writes_of_many_rows needs atomic_statements,
+                an_add_of_several_statements_in_a_transaction needs transactions,
                 rows_with_rows_of_their_own needs transactions,
                 changes_of_relations needs transactions,
                 transactions needs transactions,

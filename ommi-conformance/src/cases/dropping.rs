@@ -252,6 +252,32 @@ pub(crate) async fn writes_of_many_rows(db: &Ommi) -> DBResult<()> {
     drop_everywhere(db, update, &forget, visited).await
 }
 
+/// Half of it is never committed.
+pub(crate) async fn an_add_of_several_statements_in_a_transaction(db: &Ommi) -> DBResult<()> {
+    fill(db).await?;
+    let before = db.find_all::<Pet>().count().await?;
+    for polls in polls() {
+        let tx = db.begin().await?;
+        // Rows whose keys are given and rows whose keys are generated take a statement each.
+        let pets = (0..6).map(|n| {
+            let pet = new!(Pet { name: format!("pet {n}"), owner_id: 2 });
+            if n % 2 == 0 { pet.id(1_000 + n) } else { pet }
+        });
+        let added = drop_after(polls, tx.add_all(pets)).await.transpose()?;
+        let committed = tx.commit().await;
+        let now = db.find_all::<Pet>().count().await?;
+        let expected = if committed.is_ok() { [before + 6, before] } else { [before; 2] };
+        assert!(expected.contains(&now), "{now} after {polls} polls, {committed:?}");
+        if added.is_some() {
+            committed?;
+            assert_eq!(now, before + 6);
+            return Ok(());
+        }
+        db.find(Pet::owner_id.eq(2)).delete().await?;
+    }
+    panic!("it has not come to its end");
+}
+
 pub(crate) async fn rows_with_rows_of_their_own(db: &Ommi) -> DBResult<()> {
     fill(db).await?;
     let add = || async {

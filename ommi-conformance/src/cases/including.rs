@@ -4,6 +4,7 @@ use ommi::prelude::*;
 use ommi::testing::assert_queries;
 
 use super::blog::{Comment, Post, Tag, Team, User, filled, names, tags, titles};
+use crate::expect::assert_kind;
 
 pub(crate) async fn of_many(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
@@ -159,6 +160,18 @@ pub(crate) async fn with_a_stream(db: &Ommi) -> DBResult<()> {
         DBResult::Ok(())
     })
     .await
+}
+
+/// A stream holds its transaction, and relations are statements of their own: that is said before anything is read.
+pub(crate) async fn with_a_stream_in_a_transaction(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let tx = db.begin().await?;
+    let mut rows = tx.find_all::<User>().include(User::posts).stream();
+    assert_kind!(rows.try_next().await, ErrorKind::Query);
+    drop(rows);
+    let users = tx.find_all::<User>().include(User::posts).all().await?;
+    assert_eq!(users.len(), 4);
+    tx.commit().await
 }
 
 pub(crate) async fn in_a_transaction(db: &Ommi) -> DBResult<()> {

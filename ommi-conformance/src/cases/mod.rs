@@ -1,6 +1,7 @@
 //! The behaviours, a file per topic. The list that makes tests of them is in [`crate::behaviours`].
 
 pub(crate) mod adding;
+pub(crate) mod adding_trees;
 pub(crate) mod associations;
 pub(crate) mod bank;
 pub(crate) mod blog;

@@ -66,6 +66,54 @@ pub(crate) async fn keywords(db: &Ommi) -> DBResult<()> {
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "group")]
+struct Group {
+    #[ommi(auto)]
+    id: i64,
+    #[ommi(column = "true", unique)]
+    name: bool,
+    members: HasMany<Member>,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "order")]
+struct Member {
+    #[ommi(auto)]
+    id: i64,
+    #[ommi(column = "true", references = Group::name)]
+    group: bool,
+    #[ommi(column = "null")]
+    age: Option<i64>,
+    of: BelongsTo<Group>,
+}
+
+/// Also names that stand for values where there are no such columns.
+pub(crate) async fn relations_by_keywords(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<(Group, Member)>().await?;
+    let yes = db.add(new!(Group { name: true })).await?;
+    let no = db.add(new!(Group { name: false })).await?;
+    for (group, age) in [(true, Some(1)), (true, Some(2)), (false, Some(2)), (false, None)] {
+        db.add(new!(Member { group, age })).await?;
+    }
+    let groups = async |condition| {
+        let groups = db.find(condition).sort(Group::id).all().await?;
+        DBResult::Ok(groups.into_iter().map(|group| group.id).collect::<Vec<i64>>())
+    };
+    assert_eq!(groups(Group::members.all(Member::age.le(2))).await?, [yes.id]);
+    assert_eq!(groups(Group::members.all(Member::age.is_null() | Member::age.gt(1))).await?, [no.id]);
+    assert_eq!(groups(Group::members.all(Member::group.eq(false))).await?, [no.id]);
+    assert_eq!(groups(Group::members.any(Member::age.eq(1))).await?, [yes.id]);
+    assert_eq!(groups(Group::members.none(Member::age.eq(1))).await?, [no.id]);
+    assert_eq!(groups(Group::members.count().ge(2)).await?, [yes.id, no.id]);
+    assert_eq!(db.find(Member::of.is(Group::name.eq(true))).count().await?, 2);
+    let sorted =
+        db.find_all::<Member>().sort((Member::of.then(Group::name).asc(), Member::id)).include(Member::of).all();
+    let names: Vec<Option<bool>> = sorted.await?.iter().map(|member| member.of.get().map(|group| group.name)).collect();
+    assert_eq!(names, [false, false, true, true].map(Some));
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(table = "a \"quoted\" table")]
 struct Quotes {
     #[ommi(auto)]

@@ -140,6 +140,8 @@ struct ArticleWithMore {
     state: String,
     #[ommi(index)]
     seen: Option<bool>,
+    #[ommi(default = 5)]
+    stars: Option<i64>,
 }
 
 pub(crate) async fn optional_columns_are_added(db: &Ommi) -> DBResult<()> {
@@ -153,10 +155,13 @@ pub(crate) async fn optional_columns_are_added(db: &Ommi) -> DBResult<()> {
         rank: 7,
         state: "it's new".to_owned(),
         seen: None,
+        stars: Some(5),
     };
     assert_eq!(stored, expected, "old rows hold the defaults");
-    let added = db.add(new!(ArticleWithMore { title: "three", note: "n", rank: 1 })).await?;
-    assert_eq!(db.get::<ArticleWithMore>(added.id).await?, added);
+    let added = db.add(new!(ArticleWithMore { title: "three", note: "n", rank: 1, stars: None })).await?;
+    assert_eq!(added.stars, None);
+    db.create_tables::<ArticleWithMore>().await?;
+    assert_eq!(db.get::<ArticleWithMore>(added.id).await?, added, "what is NULL stays so");
     assert_eq!(db.find(ArticleWithMore::rank.eq(7)).update(ArticleWithMore::note.set("old")).await?, 2);
     Ok(())
 }

@@ -154,6 +154,74 @@ pub(crate) async fn on_a_composite_unique_set(db: &Ommi) -> DBResult<()> {
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(unique(tenant, email))]
+struct Account {
+    #[ommi(key)]
+    tenant: String,
+    #[ommi(key)]
+    id: i64,
+    email: String,
+    visits: i64,
+}
+
+pub(crate) async fn on_a_unique_set_with_a_part_of_the_key(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Account>().await?;
+    let put = async |tenant: &str, id: i64, email: &str| {
+        let row = new!(Account { tenant, id, email, visits: 1 });
+        db.upsert(row).on((Account::tenant, Account::email)).update(Account::visits.increment(1)).await
+    };
+    let account =
+        |tenant: &str, id, visits| Account { tenant: tenant.to_owned(), id, email: "ann@x.org".to_owned(), visits };
+    assert_eq!(put("a", 1, "ann@x.org").await?, account("a", 1, 1));
+    assert_eq!(put("b", 1, "ann@x.org").await?, account("b", 1, 1));
+    assert_eq!(put("a", 2, "ann@x.org").await?, account("a", 1, 2), "it keeps its key");
+    assert_eq!(db.get::<Account>(("a", 1)).await?, account("a", 1, 2));
+    assert_eq!(db.find_all::<Account>().count().await?, 2);
+    let row = new!(Account { tenant: "a", id: 3, email: "ann@x.org", visits: 9 });
+    assert_eq!(db.upsert(row).on((Account::tenant, Account::email)).ignore().await?, None);
+    assert_eq!(db.find_all::<Account>().count().await?, 2);
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "links")]
+struct Link {
+    #[ommi(key)]
+    user: i64,
+    #[ommi(key)]
+    tag: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "links")]
+struct WeightedLink {
+    #[ommi(key)]
+    user: i64,
+    #[ommi(key)]
+    tag: i64,
+    #[ommi(default = 1)]
+    weight: i64,
+    #[ommi(default = "new")]
+    note: Option<String>,
+}
+
+/// A program of yesterday, which adds a row unless it is there, changes nothing of one that is.
+pub(crate) async fn by_an_older_model_that_is_nothing_but_its_key(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<WeightedLink>().await?;
+    db.add(WeightedLink { user: 1, tag: 1, weight: 5, note: None }).await?;
+    for tag in [1, 2] {
+        db.upsert(Link { user: 1, tag }).on((Link::user, Link::tag)).ignore().await?;
+    }
+    let links = db.find_all::<WeightedLink>().sort(WeightedLink::tag).all().await?;
+    let expected = [
+        WeightedLink { user: 1, tag: 1, weight: 5, note: None },
+        WeightedLink { user: 1, tag: 2, weight: 1, note: Some("new".to_owned()) },
+    ];
+    assert_eq!(links, expected);
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
 struct Setting {
     #[ommi(key)]
     scope: String,

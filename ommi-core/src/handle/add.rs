@@ -2,7 +2,7 @@
 
 use super::{At, Transacted, traced};
 use crate::ast::{Insert, Statement};
-use crate::driver::{Begin, Collect, Context, Executor, Explanation, Row};
+use crate::driver::{Collect, Context, Executor, Explanation, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
@@ -85,17 +85,17 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
         .collect();
     let mut added = Vec::with_capacity(total);
     // Without transactions the inserts stand alone; the capability says that a statement of several rows may stop half-way.
-    if inserts.len() <= 1 || at.ending.is_some() || !capabilities.transactions {
+    if inserts.len() <= 1 || !(at.ending.is_some() || capabilities.transactions) {
         for insert in &mut inserts {
             run(at.executor, insert, &mut added, context).await?;
         }
         return Batched::of(added);
     }
-    let transaction = at.driver.begin(&Begin::default(), context).await?;
+    let transacted = Transacted::begin(at, context).await?;
     for mut insert in inserts {
-        run(&*transaction, &mut insert, &mut added, context).await?;
+        run(transacted.at().executor, &mut insert, &mut added, context).await?;
     }
-    transaction.commit(context).await?;
+    transacted.commit(context).await?;
     Batched::of(added)
 }
 

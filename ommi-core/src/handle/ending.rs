@@ -9,7 +9,7 @@ const UNDONE: u8 = 2;
 
 /// How a transaction ended, or that it has not yet.
 #[derive(Debug, Default)]
-pub(crate) struct Ending {
+pub struct Ending {
     state: AtomicU8,
     /// It holds half of an operation.
     spoilt: AtomicBool,

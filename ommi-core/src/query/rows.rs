@@ -72,7 +72,8 @@ impl<'h, M: Model> Rows<'h, M> {
 /// Where the stream of pieces stands between two of them.
 enum State<'h> {
     Closed(Box<Start<'h>>),
-    Open(Box<dyn RowStream + 'h>),
+    /// With the circumstances of the whole read, which hold for the relations of its pieces too.
+    Open(Box<dyn RowStream + 'h>, Context),
     Ended,
 }
 
@@ -95,20 +96,21 @@ fn pieces<'h, M: Model>(start: Box<Start<'h>>, includes: Includes<'h, M>) -> Box
 
 /// The next piece, and where the stream stands then.
 async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Option<(DBResult<Vec<M>>, State<'h>)> {
-    let mut rows = match state {
+    let (mut rows, context) = match state {
         State::Closed(start) => {
             let Start { at, select, batch, timeout } = *start;
             let context = Context { batch, ..at.context(Options { timeout }) };
             let opened = match select {
-                Ok(select) => at.executor.stream(select, Box::new(Batched::<M>::new()), context).await,
+                Ok(_) if at.ending.is_some() && !includes.includes.is_empty() => Err(no_includes()),
+                Ok(select) => at.executor.stream(select, Box::new(Batched::<M>::new()), context.clone()).await,
                 Err(error) => Err(error),
             };
             match opened {
-                Ok(rows) => rows,
+                Ok(rows) => (rows, context),
                 Err(error) => return Some((Err(error), State::Ended)),
             }
         }
-        State::Open(rows) => rows,
+        State::Open(rows, context) => (rows, context),
         State::Ended => return None,
     };
     match rows.next().await {
@@ -116,14 +118,11 @@ async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Opt
             Some(piece) => {
                 let (piece, batch) = piece.finish();
                 let loaded = match batch {
-                    Some(batch) => {
-                        load_all(&includes.includes, includes.at, &batch, &includes.at.context(Options::default()))
-                            .await
-                    }
+                    Some(batch) => load_all(&includes.includes, includes.at, &batch, &context).await,
                     None => Ok(()),
                 };
                 match loaded {
-                    Ok(()) => Some((Ok(piece), State::Open(rows))),
+                    Ok(()) => Some((Ok(piece), State::Open(rows, context))),
                     Err(error) => Some((Err(error), State::Ended)),
                 }
             }
@@ -132,6 +131,13 @@ async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Opt
         Ok(None) => None,
         Err(error) => Some((Err(error), State::Ended)),
     }
+}
+
+/// A stream holds its transaction until it has ended, and relations are statements of their own.
+fn no_includes() -> DBError {
+    DBError::query(
+        "a stream in a transaction cannot load relations on its way: collect it with `all`, or read it outside of the transaction",
+    )
 }
 
 fn downcast<M: Model>(piece: Box<dyn RowSink>) -> Option<Box<Batched<M>>> {

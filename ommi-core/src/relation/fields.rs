@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use super::lazy::{Lazy, Link};
 use super::loaded::{Group, Many};
 use crate::driver::Context;
 use crate::error::{DBError, DBResult};
-use crate::handle::{At, Handle};
+use crate::handle::{At, Ending, Handle};
 use crate::model::Model;
 use crate::pending::{Operation, Pending};
 
@@ -143,10 +144,10 @@ pub trait RelationField: Clone + Default + Send + Sync + 'static {
         self.lazy_mut().set_link(link);
     }
 
-    /// Puts rows there that were just added.
+    /// Puts rows there that were just added, in the transaction of this ending.
     #[doc(hidden)]
-    fn put(&mut self, rows: Vec<Self::Target>) {
-        self.lazy_mut().set(rows);
+    fn put(&mut self, rows: Vec<Self::Target>, ending: Option<Arc<Ending>>) {
+        self.lazy_mut().set(rows, ending);
     }
 
     #[doc(hidden)]
@@ -205,10 +206,10 @@ impl<T: Model, V: Via> RelationField for HasMany<T, V> {
         Ok(V::found(group))
     }
 
-    fn put(&mut self, rows: Vec<T>) {
+    fn put(&mut self, rows: Vec<T>, ending: Option<Arc<Ending>>) {
         match V::SHARED {
-            true => self.0.set_shared(rows),
-            false => self.0.set(rows),
+            true => self.0.set_shared(rows, ending),
+            false => self.0.set(rows, ending),
         }
     }
 }
@@ -296,7 +297,7 @@ impl<T: One> BelongsTo<T> {
 
     /// Puts a row there, as if it had been loaded. It changes no reference.
     pub fn set(&mut self, row: impl Into<Option<T::Model>>) {
-        self.0.set(row.into().into_iter().collect());
+        self.0.set(row.into().into_iter().collect(), None);
     }
 
     /// Takes out what is loaded; the next load asks again, for this row alone.
@@ -318,7 +319,7 @@ impl<T: Model> HasOne<T> {
 
     /// Puts a row there, as if it had been loaded. It changes nothing in the database.
     pub fn set(&mut self, row: impl Into<Option<T>>) {
-        self.0.set(row.into().into_iter().collect());
+        self.0.set(row.into().into_iter().collect(), None);
     }
 
     /// Takes out what is loaded; the next load asks again, for this row alone.
@@ -340,7 +341,7 @@ impl<T: Model> HasMany<T> {
 
     /// Puts rows there, as if they had been loaded. It changes nothing in the database.
     pub fn set(&mut self, rows: Vec<T>) {
-        self.0.set(rows);
+        self.0.set(rows, None);
     }
 
     /// Takes out what is loaded; the next load asks again, for this row alone.
@@ -362,7 +363,7 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
 
     /// Puts rows there, as if they had been loaded. It changes nothing in the database.
     pub fn set(&mut self, rows: Vec<T>) {
-        self.0.set_shared(rows);
+        self.0.set_shared(rows, None);
     }
 
     /// Takes out what is loaded; the next load asks again, for this row alone.

@@ -10,7 +10,7 @@ use super::strict::Counted;
 use super::{Loaded, RelationInfo};
 use crate::driver::Context;
 use crate::error::{DBError, DBResult};
-use crate::handle::{At, traced};
+use crate::handle::{At, Ending, traced};
 use crate::model::Model;
 
 /// How a field came to its row.
@@ -206,20 +206,20 @@ impl<T: Model> Lazy<T> {
         self.own.find(None, at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
     }
 
-    /// Puts rows there, as if they had been loaded.
-    pub(crate) fn set(&mut self, rows: Vec<T>) {
-        self.put(Loaded::of_one(rows));
+    /// Puts rows there, as if they had been loaded; in the transaction of this ending if there is one.
+    pub(crate) fn set(&mut self, rows: Vec<T>, ending: Option<Arc<Ending>>) {
+        self.put(Loaded::of_one(rows), ending);
     }
 
-    fn put(&mut self, loaded: Loaded<T>) {
+    fn put(&mut self, loaded: Loaded<T>, ending: Option<Arc<Ending>>) {
         self.own = Chain::new();
-        self.own.push(loaded, None, None);
+        self.own.push(loaded, None, ending);
     }
 
     /// As [`set`](Lazy::set), where rows can be shared.
-    pub(crate) fn set_shared(&mut self, rows: Vec<T>) {
+    pub(crate) fn set_shared(&mut self, rows: Vec<T>, ending: Option<Arc<Ending>>) {
         let items = Some((0..rows.len() as u32).collect());
-        self.put(Loaded { items, ..Loaded::of_one(rows) });
+        self.put(Loaded { items, ..Loaded::of_one(rows) }, ending);
     }
 
     /// Forgets what is there: it will be loaded for this row alone.

@@ -226,7 +226,7 @@ fn matches(columns: &[u16], numbers: &[i64], others: &[Box<[Value<'static>]>]) -
     let leads = (0..columns.len()).map(|part| Lead::new(others, part)).min_by_key(|lead| lead.values.len());
     match leads.filter(|lead| lead.values.len() <= PAIRS) {
         Some(lead) => lead.condition(columns),
-        None => each_in(columns, others.iter(), None),
+        None => each_in(columns, others.iter().map(|key| &**key), None),
     }
 }
 
@@ -234,7 +234,7 @@ fn matches(columns: &[u16], numbers: &[i64], others: &[Box<[Value<'static>]>]) -
 struct Lead<'k> {
     part: usize,
     values: Vec<Value<'static>>,
-    keys: Vec<Vec<&'k Box<[Value<'static>]>>>,
+    keys: Vec<Vec<&'k [Value<'static>]>>,
 }
 
 impl<'k> Lead<'k> {
@@ -268,7 +268,7 @@ impl<'k> Lead<'k> {
 /// The condition that each of the columns, but for this one, has a value that it has in one of the keys.
 fn each_in<'k>(
     columns: &[u16],
-    keys: impl Iterator<Item = &'k Box<[Value<'static>]>> + Clone,
+    keys: impl Iterator<Item = &'k [Value<'static>]> + Clone,
     but: Option<usize>,
 ) -> Condition {
     let parts = columns.iter().enumerate().filter(|(part, _)| Some(*part) != but).map(|(part, &column)| {

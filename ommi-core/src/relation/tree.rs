@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 
@@ -12,7 +13,7 @@ use super::fields::RelationField;
 use super::{RelationInfo, ThroughInfo};
 use crate::driver::Context;
 use crate::error::{DBError, DBResult};
-use crate::handle::{At, add_rows};
+use crate::handle::{At, Ending, add_rows};
 use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::value::Value;
@@ -34,12 +35,16 @@ impl<M: Model, T: Model> NewRelated<M, T> {
         self.rows.is_empty()
     }
 
-    /// Adds one that names these columns. Called by `new!`.
+    /// A new row that will be given these columns. Called by `new!`.
     #[doc(hidden)]
-    pub fn nested<G: GivenColumns>(&mut self, fill: impl FnOnce(&mut T::Draft)) {
+    pub fn nested<G: GivenColumns>(&self) -> T::Draft {
         const { check_nested::<M, T>(G::NAMES) };
-        let mut draft = T::Draft::default();
-        fill(&mut draft);
+        T::Draft::default()
+    }
+
+    /// Adds one to those that are to be added. Called by `new!`.
+    #[doc(hidden)]
+    pub fn push(&mut self, draft: T::Draft) {
         self.rows.push(draft);
     }
 }
@@ -202,9 +207,9 @@ trait After<M>: Send {
     fn run<'a>(self: Box<Self>, rows: &'a mut [M], at: At<'a>, context: &'a Context) -> BoxFuture<'a, DBResult<()>>;
 }
 
-/// Puts rows into the fields of others.
+/// Puts rows into the fields of others, as what was seen in the transaction of this ending.
 trait Put<M>: Send {
-    fn put(self: Box<Self>, rows: &mut [M]);
+    fn put(self: Box<Self>, rows: &mut [M], ending: Option<&Arc<Ending>>);
 }
 
 struct Related<M, F: RelationField> {
@@ -220,7 +225,7 @@ struct Added<M, F: RelationField> {
 }
 
 impl<M: Model, F: RelationField> Put<M> for Added<M, F> {
-    fn put(self: Box<Self>, rows: &mut [M]) {
+    fn put(self: Box<Self>, rows: &mut [M], ending: Option<&Arc<Ending>>) {
         let mut of_row: Vec<(usize, Vec<F::Target>)> = Vec::new();
         for (place, row) in self.rows {
             match of_row.last_mut() {
@@ -230,7 +235,7 @@ impl<M: Model, F: RelationField> Put<M> for Added<M, F> {
         }
         for (place, related) in of_row {
             if let Some(row) = rows.get_mut(place) {
-                (self.field)(row).put(related);
+                (self.field)(row).put(related, ending.cloned());
             }
         }
     }
@@ -252,7 +257,7 @@ impl<D: NewRow, F: RelationField> Before<D> for Related<D::Model, F> {
             let added = add(targets, at, context).await?;
             for (&place, target) in places.iter().zip(&added) {
                 if let Some(draft) = drafts.get_mut(place) {
-                    refer(draft, relation.near, target, relation.far)?;
+                    refer(relation, draft, relation.near, target, relation.far)?;
                 }
             }
             let rows = places.into_iter().zip(added).collect();
@@ -271,7 +276,7 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
                 None => {
                     for (&place, draft) in places.iter().zip(&mut drafts) {
                         if let Some(row) = rows.get(place) {
-                            refer(draft, relation.far, row, relation.near)?;
+                            refer(relation, draft, relation.far, row, relation.near)?;
                         }
                     }
                     add(drafts, at, context).await?
@@ -283,9 +288,9 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
                         if let Some(row) = rows.get(place) {
                             let mut values = Vec::with_capacity(relation.far.len() + through.near.len());
                             for (&column, &near) in relation.far.iter().zip(relation.near) {
-                                values.push((column, value_of(row, near)?));
+                                values.push((column, key_part(relation, row, near)?));
                             }
-                            values.extend(pair(through, target)?);
+                            values.extend(pair(relation, through, target)?);
                             pairs.push(values);
                         }
                     }
@@ -294,7 +299,7 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
                 }
             };
             let rows_of = places.into_iter().zip(added).collect();
-            Box::new(Added { rows: rows_of, field }).put(rows);
+            Box::new(Added { rows: rows_of, field }).put(rows, at.ending);
             Ok(())
         }
         .boxed()
@@ -302,11 +307,30 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
 }
 
 /// Gives the columns of a draft the values of those of a row.
-pub(super) fn refer<D: NewRow, M: Model>(draft: &mut D, columns: &[u16], row: &M, of: &[u16]) -> DBResult<()> {
+fn refer<D: NewRow, M: Model>(
+    relation: &RelationInfo,
+    draft: &mut D,
+    columns: &[u16],
+    row: &M,
+    of: &[u16],
+) -> DBResult<()> {
     for (&column, &other) in columns.iter().zip(of) {
-        set(draft, column, value_of(row, other)?)?;
+        set(draft, column, key_part(relation, row, other)?)?;
     }
     Ok(())
+}
+
+/// A part of the key that rows belong together by.
+fn key_part<M: Model>(relation: &RelationInfo, row: &M, column: u16) -> DBResult<Value<'static>> {
+    match value_of(row, column)? {
+        Value::Null => Err(null_key(relation)),
+        value => Ok(value),
+    }
+}
+
+/// A row was to belong to another by a key that is NULL.
+pub(super) fn null_key(relation: &RelationInfo) -> DBError {
+    DBError::query(format!("nothing can belong to `{}` by a key that is NULL", relation.full_name()))
 }
 
 /// Gives a column of a draft a value.
@@ -320,9 +344,13 @@ pub(super) fn set<D: NewRow>(draft: &mut D, column: u16, value: Value<'_>) -> DB
 }
 
 /// The values of an association's row that lead to this row.
-pub(super) fn pair<T: Model>(through: &ThroughInfo, target: &T) -> DBResult<Vec<(u16, Value<'static>)>> {
+pub(super) fn pair<T: Model>(
+    relation: &RelationInfo,
+    through: &ThroughInfo,
+    target: &T,
+) -> DBResult<Vec<(u16, Value<'static>)>> {
     let columns = through.near.iter().zip(through.far);
-    columns.map(|(&column, &far)| Ok((column, value_of(target, far)?))).collect()
+    columns.map(|(&column, &far)| Ok((column, key_part(relation, target, far)?))).collect()
 }
 
 fn value_of<M: Model>(row: &M, column: u16) -> DBResult<Value<'static>> {
@@ -364,7 +392,7 @@ pub(crate) fn add<'a, D: NewRow + 'a>(
         }
         let mut rows = add_rows(at, drafts, context).await?;
         for put in puts {
-            put.put(&mut rows);
+            put.put(&mut rows, at.ending);
         }
         for related in after {
             related.run(&mut rows, at, context).await?;

@@ -2,7 +2,7 @@
 
 use super::fields::{HasMany, RelationField, Through};
 use super::key::Key;
-use super::tree::{self, pair};
+use super::tree::{self, null_key, pair};
 use super::{RelationInfo, ThroughInfo};
 use crate::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, OnConflict, Output, Select, Update};
 use crate::driver::{Collect, Context, Row};
@@ -250,7 +250,7 @@ impl<A: Model> Ends<A> {
     fn values_to<T: Model>(&self, row: &T) -> DBResult<Vec<(u16, Value<'static>)>> {
         let near = self.relation.far.iter().copied().zip(self.key.iter().cloned());
         let mut values: Vec<_> = near.collect();
-        values.extend(pair::<T>(self.through, row)?);
+        values.extend(pair::<T>(self.relation, self.through, row)?);
         Ok(values)
     }
 
@@ -296,9 +296,7 @@ impl<A: Model> Ends<A> {
 
 fn values(relation: &RelationInfo, key: Key) -> DBResult<Vec<Value<'static>>> {
     match key {
-        Key::Null => {
-            Err(DBError::query(format!("nothing can belong to `{}` by a key that is NULL", relation.full_name())))
-        }
+        Key::Null => Err(null_key(relation)),
         Key::Int(value) => Ok(vec![Value::Int(value)]),
         Key::Uuid(value) => Ok(vec![Value::Uuid(value)]),
         Key::Other(values) => Ok(values.into_vec()),
