@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::TryStreamExt;
-use ommi::mongo::mongodb::bson::{Document, doc};
+use ommi::mongo::mongodb::bson::doc;
 use ommi::mongo::mongodb::options::{CollectionOptions, WriteConcern};
 use ommi::mongo::mongodb::{Client, Collection, Database};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,6 @@ pub struct Raw {
     client: Client,
     users: Collection<User>,
     new_users: Collection<User>,
-    counters: Collection<Document>,
     next: AtomicI64,
 }
 
@@ -34,7 +33,6 @@ impl Raw {
             users: database.collection_with_options("users", options()),
             // Beside those of Ommi, whose keys would meet these.
             new_users: database.collection_with_options("raw_users", options()),
-            counters: database.collection_with_options("raw_counters", options()),
             next: AtomicI64::new(1),
         }
     }
@@ -90,13 +88,10 @@ impl Raw {
         session.commit_transaction().await.unwrap();
     }
 
-    /// All or nothing, with keys that no other process gives.
+    /// All or nothing.
     pub async fn insert_atomically(&self, names: Vec<String>) -> Vec<User> {
-        let count = names.len() as i64;
-        let counted = self.counters.find_one_and_update(doc! { "_id": "users" }, doc! { "$inc": { "next": count } });
-        let before = counted.upsert(true).await.unwrap().map_or(0, |counter| counter.get_i64("next").unwrap());
-        // Above those that the other side of this client gives.
-        let users = self.users(1_000_000_000_000 + before, names);
+        let first = self.next.fetch_add(names.len() as i64, Ordering::Relaxed);
+        let users = self.users(first, names);
         let mut session = self.client.start_session().await.unwrap();
         session.start_transaction().await.unwrap();
         self.new_users.insert_many(&users).session(&mut session).await.unwrap();

@@ -3,11 +3,12 @@
 //! `update` and `delete` take a filter and no pipeline, so what a filter cannot say, conditions on related rows, is asked before. Both steps are in
 //! one transaction, whose snapshot they share. Where the server has none, what changes between the two is not seen.
 
+use ommi_core::ast::Condition;
 use ommi_core::driver::Context;
 use ommi_core::schema::ModelSchema;
 
 use crate::bson::Writer;
-use crate::condition::Filter;
+use crate::condition::{Filter, Truth};
 use crate::driver::Inner;
 use crate::error::Failure;
 use crate::run::{Place, Work};
@@ -21,6 +22,8 @@ const BYTES: usize = 4_000_000;
 /// A write by keys.
 pub(crate) struct ByKey<'s> {
     pub(crate) model: &'s ModelSchema,
+    pub(crate) condition: &'s Condition,
+    /// What it is as a filter.
     pub(crate) filter: &'s Filter<'s>,
     /// The command, as far as the keys.
     pub(crate) command: Writer,
@@ -29,7 +32,16 @@ pub(crate) struct ByKey<'s> {
 impl Work for ByKey<'_> {
     async fn run(&self, inner: &Inner, place: &mut Place<'_>, context: &Context) -> Result<u64, Failure> {
         let mut query = Writer::new();
-        keys(self.model, self.filter, &mut query)?;
+        match inner.with_named(self.model, self.condition, place, context).await? {
+            None => keys(self.model, self.filter, &mut query)?,
+            Some(condition) => {
+                let filter = Truth::new(self.model).filter(&condition)?;
+                if filter.is_nothing() {
+                    return Ok(0);
+                }
+                keys(self.model, &filter, &mut query)?;
+            }
+        }
         let found = inner.read_all(place, query, context).await?;
         let keys = found.iter().map(|document| Stored::key(document)).collect::<Result<Vec<_>, _>>()?;
         inner.write_keys(place, &self.command, &keys, context).await

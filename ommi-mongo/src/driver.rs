@@ -175,9 +175,17 @@ impl Inner {
         }
         let batch = u32::try_from(context.batch.max(1)).unwrap_or(u32::MAX);
         let mut writer = Writer::new();
-        let answer = select::select(&query, i64::from(batch), &mut writer)?;
+        let mut answer = select::select(&query, i64::from(batch), &mut writer)?;
         let open = async {
             self.all_ready(&query, &context).await?;
+            if answer.is_some()
+                && let Some(filter) = self.with_named(&query.model, &query.filter, &mut place, &context).await?
+            {
+                let mut query = query.clone();
+                query.filter = filter;
+                writer = Writer::new();
+                answer = select::select(&query, i64::from(batch), &mut writer)?;
+            }
             if answer.is_none() {
                 return Ok(None);
             }

@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 
 use mongodb::bson::{RawBsonRef, RawDocument, RawDocumentBuf};
-use ommi_core::ast::Statement;
+use ommi_core::ast::{Condition, Statement};
 use ommi_core::driver::Explanation;
+use ommi_core::schema::ModelSchema;
 use ommi_core::{DBError, DBResult};
 
 use crate::bson::Writer;
-use crate::condition::Truth;
+use crate::condition::{Filter, Truth};
 use crate::insert::Documents;
+use crate::named::explained;
 use crate::names::unsupported;
 use crate::select::{ONE_BATCH, select};
 use crate::update::Reach;
@@ -20,31 +22,40 @@ const GENERATED: i64 = 0;
 
 /// What would be sent.
 pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
-    let mut writers = vec![Writer::explaining()];
-    let Some(writer) = writers.first_mut() else { return Err(unsupported("this statement")) };
+    // One after the other. Where what is read before is written by its keys, these are marked at the end of the last.
+    let mut writers = Vec::new();
+    let mut writer = Writer::explaining();
     let mut nothing = false;
+    let mut by_keys = false;
     match statement {
-        Statement::Select(query) => nothing = select(query, ONE_BATCH, writer)?.is_none(),
+        Statement::Select(query) => {
+            nothing = select(query, ONE_BATCH, &mut writer)?.is_none();
+            if let (false, (first, Some(filter))) = (nothing, explained(&query.model, &query.filter)?) {
+                let mut query = query.clone();
+                query.filter = filter;
+                writer = Writer::explaining();
+                writers = first;
+                nothing = select(&query, ONE_BATCH, &mut writer)?.is_none();
+            }
+        }
         Statement::Update(change) => {
             let filter = Truth::new(&change.model).filter(&change.filter)?;
             if filter.is_related() {
-                by_key::keys(&change.model, &filter, writer)?;
-                let mut write = Writer::explaining();
-                update::of_keys(change, &mut write)?;
-                writers.push(write);
+                by_keys = true;
+                (writers, nothing) = keys(&change.model, &change.filter, &filter)?;
+                update::of_keys(change, &mut writer)?;
             } else {
-                nothing = update::update(change, &filter, writer)? == Reach::Nothing;
+                nothing = update::update(change, &filter, &mut writer)? == Reach::Nothing;
             }
         }
         Statement::Delete(removal) => {
             let filter = Truth::new(&removal.model).filter(&removal.filter)?;
             if filter.is_related() {
-                by_key::keys(&removal.model, &filter, writer)?;
-                let mut write = Writer::explaining();
-                delete::of_keys(&removal.model.table, &mut write);
-                writers.push(write);
+                by_keys = true;
+                (writers, nothing) = keys(&removal.model, &removal.filter, &filter)?;
+                delete::of_keys(&removal.model.table, &mut writer);
             } else {
-                nothing = delete::delete(removal, &filter, writer)? == Reach::Nothing;
+                nothing = delete::delete(removal, &filter, &mut writer)? == Reach::Nothing;
             }
         }
         Statement::Insert(insert) => {
@@ -55,12 +66,12 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
             let row = insert.values.get(..width).unwrap_or_default();
             match &insert.on_conflict {
                 Some(conflict) if upsert::may_conflict(conflict, &documents, row) => {
-                    upsert::upsert(insert, conflict, &documents, row, key, writer)?;
+                    upsert::upsert(insert, conflict, &documents, row, key, &mut writer)?;
                 }
                 _ => {
                     let commands = documents.commands(&insert.values, width, insert.rows, key, Writer::explaining)?;
                     // Those after the first say the same of other rows.
-                    writers = commands.into_iter().take(1).collect();
+                    writer = commands.into_iter().next().ok_or_else(|| unsupported("this statement"))?;
                 }
             }
         }
@@ -69,12 +80,14 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
     if nothing {
         return Ok(Explanation::new("nothing is sent: no document can meet the condition", Vec::new()));
     }
-    // One for each, or what is read before it is written, and the write.
+    if by_keys {
+        writer.item_mark("<the keys>");
+    }
+    writers.push(writer);
     let (mut text, mut binds) = (String::new(), Vec::new());
-    for (number, mut writer) in writers.into_iter().enumerate() {
+    for (number, writer) in writers.into_iter().enumerate() {
         if number > 0 {
             text.push('\n');
-            writer.item_mark("<the keys>");
         }
         let (document, noted) = writer.finish()?;
         print_document(&document, &mut text)
@@ -82,6 +95,23 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
         binds.extend(noted);
     }
     Ok(Explanation::new(text, binds))
+}
+
+/// The commands that read the keys of what is to be written, and whether nothing can be.
+fn keys(model: &ModelSchema, condition: &Condition, filter: &Filter<'_>) -> DBResult<(Vec<Writer>, bool)> {
+    let mut writer = Writer::explaining();
+    let (mut writers, named) = explained(model, condition)?;
+    let mut nothing = false;
+    match named {
+        None => by_key::keys(model, filter, &mut writer)?,
+        Some(condition) => {
+            let filter = Truth::new(model).filter(&condition)?;
+            nothing = filter.is_nothing();
+            by_key::keys(model, &filter, &mut writer)?;
+        }
+    }
+    writers.push(writer);
+    Ok((writers, nothing))
 }
 
 type Printed = mongodb::bson::error::Result<()>;

@@ -11,6 +11,7 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::collections::unknown_to;
+use crate::large::LargeRow;
 use crate::names::{ID, type_of};
 use crate::update::storable;
 use crate::value::size;
@@ -180,12 +181,17 @@ impl<'i> Documents<'i> {
             self.fields(row, key, &mut current)?;
             current.end();
             if current.len() - start > LARGEST_DOCUMENT {
-                // By its number and not by its key, which is the user's.
-                return Err(DBError::new(ErrorKind::TooLarge).with_detail(format!(
+                // Its number is shown, its key is the user's.
+                let detail = format!(
                     "row {} of these of {} takes more than the 16 MB of a document",
                     number + 1,
                     self.model.name
-                )));
+                );
+                let error = DBError::new(ErrorKind::TooLarge).with_detail(detail);
+                return Err(match LargeRow::new(self.model, |column| self.value(column, row, key)) {
+                    Some(row) => error.with_source(row),
+                    None => error,
+                });
             }
             bytes += size;
             documents += 1;

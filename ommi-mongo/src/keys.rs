@@ -3,7 +3,8 @@
 //! A number is taken with one atomic `findAndModify`, outside any transaction: within one, every two concurrent adds would conflict, and
 //! undoing would hand out a number again. So no number is ever given twice, and there are gaps, as there are with sequences.
 //!
-//! Single adds take blocks that this process then hands out by itself: of one, doubled up to 64 while they are used up within a second.
+//! Numbers are taken in blocks, which this process then hands out by itself: at first just what an add needs, doubled while blocks are used
+//! up within a second, up to what 64 such adds need. The numbers of one add follow each other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use ommi_core::ast::Insert;
 use ommi_core::driver::Context;
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::{ColumnType, Value};
-use ommi_core::{DBError, DBResult};
+use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::driver::Inner;
@@ -31,6 +32,8 @@ pub(crate) const COUNTERS: &str = "ommi_counters";
 const NEXT: &str = "next";
 /// A block that lasts longer than this was large enough.
 const QUICK: Duration = Duration::from_secs(1);
+/// The most numbers that a block has beyond what it was taken for: what is lost when the process ends.
+const MOST_AHEAD: i64 = 10_000;
 
 /// The blocks of this process, by table.
 #[derive(Debug, Default)]
@@ -52,21 +55,38 @@ impl Default for Block {
 }
 
 impl Block {
-    fn take(&mut self) -> Option<i64> {
-        let number = self.next;
-        if number > self.last {
+    /// Hands out so many numbers, and gives the first.
+    fn take(&mut self, count: i64) -> Option<i64> {
+        let first = self.next;
+        let last = first.checked_add(count - 1)?;
+        if last > self.last {
             return None;
         }
-        self.next = number.saturating_add(1);
-        Some(number)
+        match last.checked_add(1) {
+            Some(next) => self.next = next,
+            // That was the last that there is.
+            None => self.last = last - 1,
+        }
+        Some(first)
     }
 
-    /// How many numbers to take now.
-    fn want(&self, limit: i64) -> i64 {
+    /// How many numbers to ask the counter for, to hand out so many of them now. `adds` is for how many such adds they may suffice.
+    fn want(&self, count: i64, adds: i64) -> i64 {
+        let most = count.saturating_mul(adds).min(count.saturating_add(MOST_AHEAD));
         match self.taken {
-            Some(taken) if taken.elapsed() < QUICK => (self.size.saturating_mul(2)).min(limit),
-            _ => 1,
+            Some(taken) if taken.elapsed() < QUICK => self.size.saturating_mul(2).clamp(count, most),
+            _ => count,
         }
+    }
+
+    /// Takes over numbers of the counter, the last of which is this. What is left of those before goes on where they follow; otherwise it is
+    /// lost, since the numbers of one add follow each other.
+    fn refill(&mut self, size: i64, last: i64) {
+        let first = last.saturating_sub(size - 1);
+        if self.last.checked_add(1) != Some(first) {
+            self.next = first;
+        }
+        (self.last, self.size, self.taken) = (last, size, Some(Instant::now()));
     }
 }
 
@@ -93,20 +113,22 @@ impl Inner {
         let count = i64::try_from(count).map_err(|_| out_of_range(model, column))?;
         let block = self.blocks.of(&model.table);
         let mut block = block.lock().await;
-        let first = if count == 1
-            && let Some(number) = block.take()
-        {
-            number
-        } else {
-            // The rest of a block is left, so that keys follow each other in the order of the adds.
-            let size = if count == 1 { block.want(self.key_block) } else { count };
-            let last = self.count_up(model, size, context).await?;
-            let first = last.saturating_sub(size - 1);
-            *block = match count {
-                1 => Block { next: first.saturating_add(1), last, size, taken: Some(Instant::now()) },
-                _ => Block { taken: None, ..Block::default() },
-            };
-            first
+        let first = match block.take(count) {
+            Some(first) => first,
+            None => {
+                // Where there are few numbers, none is taken that may not be used.
+                let adds = if is_scarce(ty) { 1 } else { self.key_block };
+                let size = block.want(count, adds);
+                let (size, last) = match self.count_up(model, size, context).await {
+                    // The counter is near its end: it may have what is needed.
+                    Err(error) if size > count && matches!(error.kind(), ErrorKind::OutOfRange { .. }) => {
+                        (count, self.count_up(model, count, context).await?)
+                    }
+                    other => (size, other?),
+                };
+                block.refill(size, last);
+                block.take(count).ok_or_else(no_document)?
+            }
         };
         // What leaves the column's range is refused before it is sent.
         let last = first.checked_add(count - 1).ok_or_else(|| out_of_range(model, column))?;
@@ -209,6 +231,11 @@ impl Inner {
     }
 }
 
+/// Whether a column has so few numbers that gaps would use them up.
+fn is_scarce(ty: ColumnType) -> bool {
+    matches!(ty, ColumnType::I8 | ColumnType::I16 | ColumnType::U8 | ColumnType::U16)
+}
+
 /// Begins a command on the counter of a model.
 fn counter(model: &ModelSchema) -> Writer {
     let mut writer = Writer::new();
@@ -233,13 +260,39 @@ mod tests {
     #[test]
     fn blocks_grow_while_they_are_used_quickly() {
         let mut block = Block::default();
-        assert_eq!((block.take(), block.want(64)), (None, 1));
-        block = Block { next: 5, last: 6, size: 2, taken: Some(Instant::now()) };
-        assert_eq!((block.take(), block.take(), block.take()), (Some(5), Some(6), None));
-        assert_eq!((block.want(64), block.want(3), block.want(1)), (4, 3, 1));
+        assert_eq!((block.take(1), block.want(1, 64)), (None, 1));
+        block.refill(2, 6);
+        assert_eq!((block.take(1), block.take(1), block.take(1)), (Some(5), Some(6), None));
+        assert_eq!((block.want(1, 64), block.want(1, 3), block.want(1, 1)), (4, 3, 1));
+        // What several rows need at once counts as one add.
+        assert_eq!((block.want(10, 64), block.want(100, 1)), (10, 100));
+        block.size = 5_000;
+        assert_eq!((block.want(100, 64), block.want(1_000, 64), block.want(100_000, 64)), (6_400, 10_000, 100_000));
+        block.size = 1_000_000;
+        assert_eq!((block.want(1_000, 64), block.want(i64::MAX, 64)), (11_000, i64::MAX));
         block.taken = Instant::now().checked_sub(QUICK * 2);
-        assert_eq!(block.want(64), 1);
+        assert_eq!((block.want(1, 64), block.want(100, 64)), (1, 100));
         block = Block { next: i64::MAX, last: i64::MAX, size: 1, taken: None };
-        assert_eq!(block.take(), Some(i64::MAX));
+        assert_eq!((block.take(2), block.take(1), block.take(1)), (None, Some(i64::MAX), None));
+    }
+
+    #[test]
+    fn the_numbers_of_one_add_follow_each_other() {
+        let mut block = Block::default();
+        block.refill(10, 10);
+        assert_eq!((block.take(8), block.take(8)), (Some(1), None));
+        // Nobody else has taken numbers meanwhile.
+        block.refill(16, 26);
+        assert_eq!((block.take(8), block.take(8), block.take(8)), (Some(9), Some(17), None));
+        // Somebody has, so 25 and 26 are lost.
+        block.refill(8, 40);
+        assert_eq!((block.take(8), block.take(1)), (Some(33), None));
+        // A key that came with its row lies ahead, and the counter has gone past it.
+        block.next = block.next.max(101);
+        block.refill(8, 108);
+        assert_eq!((block.take(8), block.take(1)), (Some(101), None));
+        block.refill(8, 116);
+        block.next = block.next.max(115);
+        assert_eq!((block.take(2), block.take(1)), (Some(115), None));
     }
 }

@@ -42,8 +42,10 @@ mod explain;
 mod insert;
 mod journal;
 mod keys;
+mod large;
 mod levels;
 mod lookup;
+mod named;
 mod names;
 mod on_delete;
 mod options;
@@ -69,6 +71,7 @@ mod work;
 
 pub use driver::{MongoDriver, declared as capabilities};
 pub use error::ServerError;
+pub use large::LargeRow;
 /// The client library, for what Ommi does not offer: see [`MongoDriver::client`].
 pub use mongodb;
 pub use options::MongoOptions;

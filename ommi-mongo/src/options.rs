@@ -194,10 +194,10 @@ impl MongoOptions {
         self
     }
 
-    /// The most numbers that single adds take from a counter at once: 64 by default. With 1, keys follow the order of the adds across
+    /// For how many adds numbers are taken from a counter at once, at most: 64 by default. With 1, keys follow the order of the adds across
     /// processes too, at the price of one more round trip for each. `keyBlock`
-    pub fn key_block(mut self, numbers: u32) -> MongoOptions {
-        self.key_block = i64::from(numbers.max(1));
+    pub fn key_block(mut self, adds: u32) -> MongoOptions {
+        self.key_block = i64::from(adds.max(1));
         self
     }
 

@@ -272,6 +272,61 @@ fn counted_and_asked_for() {
     assert_eq!(pipeline(&query), [look_up(&first()), test, doc! { "$skip": 2i64 }, doc! { "$limit": 3i64 }, number]);
 }
 
+/// Rows that refer to the same row need it once.
+#[test]
+fn what_is_only_counted_is_brought_together_first() {
+    let author = Related::new(users(), vec![(1, 0)]);
+    let mut query = of(posts(), exists(author.clone(), true).and(at_least(2, 3)));
+    query.output = Output::Count;
+    let [limit, key] = first();
+    let author_of = |field: &str| {
+        doc! { "$lookup": {
+            "from": "users", "localField": "author_id", "foreignField": "_id", "pipeline": [limit.clone(), key.clone()], "as": field,
+        } }
+    };
+    let alike = doc! { "$group": {
+        "_id": { "c0": "$author_id" }, "author_id": { "$first": "$author_id" }, "__n0": { "$sum": 1i64 },
+    } };
+    let number = doc! { "$group": { "_id": NULL, "n": { "$sum": "$__n0" } } };
+    assert_eq!(
+        pipeline(&query),
+        [
+            doc! { "$match": { "score": { "$gte": 3i64 } } },
+            alike.clone(),
+            author_of("__r0"),
+            doc! { "$match": { "__r0": { "$eq": [] } } },
+            number.clone(),
+        ]
+    );
+    // By several columns, each once.
+    let shelf = Related::new(shelves(), vec![(2, 0), (3, 1)]);
+    let mut query = of(users(), exists(shelf.clone(), false).or(exists(shelf, false)));
+    query.output = Output::Count;
+    let stages = pipeline(&query);
+    assert_eq!(
+        stages[0],
+        doc! { "$group": {
+            "_id": { "c0": "$hall", "c1": "$number" }, "hall": { "$first": "$hall" }, "number": { "$first": "$number" },
+            "__n0": { "$sum": 1i64 },
+        } }
+    );
+    assert_eq!(stages.last(), Some(&number));
+    // Not where other columns decide too, where no two rows are alike, and of a page.
+    let grouped = |query: &Select| pipeline(query).iter().filter(|stage| stage.contains_key("$group")).count() == 2;
+    let counted = |model: SchemaRef, filter| {
+        let mut query = of(model, filter);
+        query.output = Output::Count;
+        query
+    };
+    assert!(grouped(&counted(posts(), exists(author.clone(), false))));
+    assert!(!grouped(&counted(posts(), exists(author.clone(), false).or(at_least(2, 3)))));
+    assert!(!grouped(&counted(users(), exists(of_user(), false))));
+    assert!(!grouped(&counted(users(), exists(Related::new(posts(), vec![(4, 3)]), false))));
+    let mut page = counted(posts(), exists(author, false));
+    page.limit = Some(3);
+    assert!(!grouped(&page));
+}
+
 #[test]
 fn sorted_by_a_row_that_a_row_leads_to() {
     let team = RelatedExpr::new(shelves(), vec![(2, 0), (3, 1)], Expr::Column(2));

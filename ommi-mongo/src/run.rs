@@ -277,3 +277,43 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ommi_core::ast::{Condition, Expr, List, Select};
+    use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
+    use ommi_core::value::{ColumnType, Value};
+
+    use super::*;
+    use crate::select::select;
+
+    /// Of any usual type; of most, there may be more.
+    #[test]
+    fn a_hundred_thousand_values_are_one_command() {
+        fn is_taken(ty: ColumnType, count: u32, value: impl Fn(u32) -> Value<'static>) -> bool {
+            let builder =
+                ModelSchema::builder("Thing", "things").column(ColumnBuilder::new("id", ColumnType::I64).key());
+            let model = builder.column(ColumnBuilder::new("thing", ty)).build().unwrap();
+            let mut query = Select::new(SchemaRef::from(Arc::new(model)));
+            let list = List::new((0..count).map(value));
+            query.filter = Condition::In { expr: Expr::Column(1), list, negated: true };
+            let mut writer = Writer::new();
+            select(&query, ONE_BATCH, &mut writer).unwrap();
+            match sized(writer) {
+                Ok(_) => true,
+                Err(error) => {
+                    assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
+                    false
+                }
+            }
+        }
+        let number = |number: u32| Value::Int(number.into());
+        assert!(is_taken(ColumnType::I64, 1_000_000, number) && !is_taken(ColumnType::I64, 1_100_000, number));
+        let uuid = |number: u32| Value::Uuid(u128::from(number).to_be_bytes());
+        assert!(is_taken(ColumnType::Uuid, 575_000, uuid) && !is_taken(ColumnType::Uuid, 600_000, uuid));
+        let text = |number: u32| Value::Text(format!("{number:0150}").into());
+        assert!(is_taken(ColumnType::Text, 100_000, text) && !is_taken(ColumnType::Text, 110_000, text));
+    }
+}

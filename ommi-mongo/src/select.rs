@@ -6,7 +6,7 @@ use ommi_core::schema::ModelSchema;
 
 use crate::bson::Writer;
 use crate::condition::{Filter, Truth};
-use crate::names::{ID, unsupported};
+use crate::names::{ID, path, reference, scratch, unsupported};
 use crate::per_group::per_group;
 use crate::sort::Order;
 
@@ -173,17 +173,58 @@ fn pipeline(
 }
 
 fn count(select: &Select, filter: &Filter<'_>, writer: &mut Writer) -> DBResult<()> {
-    begin_pipeline(&select.model, writer);
-    filter.stages(&select.model, writer)?;
+    let model = &select.model;
+    begin_pipeline(model, writer);
+    filter.own_stages(model, writer)?;
+    let is_page = select.limit.is_some() || select.offset.is_some();
+    let alike = filter.deciding().filter(|columns| !is_page && may_be_alike(model, columns));
+    let number = scratch(model, "n", 0);
+    if let Some(columns) = &alike {
+        collect_alike(model, columns, &number, writer)?;
+    }
+    filter.related_stages(model, writer)?;
     page(select.offset, select.limit, writer);
     writer.item_document();
     writer.begin_document("$group");
     writer.null(ID);
     writer.begin_document("n");
-    writer.int64("$sum", 1);
+    match alike {
+        Some(_) => writer.string("$sum", &format!("${number}")),
+        None => writer.int64("$sum", 1),
+    }
     writer.end();
     writer.end();
     writer.end();
     end_pipeline(1, writer);
+    Ok(())
+}
+
+/// Whether several rows may have the same values in these columns. A part of a key is taken for one that differs.
+fn may_be_alike(model: &ModelSchema, columns: &[u16]) -> bool {
+    let holds = |unique: &[u16]| unique.iter().all(|column| columns.contains(column));
+    !columns.iter().any(|column| model.key.contains(column))
+        && !model.uniques.iter().any(|unique| holds(&unique.columns))
+}
+
+/// Writes the stage that leaves one document of those which have the same values in these columns, under their names, and how many there
+/// are: rows that refer to the same row need it looked up once.
+fn collect_alike(model: &ModelSchema, columns: &[u16], number: &str, writer: &mut Writer) -> DBResult<()> {
+    writer.item_document();
+    writer.begin_document("$group");
+    writer.begin_document(ID);
+    for (place, column) in columns.iter().enumerate() {
+        writer.string(&format!("c{place}"), &reference(model, *column)?);
+    }
+    writer.end();
+    for column in columns {
+        writer.begin_document(&path(model, *column)?);
+        writer.string("$first", &reference(model, *column)?);
+        writer.end();
+    }
+    writer.begin_document(number);
+    writer.int64("$sum", 1);
+    writer.end();
+    writer.end();
+    writer.end();
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The statements, at a place: each by itself, or in a transaction's session.
 
 use mongodb::bson::{Document, RawDocumentBuf};
-use ommi_core::ast::{Delete, Insert, OnConflict, Select, Update};
+use ommi_core::ast::{Condition, Delete, Insert, OnConflict, Select, Update};
 use ommi_core::driver::{Context, RowSink, Values};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
@@ -14,6 +14,7 @@ use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::{Documents, rows};
 use crate::journal::Id;
+use crate::large::{LargeRow, pinned};
 use crate::names::ID;
 use crate::on_delete::Deletion;
 use crate::row::{MongoRow, integer};
@@ -34,8 +35,16 @@ impl Inner {
     ) -> DBResult<()> {
         self.check(query)?;
         let mut writer = Writer::new();
-        let answer = select::select(query, ONE_BATCH, &mut writer)?;
+        let mut answer = select::select(query, ONE_BATCH, &mut writer)?;
         self.all_ready(query, context).await?;
+        if answer.is_some()
+            && let Some(filter) = self.with_named(&query.model, &query.filter, &mut place, context).await?
+        {
+            let mut query = query.clone();
+            query.filter = filter;
+            writer = Writer::new();
+            answer = select::select(&query, ONE_BATCH, &mut writer)?;
+        }
         let Some(answer) = answer else { return no_row(query, sink) };
         let command = self.finish_read(writer, context, &place)?;
         let on_model = |failure: Failure| failure.on_model(&query.model, given(context));
@@ -154,7 +163,9 @@ impl Inner {
             true => Some(self.take_keys(model, 1, context).await?),
             false => None,
         };
-        let on_model = |failure: Failure| failure.on_model(model, given(context));
+        let on_model = |failure: Failure| {
+            LargeRow::named(failure.on_model(model, given(context)), model, |column| documents.value(column, row, key))
+        };
         self.note_explicit_keys(insert, documents, context).await?;
         let stored: Option<RawDocumentBuf> = if upsert::may_conflict(conflict, documents, row) {
             let mut writer = Writer::new();
@@ -241,11 +252,15 @@ impl Inner {
         if filter.is_related() {
             update::of_keys(change, &mut command)?;
             self.all_ready(change, context).await?;
-            return self.by_key(&mut place, model, &filter, command, context).await;
+            return self.by_key(&mut place, model, &change.filter, &filter, command, context).await;
         }
         let reach = update::update(change, &filter, &mut command)?;
         self.all_ready(change, context).await?;
-        self.reach(place, reach, model, command, context).await
+        let changed = self.reach(place, reach, model, command, context).await;
+        changed.map_err(|error| match reach {
+            Reach::One => LargeRow::named(error, model, |column| pinned(&change.filter, column)),
+            Reach::Nothing | Reach::Many => error,
+        })
     }
 
     /// Deletes rows.
@@ -266,7 +281,7 @@ impl Inner {
         }
         if filter.is_related() {
             delete::of_keys(&model.table, &mut command);
-            return self.by_key(&mut place, model, &filter, command, context).await;
+            return self.by_key(&mut place, model, &removal.filter, &filter, command, context).await;
         }
         let reach = delete::delete(removal, &filter, &mut command)?;
         self.reach(place, reach, model, command, context).await
@@ -276,11 +291,12 @@ impl Inner {
         &self,
         place: &mut Place<'_>,
         model: &ModelSchema,
+        condition: &Condition,
         filter: &Filter<'_>,
         command: Writer,
         context: &Context,
     ) -> DBResult<u64> {
-        let work = ByKey { model, filter, command };
+        let work = ByKey { model, condition, filter, command };
         let reached = self.atomically(place, &work, context).await;
         reached.map_err(|failure| failure.on_model(model, given(context)))
     }

@@ -15,8 +15,8 @@ use ommi_core::ast::{
 use ommi_core::driver::{Answer, Begin, Context, Driver, Executor, Row, RowSink};
 use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Moment, Value};
-use ommi_core::{ConstraintKind, DBResult, ErrorKind};
-use ommi_mongo::{MongoDriver, MongoOptions};
+use ommi_core::{ConstraintKind, DBError, DBResult, ErrorKind};
+use ommi_mongo::{LargeRow, MongoDriver, MongoOptions};
 
 /// Collects rows of so many columns.
 struct Rows(usize, Vec<Vec<Value<'static>>>);
@@ -345,9 +345,24 @@ async fn what_is_too_large_for_a_server_is_not_sent() {
     let long = select(&model, Condition::In { expr: Expr::Column(1), list, negated: false });
     let error = wait(driver.fetch(&long, &mut Rows(6, Vec::new()), &Context::new())).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge), "{error}");
+
+    // Which row is too large is said, and its key is to be had.
     let huge = "x".repeat(17 * 1024 * 1024);
-    let error = add(&driver, &model, vec![values("huge", 1, None, Some(&huge))]).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::TooLarge) && error.to_string().contains("Person"), "{error}");
+    let key_of = |error: &DBError| {
+        assert!(matches!(error.kind(), ErrorKind::TooLarge) && error.to_string().contains("Person"), "{error}");
+        let row = std::error::Error::source(error).and_then(|source| source.downcast_ref::<LargeRow>()).unwrap();
+        let key: Vec<_> = row.key().map(|(column, value)| (column.to_owned(), value.clone())).collect();
+        (row.model().to_owned(), key)
+    };
+    let id = |id: i64| ("Person".to_owned(), vec![("id".to_owned(), Value::Int(id))]);
+    let two = vec![values("small", 1, None, None), values("huge", 1, None, Some(&huge))];
+    let error = add(&driver, &model, two).await.unwrap_err();
+    assert_eq!(key_of(&error), id(6), "the second of those that follow the four that are there");
+    assert!(error.to_string().contains("row 2 of these"), "{error}");
+    let changes = vec![Assignment::new(4, Change::Set(Expr::Value(text(&huge))))];
+    let update = Update::new(model.clone(), changes, cmp(CompareOp::Eq, 0, Value::Int(3)));
+    let error = wait(driver.update(&update, &Context::new())).await.unwrap_err();
+    assert_eq!(key_of(&error), id(3));
     assert_eq!(ids(&driver, &select(&model, Condition::True)).await.len(), 4);
 }
 

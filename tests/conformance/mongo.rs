@@ -9,14 +9,8 @@ use ommi::prelude::*;
 use ommi_conformance::Database;
 
 /// What SecantusDB, which stands in where there is no `mongod`, does otherwise than MongoDB.
-const SECANTUS: &[(&str, &str)] = &[
-    ("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON"),
-    (
-        "timeouts::the_limit_of_a_transaction_holds_for_its_statements",
-        // It looks at `maxTimeMS` before every 64th document only, each of which has 900 patterns to try here, and answers an abort after that.
-        "`maxTimeMS` is looked at before every 64th document only, and the rollback waits for it",
-    ),
-];
+const SECANTUS: &[(&str, &str)] =
+    &[("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON")];
 
 /// The URL of a database on the server to use; `cargo xtask test` starts one and sets the variable.
 fn url(database: &str) -> DBResult<String> {

@@ -1,6 +1,5 @@
 //! What the examples print, on every store: the same, byte for byte.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
@@ -10,9 +9,6 @@ use crate::suites::cargo;
 
 /// The examples, each with an `expected.txt` in its folder.
 const EXAMPLES: &[&str] = &["flights", "club"];
-
-/// Those that SecantusDB cannot do in a time that anybody would wait: it looks at every row of a collection for each row of another.
-const TOO_MUCH: &[&str] = &["flights"];
 
 /// The stores beside SQLite: a name, and the variable that holds the URL.
 const STORES: &[(&str, &str)] = &[("PostgreSQL", "OMMI_TEST_POSTGRES_URL"), ("MongoDB", "OMMI_TEST_MONGO_URL")];
@@ -30,15 +26,6 @@ pub(crate) fn compare() -> Result<bool, String> {
             command.args(["run", "--quiet", "--all-features", "--example", example]).current_dir(workspace);
             if let Some(variable) = url {
                 let url = servers.variable(variable).ok_or_else(|| format!("there is no {store}"))?;
-                // The server that stands in for MongoDB, without a replica set's name, is started by nobody but the tests.
-                let stands_in = store == "MongoDB" && env::var_os(variable).is_none() && !url.contains("replicaSet=");
-                if stands_in && TOO_MUCH.contains(example) {
-                    println!(
-                        "{example} on {store}: NOT RUN, since it takes SecantusDB more than minutes to follow relations over so many rows; \
-                         have `mongod` on the path, or set {variable}"
-                    );
-                    continue;
-                }
                 command.args(["--", "--replace", "--database"]).arg(url);
             }
             let run = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();

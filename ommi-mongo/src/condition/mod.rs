@@ -129,23 +129,58 @@ impl<'a> Filter<'a> {
         }
     }
 
+    /// What all of must hold.
+    fn parts(&self) -> &[Filter<'a>] {
+        match self {
+            Filter::All => &[],
+            Filter::And(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
     /// Writes the stages that leave the documents which it selects: first what a `$match` says by itself, then related rows, one after the
     /// other, each for what the ones before have left.
     pub(crate) fn stages(&self, model: &ModelSchema, writer: &mut Writer) -> DBResult<()> {
-        let parts = match self {
-            Filter::All => return Ok(()),
-            Filter::And(parts) => parts.as_slice(),
-            one => std::slice::from_ref(one),
-        };
-        let plain: Vec<&Filter<'_>> = parts.iter().filter(|part| !part.is_related()).collect();
-        if !plain.is_empty() {
-            matching(&plain, model, writer)?;
-        }
-        for part in parts.iter().filter(|part| part.is_related()) {
+        self.own_stages(model, writer)?;
+        self.related_stages(model, writer)
+    }
+
+    /// Of the stages, what looks at no other rows.
+    pub(crate) fn own_stages(&self, model: &ModelSchema, writer: &mut Writer) -> DBResult<()> {
+        let plain: Vec<&Filter<'_>> = self.parts().iter().filter(|part| !part.is_related()).collect();
+        if plain.is_empty() { Ok(()) } else { matching(&plain, model, writer) }
+    }
+
+    /// The rest of the stages.
+    pub(crate) fn related_stages(&self, model: &ModelSchema, writer: &mut Writer) -> DBResult<()> {
+        for part in self.parts().iter().filter(|part| part.is_related()) {
             part.lookups(writer)?;
             matching(&[part], model, writer)?;
         }
         Ok(())
+    }
+
+    /// The columns that alone decide what [`related_stages`](Filter::related_stages) leave, each once: those by which rows are related. None
+    /// where other columns have a say too, or nothing is related.
+    pub(crate) fn deciding(&self) -> Option<Vec<u16>> {
+        let mut columns = Vec::new();
+        let mut related = self.parts().iter().filter(|part| part.is_related());
+        (related.all(|part| part.is_decided(&mut columns)) && !columns.is_empty()).then_some(columns)
+    }
+
+    fn is_decided(&self, columns: &mut Vec<u16>) -> bool {
+        match self {
+            Filter::Test(Leaf::Related(rows)) => {
+                rows.near_columns().for_each(|column| {
+                    if !columns.contains(&column) {
+                        columns.push(column);
+                    }
+                });
+                true
+            }
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().all(|part| part.is_decided(columns)),
+            Filter::All | Filter::Nothing | Filter::Test(_) => false,
+        }
     }
 
     /// Writes the stages that find the related rows.

@@ -116,6 +116,11 @@ impl<'m> Truth<'m> {
 }
 
 impl Rows<'_> {
+    /// The columns whose values decide which rows are related.
+    pub(super) fn near_columns(&self) -> impl Iterator<Item = u16> {
+        self.join.on.iter().map(|(near, _)| *near)
+    }
+
     /// The stages that put what is looked for into the field.
     pub(super) fn stages(&self, writer: &mut Writer) -> DBResult<()> {
         let far = self.join.far;
