@@ -1,11 +1,14 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
+mod faults;
 mod futures_of_transactions;
 mod killed_client;
 mod mongo;
 mod mongo_keys;
 mod mongo_on_delete;
 mod object_ids;
+#[path = "../own_server.rs"]
+mod own_server;
 mod postgres;
 mod sqlite_explain;
 mod support;
