@@ -2,6 +2,7 @@
 
 pub mod allocations;
 mod ratios;
+pub mod tree;
 
 use std::time::Instant;
 

@@ -8,6 +8,7 @@
 //! promises: it takes keys from a counter in the database and adds within a transaction.
 
 mod by_client;
+mod relations;
 mod server;
 mod workloads;
 

@@ -83,6 +83,7 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     workloads.extend([100, 10_000].map(|rows| all_users(&clients, rows)));
     workloads.extend([1, 100].map(|inserts| transaction(&clients, inserts)));
     workloads.push(nested(&clients));
+    workloads.extend(crate::relations::all(server, runtime));
     workloads
 }
 

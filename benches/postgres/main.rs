@@ -7,6 +7,7 @@
 
 mod by_sqlx;
 mod by_tokio;
+mod relations;
 mod server;
 mod workloads;
 

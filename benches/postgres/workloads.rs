@@ -100,6 +100,7 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     workloads.extend([10, 100].map(|rows| values(&clients, rows)));
     workloads.extend([1, 100].map(|inserts| transaction(&clients, inserts)));
     workloads.push(nested(&clients));
+    workloads.extend(crate::relations::all(server, runtime));
     workloads
 }
 

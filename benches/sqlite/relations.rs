@@ -1,12 +1,12 @@
 //! Relations: what a row pays for having them, and a tree of three levels beside three queries by hand.
 
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::rc::Rc;
 
 use ommi::prelude::*;
 use rusqlite::Connection;
 
+use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, gather};
 use ommi_benches::{OMMI, Runtime, Side, Workload};
 
 use crate::raw;
@@ -66,33 +66,6 @@ macro_rules! belongings {
 
 belongings!(Card Passport Visit);
 
-#[derive(Debug, Clone, Model)]
-struct Author {
-    #[ommi(auto)]
-    id: i64,
-    name: String,
-    articles: HasMany<Article>,
-}
-
-#[derive(Debug, Clone, Model)]
-struct Article {
-    #[ommi(auto)]
-    id: i64,
-    #[ommi(references = Author::id)]
-    author_id: i64,
-    title: String,
-    remarks: HasMany<Remark>,
-}
-
-#[derive(Debug, Clone, Model)]
-struct Remark {
-    #[ommi(auto)]
-    id: i64,
-    #[ommi(references = Article::id)]
-    article_id: i64,
-    text: String,
-}
-
 type OnDatabase = dyn Fn(&Ommi, &tokio::runtime::Runtime);
 
 pub fn all(runtime: Runtime) -> Vec<Workload> {
@@ -101,20 +74,11 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     let tokio = Rc::new(runtime.build());
     let db = tokio.block_on(async {
         let db = Ommi::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
-        db.create_tables::<(Person, Author, Article, Remark)>().await.unwrap();
+        db.create_tables::<Person>().await.unwrap();
         let person =
             |n: i64| new!(Person { name: format!("Person {n}"), hair_color: (n % 2 == 0).then(|| "black".to_owned()) });
         db.add_all((0..10_000).map(person)).await.unwrap();
-        for (authors, first) in [(10_000, 0)] {
-            db.add_all((first..first + authors).map(|n: i64| new!(Author { name: format!("Author {n}") })))
-                .await
-                .unwrap();
-            let articles =
-                (0..authors * 10).map(|n| new!(Article { author_id: n / 10 + 1, title: format!("Article {n}") }));
-            db.add_all(articles).await.unwrap();
-        }
-        let remarks = (0..10_000).map(|n: i64| new!(Remark { article_id: n / 10 + 1, text: format!("Remark {n}") }));
-        db.add_all(remarks).await.unwrap();
+        tree::fill(&db, 10_000).await;
         db
     });
     let side = |run: Box<OnDatabase>| -> Side {
@@ -142,29 +106,13 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     let by_hand = |authors: i64, depth: usize| -> Side {
         let connection = connection.clone();
         Box::new(move |times| {
-            (0..times).for_each(|_| drop(black_box(tree(&connection, authors, depth))));
+            (0..times).for_each(|_| drop(black_box(by_queries(&connection, authors, depth))));
         })
     };
     let included = |authors: i64, depth: usize| {
-        side(Box::new(move |db, tokio| {
-            let find = db.find(Author::id.le(authors));
-            let find = match depth {
-                1 => find.include(Author::articles),
-                _ => find.include(Author::articles.include(Article::remarks)),
-            };
-            black_box(tokio.block_on(find.all()).unwrap());
-        }))
+        side(Box::new(move |db, tokio| drop(black_box(tokio.block_on(tree::included(db, authors, depth))))))
     };
-    let lazily = side(Box::new(|db, tokio| {
-        tokio.block_on(async {
-            let authors = db.find(Author::id.le(100)).all().await.unwrap();
-            for author in &authors {
-                for article in author.articles.load(db).await.unwrap() {
-                    black_box(article.remarks.load(db).await.unwrap());
-                }
-            }
-        });
-    }));
+    let lazily = side(Box::new(|db, tokio| tokio.block_on(tree::lazily(db))));
     // Deletes the files with the last workload.
     let folder = Rc::new(folder);
     let workload = |name: &str, raw: Side, mut ommi: Side| {
@@ -186,72 +134,45 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     ]
 }
 
-struct RawAuthor {
-    _id: i64,
-    _name: String,
-    articles: Vec<RawArticle>,
-}
-
-struct RawArticle {
-    id: i64,
-    author_id: i64,
-    _title: String,
-    remarks: Vec<RawRemark>,
-}
-
-struct RawRemark {
-    _id: i64,
-    article_id: i64,
-    _text: String,
-}
-
 /// What somebody writes by hand: a query for each level, the keys of one level given to the next, and a map to bring rows together.
-fn tree(connection: &Connection, authors: i64, depth: usize) -> Vec<RawAuthor> {
+fn by_queries(connection: &Connection, authors: i64, depth: usize) -> Vec<RawAuthor> {
     let mut statement = raw::cached(connection, "SELECT id, name FROM authors WHERE id <= ?1");
     let mut rows = statement.query([authors]).unwrap();
     let mut authors = Vec::new();
-    let mut places = HashMap::new();
     while let Some(row) = rows.next().unwrap() {
-        let id = row.get_ref(0).unwrap().as_i64().unwrap();
-        places.insert(id, authors.len());
         let name = row.get_ref(1).unwrap().as_str().unwrap().to_owned();
-        authors.push(RawAuthor { _id: id, _name: name, articles: Vec::new() });
+        authors.push(RawAuthor { id: row.get_ref(0).unwrap().as_i64().unwrap(), name, articles: Vec::new() });
     }
     let text =
         "SELECT id, author_id, title FROM articles WHERE author_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
     let mut statement = raw::cached(connection, text);
-    let mut rows = statement.query([json(places.keys())]).unwrap();
+    let mut rows = statement.query([json(authors.iter().map(|author| author.id))]).unwrap();
     let mut articles = Vec::new();
     while let Some(row) = rows.next().unwrap() {
         articles.push(RawArticle {
             id: row.get_ref(0).unwrap().as_i64().unwrap(),
             author_id: row.get_ref(1).unwrap().as_i64().unwrap(),
-            _title: row.get_ref(2).unwrap().as_str().unwrap().to_owned(),
+            title: row.get_ref(2).unwrap().as_str().unwrap().to_owned(),
             remarks: Vec::new(),
         });
     }
+    let mut remarks = Vec::new();
     if depth > 1 {
-        let of_articles: HashMap<i64, usize> =
-            articles.iter().enumerate().map(|(i, article)| (article.id, i)).collect();
         let text = "SELECT id, article_id, text FROM remarks WHERE article_id IN (SELECT value FROM json_each(?1)) ORDER BY id";
         let mut statement = raw::cached(connection, text);
-        let mut rows = statement.query([json(of_articles.keys())]).unwrap();
+        let mut rows = statement.query([json(articles.iter().map(|article| article.id))]).unwrap();
         while let Some(row) = rows.next().unwrap() {
-            let remark = RawRemark {
-                _id: row.get_ref(0).unwrap().as_i64().unwrap(),
+            remarks.push(RawRemark {
+                id: row.get_ref(0).unwrap().as_i64().unwrap(),
                 article_id: row.get_ref(1).unwrap().as_i64().unwrap(),
-                _text: row.get_ref(2).unwrap().as_str().unwrap().to_owned(),
-            };
-            articles[of_articles[&remark.article_id]].remarks.push(remark);
+                text: row.get_ref(2).unwrap().as_str().unwrap().to_owned(),
+            });
         }
     }
-    for article in articles {
-        authors[places[&article.author_id]].articles.push(article);
-    }
-    authors
+    gather(authors, articles, remarks)
 }
 
-fn json<'k>(keys: impl Iterator<Item = &'k i64>) -> String {
-    let keys: Vec<String> = keys.map(i64::to_string).collect();
+fn json(keys: impl Iterator<Item = i64>) -> String {
+    let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
     format!("[{}]", keys.join(","))
 }

@@ -596,6 +596,7 @@ macro_rules! __behaviours {
                 rows_of_a_stream_load_by_the_piece,
                 in_the_loop_of_a_stream,
                 a_load_that_is_dropped_is_done_by_the_next,
+                who_waits_for_anothers_load_minds_its_own_time,
                 from_several_tasks_it_is_asked_once,
                 what_is_taken_outlives_the_rows,
             }

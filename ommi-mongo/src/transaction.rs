@@ -11,7 +11,9 @@ use mongodb::{ClientSession, Database};
 use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{Abandoned, Answer, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
 
 use crate::driver::Inner;
 use crate::error::Failure;
@@ -357,10 +359,29 @@ impl Ending {
 
     /// That it fails says that the transaction has ended by itself, or will when the server misses its client.
     pub(crate) async fn abort(&mut self) {
-        if let Some(session) = &mut self.session {
-            abort(session, self.unanswered, self.rollbacks.database()).await;
+        if let Some(task) = self.hand_over() {
+            let _ = task.await;
         }
-        self.session = None;
+    }
+
+    /// Has a task end what has not ended, which others wait for. An abort is never given up half-way: to the client a transaction is aborted
+    /// as soon as it begins to say so, and it does not say so twice.
+    fn hand_over(&mut self) -> Option<JoinHandle<()>> {
+        let mut session = self.session.take()?;
+        // Without a runtime the client ends it when it can.
+        let runtime = Handle::try_current().ok()?;
+        let pending = self.rollbacks.begin();
+        let database = self.rollbacks.database().clone();
+        let (unanswered, committing) = (self.unanswered, self.committing);
+        Some(runtime.spawn(async move {
+            match committing {
+                // To commit again is safe, and the only way left to free what the transaction holds.
+                true => drop(session.commit_transaction().await),
+                false => abort(&mut session, unanswered, &database).await,
+            }
+            drop(session);
+            drop(pending);
+        }))
     }
 }
 
@@ -380,22 +401,6 @@ async fn abort(session: &mut ClientSession, unanswered: bool, database: &Databas
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            // The client ends it when it can.
-            return drop(session);
-        };
-        let pending = self.rollbacks.begin();
-        let (mut session, unanswered, committing) = (session, self.unanswered, self.committing);
-        let database = self.rollbacks.database().clone();
-        runtime.spawn(async move {
-            match committing {
-                // To commit again is safe, and the only way left to free what the transaction holds.
-                true => drop(session.commit_transaction().await),
-                false => abort(&mut session, unanswered, &database).await,
-            }
-            drop(session);
-            drop(pending);
-        });
+        drop(self.hand_over());
     }
 }

@@ -3,7 +3,7 @@
 //! A statement is stopped with a cancel request from a second connection, by the number of the server's process. It costs nothing as
 //! long as nobody runs out of time, leaves no setting behind, and a statement that ended first is not harmed; `SET statement_timeout`
 //! would be two round trips for each statement. The number comes with BEGIN in a transaction, and is asked for where a statement of
-//! its own has a deadline, and before a stream; it is remembered while the connection is kept at hand.
+//! its own has a deadline, and before a stream; it is remembered while the connection is kept at hand, but for one behind a pooler.
 
 use std::future::Future;
 use std::pin::pin;
@@ -170,6 +170,10 @@ impl Lease {
         if !self.begun {
             // From here on it is rolled back, also when the answer is not waited for.
             self.begun = true;
+            if self.pid.is_some() && self.inner.prepared {
+                return self.simple(begin).await.map(drop);
+            }
+            // Behind a pooler it may be another process than last time.
             let pid = self.simple(&format!("{begin}; SELECT pg_backend_pid()")).await?;
             self.pid = pid.and_then(|pid| pid.parse().ok());
         }

@@ -6,6 +6,7 @@ mod killed_client;
 mod mongo;
 mod mongo_keys;
 mod mongo_on_delete;
+mod mongo_rollbacks;
 mod object_ids;
 #[path = "../own_server.rs"]
 mod own_server;

@@ -16,11 +16,6 @@ const SECANTUS: &[(&str, &str)] = &[
         // It looks at `maxTimeMS` before every 64th document only, each of which has 900 patterns to try here, and answers an abort after that.
         "`maxTimeMS` is looked at before every 64th document only, and the rollback waits for it",
     ),
-    // The aborts are sent, and answered. Whether the driver or the server leaves something behind has yet to be found out.
-    (
-        "dropping::transactions",
-        "now and then the attempt after a dropped one meets a write conflict, and why is not known",
-    ),
 ];
 
 /// The URL of a database on the server to use; `cargo xtask test` starts one and sets the variable.

@@ -1,5 +1,7 @@
 //! Related rows are loaded when they are asked for, for all rows of a query at once.
 
+use std::time::Duration;
+
 use ommi::prelude::*;
 use ommi::testing::assert_queries;
 
@@ -369,6 +371,27 @@ pub(crate) async fn a_load_that_is_dropped_is_done_by_the_next(db: &Ommi) -> DBR
     assert_eq!(titles(waiting.await?), ["b1"]);
     assert_eq!(users[0].posts.load(db).await?.len(), 3);
     assert!(first.is_pending() || users[0].posts.is_loaded());
+    Ok(())
+}
+
+/// A load that nobody goes on with holds up nobody for longer than they were given.
+pub(crate) async fn who_waits_for_anothers_load_minds_its_own_time(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let users = users(db).await?;
+    let mut held = users[0].posts.load(db).boxed();
+    let first = futures::poll!(held.as_mut());
+    let limit = Duration::from_millis(50);
+    let waiting = users[1].posts.load(db).timeout(limit).await;
+    match first.is_pending() {
+        true => {
+            let error = waiting.expect_err("it is not its turn");
+            assert!(matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == limit), "{error}");
+        }
+        // Where a store answers at once there is nothing to wait for.
+        false => assert_eq!(titles(waiting?), ["b1"]),
+    }
+    drop(held);
+    assert_eq!(titles(users[1].posts.load(db).await?), ["b1"]);
     Ok(())
 }
 

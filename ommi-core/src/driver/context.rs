@@ -1,5 +1,6 @@
 //! What an operation carries to the driver besides its statement.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use super::Inside;
@@ -59,6 +60,12 @@ impl Context {
             Some((deadline, given)) if Instant::now() >= deadline => Err(DBError::timeout(given)),
             _ => Ok(()),
         }
+    }
+
+    /// Waits for somebody else, and no longer than the operation may take.
+    pub(crate) async fn wait<T>(&self, wait: impl Future<Output = T>) -> DBResult<T> {
+        let Some((deadline, given)) = self.limit else { return Ok(wait.await) };
+        tokio::time::timeout_at(deadline.into(), wait).await.map_err(|_| DBError::timeout(given))
     }
 }
 

@@ -130,7 +130,10 @@ impl<T: Model> Lazy<T> {
         let relation = self.relation()?;
         // Inside a transaction statements take turns anyway, and who waits there must not be waited for.
         let _gate = match batch.gate(*slot) {
-            Some(gate) if at.ending.is_none() => Some(gate.lock().await),
+            Some(gate) if at.ending.is_none() => Some(match gate.try_lock() {
+                Some(free) => free,
+                None => context.wait(gate.lock()).await?,
+            }),
             _ => None,
         };
         if let Some(group) = self.visible(at) {

@@ -1,0 +1,125 @@
+//! A tree of three levels by includes and lazily, beside a `find` for each level by hand.
+
+use std::hint::black_box;
+use std::rc::Rc;
+
+use futures::TryStreamExt;
+use ommi::mongo::mongodb::bson::doc;
+use ommi::mongo::mongodb::{Collection, Database};
+use ommi::prelude::*;
+use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, gather};
+use ommi_benches::{OMMI, Runtime, Side, Workload};
+use serde::Deserialize;
+use tokio::runtime::Runtime as Tokio;
+
+use crate::server::Server;
+
+#[derive(Deserialize)]
+struct Author {
+    #[serde(rename = "_id")]
+    id: i64,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Article {
+    #[serde(rename = "_id")]
+    id: i64,
+    author_id: i64,
+    title: String,
+}
+
+#[derive(Deserialize)]
+struct Remark {
+    #[serde(rename = "_id")]
+    id: i64,
+    article_id: i64,
+    text: String,
+}
+
+struct Raw {
+    authors: Collection<Author>,
+    articles: Collection<Article>,
+    remarks: Collection<Remark>,
+}
+
+/// The largest batches that the server gives, as Ommi asks for.
+const BATCH: u32 = 1_000_000;
+
+impl Raw {
+    fn new(database: &Database) -> Raw {
+        Raw {
+            authors: database.collection("authors"),
+            articles: database.collection("articles"),
+            remarks: database.collection("remarks"),
+        }
+    }
+
+    async fn tree(&self, authors: i64, depth: usize) -> Vec<RawAuthor> {
+        let found = self.authors.find(doc! { "_id": { "$lte": authors } }).batch_size(BATCH).await.unwrap();
+        let found: Vec<Author> = found.try_collect().await.unwrap();
+        let keys: Vec<i64> = found.iter().map(|author| author.id).collect();
+        let author = |Author { id, name }| RawAuthor { id, name, articles: Vec::new() };
+        let authors = found.into_iter().map(author).collect();
+
+        let found = self.articles.find(doc! { "author_id": { "$in": keys } }).sort(doc! { "_id": 1 });
+        let found: Vec<Article> = found.batch_size(BATCH).await.unwrap().try_collect().await.unwrap();
+        let keys: Vec<i64> = found.iter().map(|article| article.id).collect();
+        let article = |Article { id, author_id, title }| RawArticle { id, author_id, title, remarks: Vec::new() };
+        let articles = found.into_iter().map(article).collect();
+
+        let mut remarks = Vec::new();
+        if depth > 1 {
+            let found = self.remarks.find(doc! { "article_id": { "$in": keys } }).sort(doc! { "_id": 1 });
+            let found: Vec<Remark> = found.batch_size(BATCH).await.unwrap().try_collect().await.unwrap();
+            remarks.extend(found.into_iter().map(|Remark { id, article_id, text }| RawRemark { id, article_id, text }));
+        }
+        gather(authors, articles, remarks)
+    }
+}
+
+/// Both sides, on one runtime. Each has a client of its own.
+struct Clients {
+    tokio: Tokio,
+    raw: Raw,
+    db: Ommi,
+}
+
+/// After the other workloads' collections were made, in the same database.
+pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
+    let tokio = runtime.build();
+    let (raw, db) = tokio.block_on(async {
+        let db = Ommi::new(server.connect().await);
+        tree::fill(&db, 1_000).await;
+        (Raw::new(server.connect().await.database()), db)
+    });
+    let clients = Rc::new(Clients { tokio, raw, db });
+    let by_hand = |authors: i64, depth: usize| -> Side {
+        let clients = clients.clone();
+        Box::new(move |times| {
+            clients.tokio.block_on(async {
+                for _ in 0..times {
+                    black_box(clients.raw.tree(authors, depth).await);
+                }
+            });
+        })
+    };
+    let included = |authors: i64, depth: usize| -> Side {
+        let clients = clients.clone();
+        Box::new(move |times| {
+            clients.tokio.block_on(async {
+                for _ in 0..times {
+                    black_box(tree::included(&clients.db, authors, depth).await);
+                }
+            });
+        })
+    };
+    let workload = |name: &str, raw: Side, ommi: Side| Workload {
+        name: name.to_owned(),
+        sides: vec![("mongodb", raw), (OMMI, ommi)],
+    };
+    vec![
+        workload("tree 100, 1000, 10000 by include", by_hand(100, 2), included(100, 2)),
+        workload("include of 100 parents", by_hand(100, 1), included(100, 1)),
+    ]
+}
