@@ -64,6 +64,12 @@ fn lost(error: &DBError) {
     assert!(typed && error.is_retryable() && !error.is_outcome_unknown(), "{}", told(error));
 }
 
+/// Why a transaction failed before its commit. On MongoDB the end of one within it may say that the outer one is gone too; why, is behind that.
+fn reason(error: &DBError) -> &DBError {
+    let behind = std::error::Error::source(error).and_then(|source| source.downcast_ref::<DBError>());
+    behind.filter(|_| matches!(error.kind(), ErrorKind::TransactionAborted)).unwrap_or(error)
+}
+
 /// The error of a commit whose answer did not come.
 #[track_caller]
 fn unknown(error: &DBError) {
@@ -207,7 +213,7 @@ async fn check(db: &Ommi, run: i64, outcome: &Outcome) {
         Told::Committed => assert_eq!(parts, [1; 3], "it was committed"),
         Told::FailedToCommit(error) if error.is_outcome_unknown() => unknown(error),
         Told::Failed(error) | Told::FailedToCommit(error) => {
-            lost(error);
+            lost(reason(error));
             assert_eq!(parts, [0; 3], "it was said to be undone");
         }
     }

@@ -63,16 +63,15 @@ async fn of_sqlites_readers() -> DBResult<()> {
     let db = Ommi::new(options.readers(2).acquire_timeout(PATIENCE).connect().await?);
     db.create_tables::<Entry>().await?;
     prepare(&db, 1).await?;
-    let mut rows = db.find_all::<Entry>().batch(1).stream();
-    rows.try_next().await?;
-    let tx = db.build_transaction().read_only().begin().await?;
-    tx.find_all::<Entry>().count().await?;
+    let (one, two) =
+        (db.build_transaction().read_only().begin().await?, db.build_transaction().read_only().begin().await?);
+    assert_eq!(one.find_all::<Entry>().count().await? + two.find_all::<Entry>().count().await?, 6);
     all_are_exhausted(&db).await;
     // Who writes has a connection of his own.
     prepare(&db, 2).await?;
-    drop(tx);
+    drop(two);
     assert_eq!(db.find_all::<Entry>().count().await?, 6);
-    drop(rows);
+    drop(one);
     db.close().await;
     Ok(())
 }
@@ -89,11 +88,12 @@ async fn on_mongo() -> DBResult<()> {
     let db = Ommi::new(small.connect().await?);
     assert_eq!(db.find_all::<Entry>().count().await?, 3);
     // Two writes wait for this one, each with a connection.
+    let held = direct.find(named(1, "alone")).one().await?.id;
     let tx = direct.begin().await?;
-    tx.find(named(1, "alone")).update(Entry::count.increment(1)).await?;
+    tx.find(Entry::id.eq(held)).update(Entry::count.increment(1)).await?;
     let writes = [(); 2].map(|()| {
         let db = db.clone();
-        tokio::spawn(async move { db.find(named(1, "alone")).update(Entry::count.increment(1)).await })
+        tokio::spawn(async move { db.find(Entry::id.eq(held)).update(Entry::count.increment(1)).await })
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     let started = Instant::now();

@@ -116,6 +116,10 @@ impl Program {
                 let mut command = Command::new(program);
                 let data = if own { folder.join("data") } else { PathBuf::from(":memory:") };
                 command.args(["--host", "127.0.0.1", "--log-level", "WARNING", "--storage-path"]).arg(data);
+                if own {
+                    // Else it acknowledges what a crash of the process can still take.
+                    command.arg("--sync-on-commit");
+                }
                 command
             }
         };
