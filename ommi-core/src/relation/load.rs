@@ -40,8 +40,8 @@ impl Narrow {
 /// How many keys one statement looks for. Stores take more, but not any number.
 const KEYS: usize = 16_384;
 
-/// How many keys of several columns are looked for one by one. Of more, each column is looked for by itself, and what that finds too much is
-/// left out here.
+/// How many keys of several columns are looked for one by one. Of more, those that have a part in common are looked for together if that makes
+/// no more groups than this, else each column by itself. What either finds too much is left out here.
 const PAIRS: usize = 64;
 
 /// Loads what belongs to rows with these keys. The batches are those of the loaded rows.
@@ -222,17 +222,64 @@ fn matches(columns: &[u16], numbers: &[i64], others: &[Box<[Value<'static>]>]) -
         };
         return others.iter().map(|key| pair(key)).fold(Condition::False, Condition::or);
     }
-    let each = columns.iter().enumerate().map(|(part, &column)| {
+    // The part with the fewest values tells the others apart: of two columns nothing is found too much then.
+    let leads = (0..columns.len()).map(|part| Lead::new(others, part)).min_by_key(|lead| lead.values.len());
+    match leads.filter(|lead| lead.values.len() <= PAIRS) {
+        Some(lead) => lead.condition(columns),
+        None => each_in(columns, others.iter(), None),
+    }
+}
+
+/// Composite keys by the value of one of their parts.
+struct Lead<'k> {
+    part: usize,
+    values: Vec<Value<'static>>,
+    keys: Vec<Vec<&'k Box<[Value<'static>]>>>,
+}
+
+impl<'k> Lead<'k> {
+    fn new(all: &'k [Box<[Value<'static>]>], part: usize) -> Lead<'k> {
         let mut seen = KeyIndex::default();
-        for key in others {
-            if let Some(value) = key.get(part) {
-                seen.insert(key_of(vec![value.clone()]));
+        let mut lead = Lead { part, values: Vec::new(), keys: Vec::new() };
+        for key in all {
+            let Some(value) = key.get(part) else { continue };
+            let number = seen.insert(key_of(vec![value.clone()])) as usize;
+            match lead.keys.get_mut(number) {
+                Some(alike) => alike.push(key),
+                None => {
+                    lead.values.push(value.clone());
+                    lead.keys.push(vec![key]);
+                }
             }
+        }
+        lead
+    }
+
+    fn condition(self, columns: &[u16]) -> Condition {
+        let Some(&column) = columns.get(self.part) else { return Condition::False };
+        let groups = self.values.into_iter().zip(self.keys).map(|(value, keys)| {
+            let is_value = Condition::compare(CompareOp::Eq, Expr::Column(column), Expr::Value(value));
+            is_value.and(each_in(columns, keys.into_iter(), Some(self.part)))
+        });
+        groups.fold(Condition::False, Condition::or)
+    }
+}
+
+/// The condition that each of the columns, but for this one, has a value that it has in one of the keys.
+fn each_in<'k>(
+    columns: &[u16],
+    keys: impl Iterator<Item = &'k Box<[Value<'static>]>> + Clone,
+    but: Option<usize>,
+) -> Condition {
+    let parts = columns.iter().enumerate().filter(|(part, _)| Some(*part) != but).map(|(part, &column)| {
+        let mut seen = KeyIndex::default();
+        for value in keys.clone().filter_map(|key| key.get(part)) {
+            seen.insert(key_of(vec![value.clone()]));
         }
         let others = seen.distinct.into_iter().filter_map(|key| key.first().cloned());
         is_in(column, seen.numbers.into_iter().map(Value::Int).chain(others))
     });
-    each.fold(Condition::True, Condition::and)
+    parts.fold(Condition::True, Condition::and)
 }
 
 fn is_in(column: u16, values: impl Iterator<Item = Value<'static>>) -> Condition {
@@ -375,5 +422,24 @@ mod tests {
         let groups = group(&mut rows, vec![1, 0, NO_KEY, 1, 3, 0, 1], 4);
         assert_eq!(rows, ["a1", "a2", "b1", "b2", "b3", "c1"]);
         assert_eq!(groups, [(0, 2), (2, 3), (5, 0), (5, 1)]);
+    }
+
+    #[test]
+    fn keys_with_a_part_in_common_are_looked_for_together() {
+        let keys: Vec<Box<[Value<'static>]>> =
+            (0..200).map(|n| Box::from([Value::Int(n), Value::Int(n % 3)])).collect();
+        let lead = Lead::new(&keys, 1);
+        assert_eq!(lead.values, [Value::Int(0), Value::Int(1), Value::Int(2)]);
+        let sizes: Vec<usize> = lead.keys.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [67, 67, 66]);
+        // By the second column, although the first one comes first.
+        let together = Lead::new(&keys, 1).condition(&[5, 7]);
+        assert_eq!(matches(&[5, 7], &[], &keys), together);
+        let first = Condition::compare(CompareOp::Eq, Expr::Column(7), Expr::Value(Value::Int(0)))
+            .and(is_in(5, (0..200).step_by(3).map(Value::Int)));
+        match &together {
+            Condition::Or(groups) => assert_eq!((groups.len(), groups.first()), (3, Some(&first))),
+            other => panic!("{other:?}"),
+        }
     }
 }
