@@ -33,6 +33,8 @@ enum Became {
     UnknownAndThere,
     /// It was acknowledged, and is there.
     Committed,
+    /// The error says that it may be run again, and it is not there.
+    Undone,
 }
 
 impl<C: AsyncFn(&str) -> DBResult<Ommi>> Killed<C> {
@@ -96,6 +98,7 @@ impl<C: AsyncFn(&str) -> DBResult<Ommi>> Killed<C> {
         let became = match (committed, there) {
             (Ok(()), true) => Became::Committed,
             (Ok(()), false) => panic!("an acknowledged transaction is gone"),
+            (Err(error), false) if error.is_retryable() => Became::Undone,
             (Err(error), there) => {
                 unknown(&error);
                 if there { Became::UnknownAndThere } else { Became::UnknownAndGone }
@@ -151,8 +154,8 @@ async fn postgres() -> DBResult<()> {
     Ok(())
 }
 
-/// A commit that was not answered is sent again. While the server is away that fails too; what a server that came back answers, the stand-in for MongoDB
-/// cannot show: it forgets in a crash which transactions were committed, and MongoDB does not.
+/// A commit that was not answered is sent again. While the server is away that fails too; when it is back, it says what became of the first. The
+/// stand-in for MongoDB does so only where it was not committed: it forgets in a crash which transactions were, and MongoDB does not.
 #[tokio::test]
 async fn mongo() -> DBResult<()> {
     let server = OwnServer::mongo();
@@ -168,9 +171,10 @@ async fn mongo() -> DBResult<()> {
     assert_eq!(killed.at_the_commit(2, Way::Request, false, false).await, Became::UnknownAndGone);
     assert_eq!(killed.at_the_commit(3, Way::Answer, false, false).await, Became::UnknownAndThere);
     assert_eq!(killed.at_the_commit(4, Way::Answer, true, false).await, Became::Committed);
+    assert_eq!(killed.at_the_commit(5, Way::Request, false, true).await, Became::Undone);
     if !stands_in {
-        assert_eq!(killed.at_the_commit(5, Way::Answer, false, true).await, Became::Committed);
+        assert_eq!(killed.at_the_commit(6, Way::Answer, false, true).await, Became::Committed);
     }
-    killed.run_again(6).await;
+    killed.run_again(7).await;
     Ok(())
 }
