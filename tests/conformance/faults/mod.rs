@@ -164,10 +164,11 @@ async fn everything(db: &Ommi, run: i64) -> Outcome {
     let streamed = loop {
         match rows.try_next().await {
             Ok(Some(_)) => count += 1,
-            Ok(None) => break Ok(whole(count)),
+            Ok(None) => break Ok(count),
             Err(error) => break Err(error),
         }
     };
+    let streamed = streamed.map(whole);
     drop(rows);
     let together = together(db, run).await;
     let retry = Retry::default().attempts(4).delay(Duration::from_millis(1));
