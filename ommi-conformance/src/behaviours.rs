@@ -764,7 +764,7 @@ macro_rules! __behaviours {
                 a_nested_transaction_within_one_that_goes_on needs savepoints,
                 statements_in_a_transaction needs transactions,
                 making_and_dropping_tables,
-                two_thousand_transactions needs transactions,
+                thousands_of_transactions needs transactions,
             }
         }
     };

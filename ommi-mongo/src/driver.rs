@@ -27,6 +27,7 @@ use crate::rollbacks::Rollbacks;
 use crate::run::{Place, given, within};
 use crate::stream::{MongoStream, Pieces};
 use crate::transaction::MongoTransaction;
+use crate::turns::Turns;
 use crate::{references, schema, select};
 
 /// What MongoDB, driven by this crate, can do.
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) key_block: i64,
     pub(crate) blocks: Blocks,
     pub(crate) rollbacks: Rollbacks,
+    pub(crate) turns: Turns,
     pub(crate) collections: Collections,
     pub(crate) references: references::Known,
     closed: AtomicBool,
@@ -114,6 +116,7 @@ impl MongoDriver {
             selection: options.client.as_ref().and_then(|client| client.selection_criteria.clone()),
             transaction_options: options.transaction_options(),
             key_block: options.key_block,
+            turns: options.turns(is_router(&hello)),
             client,
             database,
             own_client,
@@ -139,7 +142,11 @@ impl MongoDriver {
 
 /// A member of a replica set and a router of a cluster have transactions, a server by itself has none.
 fn has_transactions(hello: &Document) -> bool {
-    hello.contains_key("setName") || hello.get_str("msg").is_ok_and(|message| message == "isdbgrid")
+    hello.contains_key("setName") || is_router(hello)
+}
+
+fn is_router(hello: &Document) -> bool {
+    hello.get_str("msg").is_ok_and(|message| message == "isdbgrid")
 }
 
 impl Inner {
@@ -199,6 +206,7 @@ impl Inner {
 
     /// Runs a command that belongs to no statement.
     pub(crate) async fn plain(&self, command: Document) -> DBResult<Document> {
+        let _turn = self.turns.take().await?;
         self.database.run_command(command).await.map_err(|error| Failure::from(error).general(None))
     }
 
@@ -206,6 +214,7 @@ impl Inner {
     pub(crate) async fn all_documents(&self, command: Document) -> DBResult<Vec<Document>> {
         use futures::TryStreamExt;
         let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
+        let _turn = self.turns.take().await?;
         self.database.run_cursor_command(command).await.map_err(failed)?.try_collect().await.map_err(failed)
     }
 }

@@ -63,6 +63,7 @@ mod stored;
 mod stream;
 mod sum;
 mod transaction;
+mod turns;
 mod unique;
 mod update;
 mod upsert;

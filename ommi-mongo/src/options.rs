@@ -12,6 +12,7 @@ use ommi_core::{DBError, DBResult};
 
 use crate::MongoDriver;
 use crate::error::Failure;
+use crate::turns::Turns;
 
 /// How to reach a database, as a value.
 ///
@@ -32,6 +33,7 @@ pub struct MongoOptions {
     pub(crate) database: String,
     pub(crate) key_block: i64,
     pub(crate) transactions: bool,
+    acquire_timeout: Duration,
     write_concern: Option<WriteConcern>,
 }
 
@@ -43,6 +45,9 @@ impl fmt::Debug for MongoOptions {
 
 /// The parameters that are Ommi's own.
 const OWN: [&str; 2] = ["keyBlock", "transactions"];
+
+/// The connections of a pool, where the options do not say how many, as the client has it.
+const POOL_SIZE: u32 = 10;
 
 /// The parameters that the client knows.
 const KNOWN: [&str; 47] = [
@@ -133,6 +138,14 @@ impl MongoOptions {
                         _ => return Err(DBError::configuration(Some(known), "it takes `on` or `off`")),
                     };
                 }
+                // The client would take it, and not keep it.
+                "waitQueueTimeoutMS" => {
+                    let wrong = || DBError::configuration(Some(known), "it takes a whole number of milliseconds");
+                    options.acquire_timeout = match value.parse::<u32>().map_err(|_| wrong())? {
+                        0 => Duration::MAX,
+                        time => Duration::from_millis(u64::from(time)),
+                    };
+                }
                 _ => kept.push(parameter),
             }
         }
@@ -161,6 +174,7 @@ impl MongoOptions {
             database: database.to_owned(),
             key_block: 64,
             transactions: true,
+            acquire_timeout: Duration::from_secs(30),
             write_concern: None,
         }
     }
@@ -181,6 +195,13 @@ impl MongoOptions {
     /// The most connections to each server: 10 by default.
     pub fn max_pool_size(self, connections: u32) -> MongoOptions {
         self.change(|client| client.max_pool_size = Some(connections))
+    }
+
+    /// How long an operation waits for a connection that others use; then it is a `Timeout`. 30 seconds by default. It is kept where all operations
+    /// go to the primary. `waitQueueTimeoutMS`, where 0 is for ever
+    pub fn acquire_timeout(mut self, timeout: Duration) -> MongoOptions {
+        self.acquire_timeout = timeout;
+        self
     }
 
     /// How long an operation waits for a server that can take it; then it is a `Connection` error. 30 seconds by default.
@@ -218,6 +239,20 @@ impl MongoOptions {
         };
         let client = Client::with_options(client).map_err(|error| wrong(&error, &[]))?;
         MongoDriver::open(client, true, self).await
+    }
+
+    /// Who may use a connection of the client when. A client that was there already may have other users; and there is a pool for each server,
+    /// of which only the primary, or the only router of a cluster, is used by all operations.
+    pub(crate) fn turns(&self, router: bool) -> Turns {
+        let Some(client) = &self.client else { return Turns::unlimited() };
+        let elsewhere = match &client.selection_criteria {
+            None | Some(SelectionCriteria::ReadPreference(ReadPreference::Primary)) => router && client.hosts.len() > 1,
+            Some(_) => true,
+        };
+        match client.max_pool_size.unwrap_or(POOL_SIZE) {
+            size if size > 0 && !elsewhere => Turns::new(size, self.acquire_timeout),
+            _ => Turns::unlimited(),
+        }
     }
 
     fn concern(&self) -> WriteConcern {

@@ -15,6 +15,7 @@ use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::select::ONE_BATCH;
 use crate::transaction::Ending;
+use crate::turns::Turns;
 use crate::work::no_document;
 
 /// Where commands run.
@@ -78,16 +79,22 @@ pub(crate) async fn within<T>(context: &Context, work: impl Future<Output = DBRe
 
 /// A result as it comes in: batches of documents.
 pub(crate) enum Batches {
-    Own(Box<RawBatchCursor>),
-    Session(Box<SessionRawBatchCursor>),
+    Own(Box<RawBatchCursor>, Turns),
+    Session(Box<SessionRawBatchCursor>, Turns),
 }
 
 impl Batches {
     pub(crate) async fn next(&mut self, place: &mut Place<'_>) -> Result<Option<RawBatch>, Failure> {
         let batch = match (self, place) {
-            (Batches::Own(cursor), _) => cursor.next().await,
-            (Batches::Session(cursor), Place::Session(session)) => cursor.stream(session).next().await,
-            (Batches::Session(_), Place::Alone) => None,
+            (Batches::Own(cursor, turns), _) => {
+                let _turn = turns.take().await?;
+                cursor.next().await
+            }
+            (Batches::Session(cursor, turns), Place::Session(session)) => {
+                let _turn = turns.take().await?;
+                cursor.stream(session).next().await
+            }
+            (Batches::Session(..), Place::Alone) => None,
         };
         Ok(batch.transpose()?)
     }
@@ -134,6 +141,7 @@ impl Inner {
 
     /// Runs a command and gives the reply.
     pub(crate) async fn command(&self, place: &mut Place<'_>, command: RawDocumentBuf) -> Result<Document, Failure> {
+        let _turn = self.turns.take().await?;
         let run = self.database.run_raw_command(command);
         Ok(match place {
             Place::Alone => run.await?,
@@ -149,6 +157,7 @@ impl Inner {
         command: RawDocumentBuf,
         batch: u32,
     ) -> Result<Batches, Failure> {
+        let _turn = self.turns.take().await?;
         let database: &Database = &self.database;
         let options =
             |selection| RunCursorCommandOptions::builder().selection_criteria(selection).batch_size(batch).build();
@@ -162,11 +171,11 @@ impl Inner {
                     Err(failure) if failure.is_lost() => open(command).await?,
                     other => other?,
                 };
-                Ok(Batches::Own(Box::new(cursor)))
+                Ok(Batches::Own(Box::new(cursor), self.turns.clone()))
             }
             Place::Session(session) => {
                 let run = database.run_raw_cursor_command(command).with_options(options(None));
-                Ok(Batches::Session(Box::new(run.session(&mut **session).batch().await?)))
+                Ok(Batches::Session(Box::new(run.session(&mut **session).batch().await?), self.turns.clone()))
             }
         }
     }
@@ -236,6 +245,7 @@ impl Inner {
         ending.answered();
         match written {
             Ok(reached) => {
+                let _turn = self.turns.take().await?;
                 ending.commit().await?;
                 Ok(reached)
             }

@@ -278,6 +278,7 @@ impl DriverTransaction for MongoTransaction {
             return Err(error);
         }
         let committed = within(context, async {
+            let _turn = self.inner.turns.take().await?;
             let committed = ending.commit().await;
             committed.map_err(|failure| {
                 let unknown = failure.leaves_commit_unknown();

@@ -126,15 +126,29 @@ impl Pool {
             Ok(Ok(lease)) => Ok(lease),
             // The sender is dropped with the pool only.
             Ok(Err(_)) => Err(closed()),
-            Err(_) => Err(DBError::timeout(limit).with_detail(match self.lock().holder {
-                Some(place) => {
-                    format!("{} of the database was in use all the time, by the transaction that began at {place}", self.name)
-                }
-                None => format!(
-                    "{} of the database was in use all the time; a transaction or a stream that stays open keeps its connection",
-                    self.name
-                ),
-            })),
+            Err(_) => Err(DBError::timeout(limit).with_detail(self.exhausted())),
+        }
+    }
+
+    /// Why nobody got a connection.
+    fn exhausted(&self) -> String {
+        let (holder, size) = {
+            let state = self.lock();
+            (state.holder, state.size)
+        };
+        let name = self.name;
+        match (holder, size) {
+            (Some(place), _) => {
+                format!("{name} of the database was in use all the time, by the transaction that began at {place}")
+            }
+            (None, 0 | 1) => {
+                format!(
+                    "{name} of the database was in use all the time; a transaction or a stream that stays open keeps it"
+                )
+            }
+            (None, size) => format!(
+                "{name} of the database, {size} in all, was in use all the time; a transaction or a stream that stays open keeps its own"
+            ),
         }
     }
 

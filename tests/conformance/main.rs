@@ -1,5 +1,6 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
+mod faults;
 mod futures_of_transactions;
 mod killed_client;
 mod mongo;
@@ -7,6 +8,8 @@ mod mongo_keys;
 mod mongo_on_delete;
 mod mongo_rollbacks;
 mod object_ids;
+#[path = "../own_server.rs"]
+mod own_server;
 mod postgres;
 mod sqlite_explain;
 mod support;

@@ -2,6 +2,7 @@
 
 mod encrypted;
 mod explain;
+#[path = "../own_server.rs"]
 mod own_server;
 mod pooler;
 mod restart;

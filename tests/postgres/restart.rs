@@ -26,7 +26,7 @@ fn lost(error: &DBError) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_crash_of_the_server_the_pool_recovers_by_itself() {
-    let mut server = OwnServer::start();
+    let mut server = OwnServer::postgres();
     let db = Ommi::new(PostgresOptions::parse(&server.url).unwrap().max_connections(4).connect().await.unwrap());
     db.create_tables::<Entry>().await.unwrap();
     let text = "a long text in which something is looked for ".repeat(20);
@@ -75,7 +75,7 @@ async fn after_a_crash_of_the_server_the_pool_recovers_by_itself() {
 /// One connection after the other is found to be dead, and none of them twice.
 #[tokio::test]
 async fn a_crash_between_statements_costs_one_error_at_most() {
-    let mut server = OwnServer::start();
+    let mut server = OwnServer::postgres();
     let db = Ommi::new(PostgresOptions::parse(&server.url).unwrap().max_connections(8).connect().await.unwrap());
     db.create_tables::<Entry>().await.unwrap();
     // Eight connections that were just used.

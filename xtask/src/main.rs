@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Some("support-table") => done(suites::renew_support_table().map(|()| true)),
         Some("compile-time") => done(compile_time::measure().map(|()| true)),
         Some(servers::KEEP) => done(servers::keep().map(|()| true)),
+        Some(servers::KEEP_MONGO) => done(servers::keep_mongo().map(|()| true)),
         Some(servers::KEEP_POSTGRES) => done(servers::keep_postgres(arguments).map(|()| true)),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

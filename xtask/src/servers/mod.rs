@@ -4,7 +4,7 @@
 //! servers, prints where they are, and waits for the end of its input. That comes when the run is over, and also when whoever
 //! started it was killed in whatever way: then it stops the servers and deletes their data.
 //!
-//! A test that stops and starts a server asks for one of its own, in the same way: [`keep_postgres`].
+//! A test that stops and starts a server asks for one of its own, in the same way: [`keep_postgres`] and [`keep_mongo`].
 
 mod certificate;
 mod mongo;
@@ -71,6 +71,9 @@ pub(crate) const KEEP: &str = "keep-servers";
 /// The command by which this program keeps a PostgreSQL server for one test.
 pub(crate) const KEEP_POSTGRES: &str = "keep-postgres";
 
+/// The command by which this program keeps a MongoDB server for one test.
+pub(crate) const KEEP_MONGO: &str = "keep-mongo";
+
 /// The variable by which tests find this program.
 const XTASK: &str = "OMMI_TEST_XTASK";
 
@@ -118,11 +121,23 @@ pub(crate) fn keep_postgres(arguments: impl Iterator<Item = OsString>) -> Result
     if tls {
         tell(&format!("authority={}", server.authority().display()))?;
     }
+    obey(|crash| if crash { server.crash() } else { server.restart() })
+}
+
+/// The same with a MongoDB server.
+pub(crate) fn keep_mongo() -> Result<(), String> {
+    let mut server = mongo::Server::start_own()?;
+    tell(&format!("url={}", server.url()))?;
+    obey(|crash| if crash { server.crash() } else { server.restart() })
+}
+
+/// Does what it is told until its input ends; `act` is told whether the server is to be ended or started.
+fn obey(mut act: impl FnMut(bool) -> Result<(), String>) -> Result<(), String> {
     tell(READY)?;
     for line in io::stdin().lines() {
         match line.map_err(|error| error.to_string())?.as_str() {
-            "kill" => server.crash()?,
-            "start" => server.restart()?,
+            "kill" => act(true)?,
+            "start" => act(false)?,
             other => return Err(format!("there is no command `{other}`")),
         }
         tell(READY)?;

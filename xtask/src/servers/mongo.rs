@@ -28,58 +28,64 @@ pub(crate) struct Server {
     process: Child,
     folder: PathBuf,
     port: u16,
-    parameters: &'static str,
+    program: Program,
+    /// Whether one test has it, and may end it in the middle of things: what was committed is there afterwards.
+    own: bool,
+}
+
+/// What serves.
+enum Program {
+    Mongod(PathBuf),
+    Secantus(PathBuf),
 }
 
 impl Server {
-    /// Finds or installs a server, and starts it.
+    /// Finds or installs a server, and starts it, for all tests of a run.
     pub(crate) fn start() -> Result<Server, String> {
-        match on_path("mongod") {
-            Some(mongod) => {
-                let mut server = Server::spawn("?replicaSet=ommi", |port, folder| {
-                    let mut command = Command::new(mongod);
-                    command.args(["--replSet", "ommi", "--bind_ip", "127.0.0.1", "--quiet"]);
-                    command.arg("--port").arg(port.to_string()).arg("--dbpath").arg(folder);
-                    command
-                })?;
-                server.wait()?;
-                initiate(server.port)?;
-                Ok(server)
-            }
-            None => {
-                let program = secantus()?;
-                let mut server = Server::spawn("", |port, _| {
-                    let mut command = Command::new(program);
-                    command.args(["--host", "127.0.0.1", "--storage-path", ":memory:", "--log-level", "WARNING"]);
-                    command.arg("--port").arg(port.to_string());
-                    command
-                })?;
-                server.wait()?;
-                Ok(server)
-            }
+        Server::start_as(false)
+    }
+
+    /// The same, for one test.
+    pub(crate) fn start_own() -> Result<Server, String> {
+        Server::start_as(true)
+    }
+
+    fn start_as(own: bool) -> Result<Server, String> {
+        let program = match on_path("mongod") {
+            Some(mongod) => Program::Mongod(mongod),
+            None => Program::Secantus(secantus()?),
+        };
+        let port = free_port()?;
+        let folder = env::temp_dir().join(format!("ommi-mongo-{}", std::process::id()));
+        fs::create_dir(&folder).map_err(|error| format!("{} could not be made: {error}", folder.display()))?;
+        let process = program.launch(port, &folder, own).inspect_err(|_| drop(fs::remove_dir_all(&folder)))?;
+        let mut server = Server { process, folder, port, program, own };
+        server.wait()?;
+        if let Program::Mongod(_) = server.program {
+            initiate(port)?;
+        }
+        Ok(server)
+    }
+
+    /// Ends it at once, as a crash does.
+    pub(crate) fn crash(&mut self) -> Result<(), String> {
+        self.process.kill().and_then(|()| self.process.wait()).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Starts it again after a crash, with the same data, on the same port.
+    pub(crate) fn restart(&mut self) -> Result<(), String> {
+        self.process = self.program.launch(self.port, &self.folder, self.own)?;
+        self.wait()?;
+        match self.program {
+            Program::Mongod(_) => until_primary(self.port),
+            Program::Secantus(_) => Ok(()),
         }
     }
 
     /// The database to connect to; each test has one of its own beside it.
     pub(crate) fn url(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/ommi{}", self.port, self.parameters)
-    }
-
-    fn spawn(parameters: &'static str, command: impl FnOnce(u16, &Path) -> Command) -> Result<Server, String> {
-        let port = free_port()?;
-        let folder = env::temp_dir().join(format!("ommi-mongo-{}", std::process::id()));
-        fs::create_dir(&folder).map_err(|error| format!("{} could not be made: {error}", folder.display()))?;
-        let started = fs::File::create(folder.join("log")).and_then(|log| {
-            let output = log.try_clone()?;
-            command(port, &folder).stdin(Stdio::null()).stdout(output).stderr(log).current_dir(&folder).spawn()
-        });
-        match started {
-            Ok(process) => Ok(Server { process, folder, port, parameters }),
-            Err(error) => {
-                let _ = fs::remove_dir_all(&folder);
-                Err(format!("the MongoDB server could not be started: {error}"))
-            }
-        }
+        let parameters = if matches!(self.program, Program::Mongod(_)) { "?replicaSet=ommi" } else { "" };
+        format!("mongodb://127.0.0.1:{}/ommi{parameters}", self.port)
     }
 
     /// Waits until it takes connections.
@@ -94,6 +100,35 @@ impl Server {
             sleep(Duration::from_millis(50));
         }
         Ok(())
+    }
+}
+
+impl Program {
+    /// Starts it on the data in a folder.
+    fn launch(&self, port: u16, folder: &Path, own: bool) -> Result<Child, String> {
+        let mut command = match self {
+            Program::Mongod(mongod) => {
+                let mut command = Command::new(mongod);
+                command.args(["--replSet", "ommi", "--bind_ip", "127.0.0.1", "--quiet"]).arg("--dbpath").arg(folder);
+                command
+            }
+            Program::Secantus(program) => {
+                let mut command = Command::new(program);
+                let data = if own { folder.join("data") } else { PathBuf::from(":memory:") };
+                command.args(["--host", "127.0.0.1", "--log-level", "WARNING", "--storage-path"]).arg(data);
+                if own {
+                    // Else it acknowledges what a crash of the process can still take.
+                    command.arg("--sync-on-commit");
+                }
+                command
+            }
+        };
+        let started = fs::File::create(folder.join("log")).and_then(|log| {
+            let output = log.try_clone()?;
+            let command = command.arg("--port").arg(port.to_string());
+            command.stdin(Stdio::null()).stdout(output).stderr(log).current_dir(folder).spawn()
+        });
+        started.map_err(|error| format!("the MongoDB server could not be started: {error}"))
     }
 }
 
@@ -117,9 +152,15 @@ fn initiate(port: u16) -> Result<(), String> {
     let mut configuration = b"\x03replSetInitiate\0".to_vec();
     configuration.extend_from_slice(&[5, 0, 0, 0, 0]);
     command(port, &configuration).map_err(failed)?;
+    until_primary(port)
+}
+
+/// Waits until the one server of a replica set takes writes.
+fn until_primary(port: u16) -> Result<(), String> {
     let started = Instant::now();
     loop {
-        let reply = command(port, b"\x10hello\0\x01\0\0\0").map_err(failed)?;
+        let reply =
+            command(port, b"\x10hello\0\x01\0\0\0").map_err(|error| format!("mongod does not answer: {error}"))?;
         // The field, true.
         let primary = b"\x08isWritablePrimary\0\x01";
         if reply.windows(primary.len()).any(|window| window == primary) {

@@ -1,5 +1,8 @@
-//! A PostgreSQL server for one test, which stops and starts it as it likes. A process of `cargo xtask` keeps it, and stops it and deletes
+//! A database server for one test, which stops and starts it as it likes. A process of `cargo xtask` keeps it, and stops it and deletes
 //! its data however the test ends.
+//!
+//! Several test binaries have this module, and none of them uses all of it.
+#![allow(dead_code)]
 
 use std::env;
 use std::io::{BufRead, BufReader, Lines, Write};
@@ -16,14 +19,19 @@ pub(crate) struct OwnServer {
 }
 
 impl OwnServer {
-    /// One that takes plain connections.
-    pub(crate) fn start() -> OwnServer {
-        OwnServer::with(&[])
+    /// PostgreSQL, with plain connections.
+    pub(crate) fn postgres() -> OwnServer {
+        OwnServer::with(&["keep-postgres"])
     }
 
-    /// One that takes encrypted connections only.
+    /// PostgreSQL, with encrypted connections only.
     pub(crate) fn encrypted() -> OwnServer {
-        OwnServer::with(&["tls"])
+        OwnServer::with(&["keep-postgres", "tls"])
+    }
+
+    /// MongoDB, or what stands in for it, which keeps its data on the disk.
+    pub(crate) fn mongo() -> OwnServer {
+        OwnServer::with(&["keep-mongo"])
     }
 
     fn with(arguments: &[&str]) -> OwnServer {
@@ -31,7 +39,7 @@ impl OwnServer {
             env::var_os("OMMI_TEST_XTASK").expect("this test starts a server of its own: run `cargo xtask test`");
         let mut command = Command::new(xtask);
         // Ctrl-C is for the test: the keeper sees the end of its input, and cleans up.
-        command.arg("keep-postgres").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut keeper = command.spawn().unwrap();
         let (input, output) = (keeper.stdin.take(), BufReader::new(keeper.stdout.take().unwrap()).lines());
         let mut server = OwnServer { keeper, input, output, url: String::new(), authority: String::new() };
