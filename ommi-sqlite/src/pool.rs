@@ -46,8 +46,8 @@ struct State {
     idle: Vec<Box<Connection>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
     size: usize,
-    /// Where the transaction began that has the connection, where there is but one.
-    holder: Option<&'static Location<'static>>,
+    /// What has the connection, where there is but one: a transaction that began there, or that of an operation.
+    holder: Option<Option<&'static Location<'static>>>,
     closed: bool,
 }
 
@@ -127,8 +127,11 @@ impl Pool {
             // The sender is dropped with the pool only.
             Ok(Err(_)) => Err(closed()),
             Err(_) => Err(DBError::timeout(limit).with_detail(match self.lock().holder {
-                Some(place) => {
+                Some(Some(place)) => {
                     format!("{} of the database was in use all the time, by the transaction that began at {place}", self.name)
+                }
+                Some(None) => {
+                    format!("{} of the database was in use all the time, by an operation of several statements", self.name)
                 }
                 None => format!(
                     "{} of the database was in use all the time; a transaction or a stream that stays open keeps its connection",
@@ -143,8 +146,8 @@ impl Pool {
         size == 1 && (inside.writes && self.serves.writes || inside.reads && self.serves.reads)
     }
 
-    /// The connection was taken for a transaction that began here.
-    pub(crate) fn held_by(&self, place: &'static Location<'static>) {
+    /// The connection was taken for a transaction that began here, or for that of an operation.
+    pub(crate) fn held_by(&self, place: Option<&'static Location<'static>>) {
         let mut state = self.lock();
         if state.size == 1 {
             state.holder = Some(place);
