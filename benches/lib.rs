@@ -49,8 +49,17 @@ pub struct Workload {
 /// The side that the others are compared with.
 pub const OMMI: &str = "ommi";
 
+/// Runs one side and nothing else: what a tool that counts instructions looks at.
+#[inline(never)]
+pub fn counted(side: &mut Side, times: u64) {
+    side(times);
+}
+
 /// Measures workloads as the arguments say: with `--ratios [PART OF A NAME]` in turns, else with criterion. `rivals` are the other sides, in
 /// the order of their columns.
+///
+/// With `--count NAME SIDE TIMES` it runs one side, once as often to warm it up, so that `valgrind --tool=callgrind
+/// --toggle-collect='ommi_benches::counted'` counts its instructions, which nobody else on the machine changes.
 pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--ratios") {
@@ -61,6 +70,16 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
             workloads.retain(|workload| workload.name.contains(wanted));
             ratios::print(&mut workloads, rivals, runtime.name());
         }
+        return;
+    }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--count") {
+        let [name, side, times] = &arguments[at + 1..at + 4] else { return };
+        let mut workloads = workloads(Runtime::CurrentThread);
+        let workload = workloads.iter_mut().find(|workload| workload.name == *name).expect("a workload's name");
+        let (_, side) = workload.sides.iter_mut().find(|(other, _)| other == side).expect("a side's name");
+        let times = times.parse().expect("a number");
+        side(times);
+        counted(side, times);
         return;
     }
     let mut criterion = Criterion::default().configure_from_args();

@@ -533,6 +533,22 @@ macro_rules! __behaviours {
                 relations_raise_it_where_they_change_a_row,
                 rows_of_a_table_that_gets_one_have_the_first,
             }
+            schema_in_transactions {
+                a_table_that_is_made_lasts_with_the_commit needs schema_in_transactions,
+                others_see_it_after_the_commit needs schema_in_transactions several_connections,
+                it_is_undone_with_every_other_end needs schema_in_transactions,
+                a_dropped_table_comes_back_with_its_rows needs schema_in_transactions,
+                a_column_that_was_added_is_undone needs schema_in_transactions,
+                a_table_made_anew_is_read_and_written_as_it_is needs schema_in_transactions savepoints,
+                in_a_transaction_within_another needs schema_in_transactions savepoints,
+                a_misfit_leaves_only_the_rollback needs schema_in_transactions savepoints,
+                references_hold_after_a_drop needs schema_in_transactions savepoints foreign_keys,
+                dropped_half_way_it_leaves_only_the_rollback needs schema_in_transactions,
+                a_limit_of_time_holds_for_it needs schema_in_transactions,
+                where_nothing_is_written_no_table_is_made needs transactions,
+                by_any_handle needs schema_in_transactions savepoints,
+                a_store_that_cannot_says_so needs transactions,
+            }
             row_locks {
                 a_locked_row_is_waited_for needs row_locks several_connections,
                 they_are_released_at_the_end needs row_locks several_connections,

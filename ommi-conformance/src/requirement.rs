@@ -15,6 +15,8 @@ pub enum Requirement {
     transactions,
     /// [`Capabilities::savepoints`]
     savepoints,
+    /// [`Capabilities::schema_in_transactions`]
+    schema_in_transactions,
     /// [`Capabilities::atomic_statements`]
     atomic_statements,
     /// [`Capabilities::foreign_keys`]
@@ -43,6 +45,7 @@ impl Requirement {
         match self {
             Requirement::transactions => capabilities.transactions,
             Requirement::savepoints => capabilities.savepoints,
+            Requirement::schema_in_transactions => capabilities.schema_in_transactions,
             Requirement::atomic_statements => capabilities.atomic_statements,
             Requirement::foreign_keys => capabilities.foreign_keys,
             Requirement::on_delete => capabilities.on_delete,
@@ -62,6 +65,7 @@ impl fmt::Display for Requirement {
         f.write_str(match self {
             Requirement::transactions => "transactions",
             Requirement::savepoints => "nested transactions",
+            Requirement::schema_in_transactions => "tables in transactions",
             Requirement::atomic_statements => "atomic statements",
             Requirement::foreign_keys => "foreign keys",
             Requirement::on_delete => "what becomes of referring rows",

@@ -124,6 +124,10 @@ impl Driver for Counting<Arc<dyn Driver>> {
 
 #[async_trait]
 impl DriverTransaction for Counting<Box<dyn DriverTransaction>> {
+    fn schema(&self) -> Option<&dyn SchemaDriver> {
+        self.inner.schema()
+    }
+
     fn enter(&self, level: u32) {
         self.inner.enter(level);
     }

@@ -66,13 +66,7 @@ impl State {
             Stop::Before(error) => error,
             Stop::Sent(error) => {
                 // What was found before anything was sent leaves the transaction as it was.
-                if !matches!(
-                    error.kind(),
-                    ErrorKind::InvalidValue { .. }
-                        | ErrorKind::Query
-                        | ErrorKind::Unsupported { .. }
-                        | ErrorKind::Decode { .. }
-                ) {
+                if !error.is_found_by_client() {
                     self.failed.get_or_insert_with(|| error.clone());
                 }
                 error

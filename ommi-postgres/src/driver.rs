@@ -30,6 +30,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.schema_in_transactions = true;
     capabilities.isolation = Isolation::Serializable;
     capabilities.deferrable = true;
     capabilities.atomic_statements = true;
@@ -134,7 +135,7 @@ impl PostgresDriver {
     }
 
     /// Runs something on a connection of the pool.
-    async fn run<T>(&self, context: &Context, work: impl Work<T>) -> DBResult<T> {
+    pub(crate) async fn run<T>(&self, context: &Context, work: impl Work<T>) -> DBResult<T> {
         let mut lease = Lease::acquire(&self.inner, context).await?;
         lease.within(context, work).await
     }

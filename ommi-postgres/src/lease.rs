@@ -51,6 +51,8 @@ pub(crate) struct Lease {
     failed: bool,
     /// A transaction may be open.
     pub(crate) begun: bool,
+    /// Tables were changed in it. When that is undone, statements that were prepared meanwhile may not fit them.
+    tables_changed: bool,
 }
 
 impl Lease {
@@ -114,6 +116,7 @@ impl Lease {
             busy: false,
             failed: false,
             begun: false,
+            tables_changed: false,
         }
     }
 
@@ -185,12 +188,30 @@ impl Lease {
         Ok(())
     }
 
+    /// Tables are about to be changed in the transaction.
+    pub(crate) fn changes_tables(&mut self) {
+        self.tables_changed = true;
+    }
+
+    /// Forgets the statements that were prepared, where tables have been changed since, or changed back: one that does not fit its table any more
+    /// would fail in a transaction, and end it.
+    pub(crate) async fn forget_statements(&mut self) -> DBResult<()> {
+        if !self.tables_changed {
+            return Ok(());
+        }
+        let connection = self.start()?;
+        let cleared = connection.clear_cached_statements().await;
+        self.done(cleared.as_ref().err());
+        cleared.map_err(|error| error::general(error, None))
+    }
+
     /// Commits what was begun. What fails is rolled back with the lease.
     pub(crate) async fn commit(&mut self) -> DBResult<()> {
         if self.begun {
             self.simple("COMMIT").await?;
             self.begun = false;
             self.tell(None);
+            self.tables_changed = false;
         }
         Ok(())
     }
@@ -200,6 +221,13 @@ impl Lease {
         if !self.begun {
             return Ok(());
         }
+        self.undo().await?;
+        self.forget_statements().await?;
+        self.tables_changed = false;
+        Ok(())
+    }
+
+    async fn undo(&mut self) -> DBResult<()> {
         if !self.busy {
             self.simple("ROLLBACK").await?;
             self.begun = false;
@@ -326,13 +354,16 @@ async fn cancel(inner: &Inner, pid: i32) {
 }
 
 /// Reads what is left of answers, and ends the transaction.
-async fn clean(connection: &mut PgConnection, begun: bool) -> Result<(), sqlx::Error> {
+async fn clean(connection: &mut PgConnection, begun: bool, tables_changed: bool) -> Result<(), sqlx::Error> {
     // The first answer may be that of what was cancelled.
     if connection.ping().await.is_err() {
         connection.ping().await?;
     }
-    match begun {
-        true => simple(connection, "ROLLBACK").await.map(drop),
+    if begun {
+        simple(connection, "ROLLBACK").await?;
+    }
+    match tables_changed {
+        true => connection.clear_cached_statements().await,
         false => Ok(()),
     }
 }
@@ -344,7 +375,7 @@ impl Drop for Lease {
         };
         let _runtime = self.runtime.enter();
         let stops = self.busy && self.pid.is_some();
-        if !(self.begun || stops) {
+        if !(self.begun || self.tables_changed || stops) {
             match &self.inner.warm {
                 Some(warm) if !(self.busy || self.failed) => {
                     // Behind a pooler it may be another process next time.
@@ -357,12 +388,13 @@ impl Drop for Lease {
             }
             return;
         }
-        let (inner, pid, busy, begun) = (self.inner.clone(), self.pid, self.busy, self.begun);
+        let (inner, pid, busy) = (self.inner.clone(), self.pid, self.busy);
+        let (begun, tables_changed) = (self.begun, self.tables_changed);
         let turn = self.turn.take();
         // The pool counts the connection until this is done, and waits for it when it is closed.
         drop(self.runtime.spawn(async move {
             let cleaned = {
-                let clean = pin!(clean(&mut connection, begun));
+                let clean = pin!(clean(&mut connection, begun, tables_changed));
                 match busy {
                     true => stop(&inner, || pid, clean).await,
                     false => timeout(GRACE, clean).await.ok(),

@@ -89,7 +89,7 @@ impl Levels {
         let text = format!("ROLLBACK TO SAVEPOINT ommi_{level}; RELEASE SAVEPOINT ommi_{level}");
         self.end(level, &text, lease).await?;
         self.failed = self.failed.filter(|failed| *failed < level);
-        Ok(())
+        lease.forget_statements().await
     }
 
     async fn end(&mut self, level: u32, text: &str, lease: &mut Lease) -> DBResult<()> {

@@ -6,7 +6,9 @@
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
+use ommi_core::driver::{
+    Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream, SchemaDriver,
+};
 use ommi_core::{DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
@@ -52,7 +54,7 @@ impl PostgresTransaction {
             .map_err(|_| error::timed_out(given).with_detail("another statement of the transaction was still running"))
     }
 
-    async fn run<T>(&self, context: &Context, work: impl Work<T>) -> DBResult<T> {
+    pub(crate) async fn run<T>(&self, context: &Context, work: impl Work<T>) -> DBResult<T> {
         self.lock(context).await?.run(context, work).await
     }
 }
@@ -163,6 +165,10 @@ impl Executor for PostgresTransaction {
 impl DriverTransaction for PostgresTransaction {
     fn enter(&self, level: u32) {
         self.abandoned.enter(level);
+    }
+
+    fn schema(&self) -> Option<&dyn SchemaDriver> {
+        Some(self)
     }
 
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {

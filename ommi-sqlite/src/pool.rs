@@ -46,8 +46,8 @@ struct State {
     idle: Vec<Box<Connection>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
     size: usize,
-    /// Where the transaction began that has the connection, where there is but one.
-    holder: Option<&'static Location<'static>>,
+    /// What has the connection, where there is but one: a transaction that began there, or that of an operation.
+    holder: Option<Option<&'static Location<'static>>>,
     closed: bool,
 }
 
@@ -138,8 +138,11 @@ impl Pool {
         };
         let name = self.name;
         match (holder, size) {
-            (Some(place), _) => {
+            (Some(Some(place)), _) => {
                 format!("{name} of the database was in use all the time, by the transaction that began at {place}")
+            }
+            (Some(None), _) => {
+                format!("{name} of the database was in use all the time, by an operation of several statements")
             }
             (None, 0 | 1) => {
                 format!(
@@ -157,8 +160,8 @@ impl Pool {
         size == 1 && (inside.writes && self.serves.writes || inside.reads && self.serves.reads)
     }
 
-    /// The connection was taken for a transaction that began here.
-    pub(crate) fn held_by(&self, place: &'static Location<'static>) {
+    /// The connection was taken for a transaction that began here, or for that of an operation.
+    pub(crate) fn held_by(&self, place: Option<&'static Location<'static>>) {
         let mut state = self.lock();
         if state.size == 1 {
             state.holder = Some(place);

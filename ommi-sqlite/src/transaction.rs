@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ommi_core::ast::{Delete, Insert, Select, Update};
-use ommi_core::driver::{Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
+use ommi_core::driver::{
+    Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream, SchemaDriver,
+};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -62,17 +64,16 @@ impl Shared {
 
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
         let lock = self.state.clone().lock_owned();
-        match context.limit {
-            None => Ok(Guard(lock.await)),
-            Some((deadline, given)) => {
-                Handle::try_current().map_err(no_runtime)?;
-                match tokio::time::timeout_at(deadline.into(), lock).await {
-                    Ok(guard) => Ok(Guard(guard)),
-                    Err(_) => {
-                        Err(DBError::timeout(given)
-                            .with_detail("another statement of the transaction was still running"))
-                    }
-                }
+        let Some((deadline, given)) = context.limit else { return Ok(Guard(lock.await)) };
+        // Where nobody has the turn there is nothing to wait for, and so no need of a runtime.
+        if let Some(guard) = self.try_lock() {
+            return Ok(guard);
+        }
+        Handle::try_current().map_err(no_runtime)?;
+        match tokio::time::timeout_at(deadline.into(), lock).await {
+            Ok(guard) => Ok(Guard(guard)),
+            Err(_) => {
+                Err(DBError::timeout(given).with_detail("another statement of the transaction was still running"))
             }
         }
     }
@@ -90,14 +91,13 @@ impl Guard {
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         let state = &mut *self.0;
-        if state.aborted {
-            return Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted)));
-        }
+        state.usable()?;
         state.heavy |= !task.here;
-        state.align(task)?;
-        let connection = state.lease.connection()?;
-        let result = run(connection);
-        state.aborted = connection.sqlite.is_autocommit();
+        let result = match state.align(task) {
+            Ok(()) => run(state.lease.connection()?),
+            Err(halt) => Err(halt),
+        };
+        state.look()?;
         result
     }
 
@@ -108,28 +108,10 @@ impl Guard {
     /// Does something about the transaction itself.
     fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
         let state = &mut *self.0;
-        if state.aborted {
-            return Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted)));
-        }
-        match act {
-            Act::Begin => state.begin(task),
-            _ if !state.begun => Ok(()),
-            Act::Leave(level, _) if state.savepoints < level => Ok(()),
-            _ if task.here && state.heavy => Err(Halt::Move),
-            Act::Leave(level, LevelEnd::Undo) => state.undo(level, task),
-            Act::Leave(level, LevelEnd::Keep) => {
-                state.align(Task { level, ..task })?;
-                state.release(level, task)
-            }
-            Act::Commit => {
-                state.align(Task { level: 0, ..task })?;
-                let connection = state.lease.connection()?;
-                if task.here && connection.commits_wait {
-                    return Err(Halt::Move);
-                }
-                control(connection, "COMMIT", task)
-            }
-        }
+        state.usable()?;
+        let result = state.act(act, task);
+        state.look()?;
+        result
     }
 }
 
@@ -142,6 +124,41 @@ enum Act {
 }
 
 impl State {
+    fn usable(&self) -> Result<(), Halt> {
+        match self.aborted {
+            true => Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted))),
+            false => Ok(()),
+        }
+    }
+
+    /// Looks whether SQLite has rolled back by itself, after whatever ran: what came next would not be in a transaction.
+    fn look(&mut self) -> DBResult<()> {
+        self.aborted = self.begun && self.lease.connection()?.sqlite.is_autocommit();
+        Ok(())
+    }
+
+    fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
+        match act {
+            Act::Begin => self.begin(task),
+            _ if !self.begun => Ok(()),
+            Act::Leave(level, _) if self.savepoints < level => Ok(()),
+            _ if task.here && self.heavy => Err(Halt::Move),
+            Act::Leave(level, LevelEnd::Undo) => self.undo(level, task),
+            Act::Leave(level, LevelEnd::Keep) => {
+                self.align(Task { level, ..task })?;
+                self.release(level, task)
+            }
+            Act::Commit => {
+                self.align(Task { level: 0, ..task })?;
+                let connection = self.lease.connection()?;
+                if task.here && connection.commits_wait {
+                    return Err(Halt::Move);
+                }
+                control(connection, "COMMIT", task)
+            }
+        }
+    }
+
     fn begin(&mut self, task: Task) -> Result<(), Halt> {
         if !self.begun {
             let sql = if self.read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" };
@@ -228,7 +245,9 @@ impl SqliteTransaction {
         let mut task = Task::here(context);
         let mut patience = Patience::new(context, self.shared.busy_timeout);
         loop {
-            let result = if task.here {
+            // Outside of a runtime there is no other thread, and nobody else to keep waiting.
+            let result = if task.here || Handle::try_current().is_err() {
+                guard.connection()?.watch.next_run();
                 guard.act(act, task)
             } else {
                 let hold = Hold::Transaction(guard);
@@ -253,7 +272,7 @@ impl SqliteTransaction {
         }
     }
 
-    fn source(&self) -> Source<'_> {
+    pub(crate) fn source(&self) -> Source<'_> {
         Source::Transaction(&self.shared)
     }
 }
@@ -294,6 +313,10 @@ impl Executor for SqliteTransaction {
 impl DriverTransaction for SqliteTransaction {
     fn enter(&self, level: u32) {
         self.shared.abandoned.enter(level);
+    }
+
+    fn schema(&self) -> Option<&dyn SchemaDriver> {
+        Some(self)
     }
 
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {

@@ -37,6 +37,7 @@ pub fn capabilities() -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.schema_in_transactions = true;
     capabilities.single_writer = true;
     capabilities.snapshot_includes = true;
     capabilities.isolation = Isolation::Serializable;
@@ -242,11 +243,7 @@ impl SchemaDriver for MemoryDriver {
     }
 
     async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
-        let work = |state: &mut State| {
-            schemas.iter().for_each(|schema| state.drop_table(&schema.table));
-            Ok(())
-        };
-        self.shared.write(context, work).await
+        self.shared.write(context, |state| state.drop_tables(schemas)).await
     }
 }
 
@@ -320,9 +317,26 @@ impl Executor for MemoryTransaction {
 }
 
 #[async_trait]
+impl SchemaDriver for MemoryTransaction {
+    async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        context.check_time()?;
+        self.write(context, |state| state.create(schemas)).await
+    }
+
+    async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        context.check_time()?;
+        self.write(context, |state| state.drop_tables(schemas)).await
+    }
+}
+
+#[async_trait]
 impl DriverTransaction for MemoryTransaction {
     fn enter(&self, level: u32) {
         lock(&self.levels).truncate(level as usize);
+    }
+
+    fn schema(&self) -> Option<&dyn SchemaDriver> {
+        Some(self)
     }
 
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ommi_conformance::evaluator::{self, Tables, truth};
 use ommi_core::ast::{self, Assignment, Condition, Delete, Insert, Output, Select, StatementRef, Update};
 use ommi_core::driver::Context;
-use ommi_core::schema::{ColumnSchema, ModelSchema};
+use ommi_core::schema::{ColumnSchema, ModelSchema, SchemaRef};
 use ommi_core::value::Value;
 use ommi_core::{Constraint, ConstraintKind, DBError, DBResult, ErrorKind};
 
@@ -73,8 +73,9 @@ impl State {
         Ok(Arc::make_mut(table))
     }
 
-    pub(crate) fn drop_table(&mut self, name: &str) {
-        self.tables.remove(name);
+    pub(crate) fn drop_tables(&mut self, models: &[SchemaRef]) -> DBResult<()> {
+        models.iter().for_each(|model| drop(self.tables.remove(&*model.table)));
+        Ok(())
     }
 
     pub(crate) fn select(&self, select: &Select, context: &Context) -> DBResult<Vec<Row>> {

@@ -38,6 +38,7 @@ pub(crate) mod row_locks;
 pub(crate) mod run_time_schemas;
 pub(crate) mod saving;
 pub(crate) mod schema;
+pub(crate) mod schema_in_transactions;
 pub(crate) mod sorting;
 pub(crate) mod streams;
 pub(crate) mod strict_loading;

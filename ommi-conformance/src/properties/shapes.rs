@@ -9,7 +9,7 @@ use ommi::ast::{Assignment, Change, Condition, Delete, Direction, Expr, Insert, 
 use ommi::driver::{Capabilities, Context};
 use ommi::schema::{ColumnBuilder, ModelSchema, SchemaRef};
 use ommi::value::{ColumnType, Value};
-use ommi::{DBError, DBResult, ErrorKind, Ommi};
+use ommi::{DBError, DBResult, ErrorKind, Handle, Ommi};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

@@ -326,7 +326,7 @@ impl Select {
 impl Insert {
     /// Rows with these columns.
     pub fn new(model: SchemaRef, columns: Arc<[u16]>, values: Vec<Value<'static>>, rows: usize) -> Insert {
-        Insert { model, columns, values, rows, on_conflict: None, returning: Arc::new([]) }
+        Insert { model, columns, values, rows, on_conflict: None, returning: Arc::default() }
     }
 }
 

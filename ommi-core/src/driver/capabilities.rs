@@ -42,6 +42,8 @@ capabilities! {
     "includes at one moment" snapshot_includes: bool = false,
     /// Transactions within transactions, each of which can be undone by itself.
     "nested transactions" savepoints: bool = false,
+    /// Tables can be made and dropped in a transaction, and in one within another, and are undone with it.
+    "tables in transactions" schema_in_transactions: bool = false,
     /// The strongest isolation of transactions. Any weaker one may be asked for, and is given by the weakest that suffices.
     "isolation" isolation: Isolation = Isolation::ReadCommitted,
     /// Transactions that wait at their beginning so as not to fail later.

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`Executor`] | runs statements; the driver itself (each on any connection of its pool) and a transaction (on its own) |
 //! | [`Driver`] | names itself, declares its [`Capabilities`], begins transactions, explains, closes |
-//! | [`DriverTransaction`] | commits or rolls back, as a whole or by levels |
+//! | [`DriverTransaction`] | commits or rolls back, as a whole or by levels; may have a schema part of its own |
 //! | [`SchemaDriver`] | creates and drops tables |
 //!
 //! # The contract
@@ -170,6 +170,14 @@ pub trait DriverTransaction: Executor {
     async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
         let _ = (level, end, context);
         Ok(())
+    }
+
+    /// The part that makes and drops tables as a part of the transaction, at the level that the context says: seen in it at once, and undone with
+    /// it. After an error, which may leave half of what was asked for, that level is only undone.
+    ///
+    /// Only called where [`Capabilities::schema_in_transactions`] are declared.
+    fn schema(&self) -> Option<&dyn SchemaDriver> {
+        None
     }
 
     /// Makes all of it last.

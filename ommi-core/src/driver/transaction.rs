@@ -67,20 +67,26 @@ pub struct TransactionOptions {
 pub struct Begin {
     /// How it is to run.
     pub options: TransactionOptions,
-    /// Where in the application, for messages to those who wait for it.
-    pub place: &'static Location<'static>,
+    /// Where in the application, for messages to those who wait for it; none for the transaction that an operation of several statements has
+    /// for itself.
+    pub place: Option<&'static Location<'static>>,
 }
 
 impl Begin {
     /// A transaction that begins where this is called.
     #[track_caller]
     pub fn new(options: TransactionOptions) -> Begin {
-        Begin { options, place: Location::caller() }
+        Begin { options, place: Some(Location::caller()) }
+    }
+
+    /// The transaction of an operation of several statements.
+    pub(crate) fn of_operation() -> Begin {
+        Begin { options: TransactionOptions::default(), place: None }
     }
 }
 
 impl Default for Begin {
-    /// A transaction of the store's own kind.
+    /// A transaction of the store's own kind, that begins where this is called.
     #[track_caller]
     fn default() -> Begin {
         Begin::new(TransactionOptions::default())
@@ -134,7 +140,9 @@ impl Abandoned {
 
     /// All that were abandoned when this was asked for have been undone. What was since is remembered.
     pub fn settle(&self, kept: Kept) {
-        let _ = self.0.compare_exchange(kept.first, NONE, Ordering::AcqRel, Ordering::Acquire);
+        if kept.first != NONE {
+            let _ = self.0.compare_exchange(kept.first, NONE, Ordering::AcqRel, Ordering::Acquire);
+        }
     }
 }
 

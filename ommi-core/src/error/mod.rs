@@ -181,6 +181,18 @@ impl DBError {
 
     // ---- for drivers --------------------------------------------------------------
 
+    /// Whether it is of a kind that is found before anything is sent, or in what was read: the database met no error, so that a transaction
+    /// can go on after it.
+    pub fn is_found_by_client(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::InvalidValue { .. }
+                | ErrorKind::Query
+                | ErrorKind::Unsupported { .. }
+                | ErrorKind::Decode { .. }
+        )
+    }
+
     /// Adds a sentence that says more than the kind does. It must hold no user data.
     pub fn with_detail(self, detail: impl Into<Cow<'static, str>>) -> DBError {
         self.change(|inner| inner.detail = Some(detail.into()))

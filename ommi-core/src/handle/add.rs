@@ -1,8 +1,10 @@
 //! Adding rows.
 
+use std::sync::Arc;
+
 use super::{At, Transacted, traced};
 use crate::ast::{Insert, Statement};
-use crate::driver::{Collect, Context, Executor, Explanation, Row};
+use crate::driver::{Collect, Context, Executor, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
@@ -17,13 +19,12 @@ pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBRe
     let context = at.context(options);
     if row.has_nested() {
         let work = async { add_trees(at, vec![row], &context).await?.pop().ok_or_else(too_few_keys) };
-        return traced("add", &schema.name, work, |_| 1).await;
+        // Boxed, so that a row without such is not moved about in a future of this one's size.
+        return Box::pin(traced("add", &schema.name, work, |_| 1)).await;
     }
     let mut insert = one_row(&schema, row)?;
     let work = async {
-        let mut added = Vec::with_capacity(1);
-        run(at.executor, &mut insert, &mut added, &context).await?;
-        let mut row: N::Model = added.pop().ok_or_else(too_few_keys)?;
+        let mut row: N::Model = run_one(at.executor, &mut insert, &context).await?;
         alone(&mut row)?;
         Ok(row)
     };
@@ -39,10 +40,27 @@ pub(super) fn explain<N: NewRow>(at: At<'_>, row: N) -> DBResult<Explanation> {
 
 /// The insert of one row, which gives back the key if the database is to generate it.
 pub(crate) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert> {
-    let mut batch = Batch::new(schema.clone(), 1);
-    row_into(&mut batch, schema, row)?;
-    let mut inserts = batch.into_inserts(1);
-    inserts.next().ok_or_else(|| DBError::query("a row without columns"))
+    let mut values = Vec::with_capacity(schema.columns.len());
+    let mut writer = RowWriter::new(schema, &mut values);
+    row.write(&mut writer);
+    let generated = writer.finish()?;
+    Ok(insert_of(schema.clone(), generated, values, 1))
+}
+
+/// The insert of so many rows that give the same columns.
+fn insert_of(schema: SchemaRef, generated: bool, values: Vec<Value<'static>>, rows: usize) -> Insert {
+    let columns = columns(&schema, generated).clone();
+    let returning = generated.then(|| schema.generated_columns().clone());
+    let mut insert = Insert::new(schema, columns, values, rows);
+    if let Some(returning) = returning {
+        insert.returning = returning;
+    }
+    insert
+}
+
+/// All columns, or all but a key that the database generates.
+fn columns(schema: &SchemaRef, generated: bool) -> &Arc<[u16]> {
+    if generated { schema.columns_without_generated() } else { schema.all_columns() }
 }
 
 pub(super) async fn add_all<N: NewRow>(
@@ -57,7 +75,7 @@ pub(super) async fn add_all<N: NewRow>(
     let batches = if N::NESTS {
         let rows: Vec<N> = rows.into_iter().collect();
         if rows.iter().any(N::has_nested) {
-            return traced("add_all", &schema.name, add_trees(at, rows, &context), count).await;
+            return Box::pin(traced("add_all", &schema.name, add_trees(at, rows, &context), count)).await;
         }
         batches(&schema, rows)?
     } else {
@@ -121,16 +139,12 @@ impl Batch {
         Batch { schema, generated: false, values, rows: 0 }
     }
 
-    fn columns(&self) -> &std::sync::Arc<[u16]> {
-        if self.generated { self.schema.columns_without_generated() } else { self.schema.all_columns() }
-    }
-
     fn width(&self) -> usize {
-        self.columns().len()
+        columns(&self.schema, self.generated).len()
     }
 
     fn into_inserts(self, size: usize) -> impl Iterator<Item = Insert> {
-        let columns = self.columns().clone();
+        let width = self.width();
         let Batch { schema, generated, mut values, mut rows } = self;
         std::iter::from_fn(move || {
             if rows == 0 {
@@ -138,12 +152,8 @@ impl Batch {
             }
             let now = rows.min(size);
             rows -= now;
-            let rest = if rows == 0 { Vec::new() } else { values.split_off(now * columns.len()) };
-            let mut insert = Insert::new(schema.clone(), columns.clone(), std::mem::replace(&mut values, rest), now);
-            if generated {
-                insert.returning = schema.generated_columns().clone();
-            }
-            Some(insert)
+            let rest = if rows == 0 { Vec::new() } else { values.split_off(now * width) };
+            Some(insert_of(schema.clone(), generated, std::mem::replace(&mut values, rest), now))
         })
     }
 }
@@ -180,6 +190,22 @@ fn row_into<N: NewRow>(batch: &mut Batch, schema: &SchemaRef, row: N) -> DBResul
     Ok(Some(Batch { schema: schema.clone(), generated, values, rows: 1 }))
 }
 
+/// A generated key.
+fn key(row: &mut dyn Row) -> DBResult<Value<'static>> {
+    Ok(row.value(0)?.into_owned())
+}
+
+/// Runs an insert of one row, and makes of its values and the generated key the row that is now stored.
+async fn run_one<M: Model>(executor: &dyn Executor, insert: &mut Insert, context: &Context) -> DBResult<M> {
+    let mut first = First::new(key);
+    executor.insert(insert, &mut first, context).await?;
+    let generated = match insert.returning.first() {
+        Some(&place) => Some((usize::from(place), first.row.ok_or_else(too_few_keys)?)),
+        None => None,
+    };
+    M::decode(&mut Stored { values: &mut insert.values, generated })
+}
+
 /// Runs one insert, and makes of its values and the generated keys the rows that are now stored.
 async fn run<M: Model>(
     executor: &dyn Executor,
@@ -187,7 +213,7 @@ async fn run<M: Model>(
     added: &mut Vec<M>,
     context: &Context,
 ) -> DBResult<()> {
-    let mut keys = Collect::new(|row: &mut dyn Row| Ok(row.value(0)?.into_owned()));
+    let mut keys = Collect::new(key);
     executor.insert(insert, &mut keys, context).await?;
     let generated = insert.returning.first().copied().map(usize::from);
     if generated.is_some() && keys.rows.len() != insert.rows {

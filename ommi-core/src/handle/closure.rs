@@ -99,6 +99,14 @@ where
     finish(outer.nested(limit)?, work).await.map_err(|failure| failure.error)
 }
 
+/// How long the rollback of a closure may take: as long as the transaction was given, within bounds. What is given up then ends with its
+/// connection. Nobody can set a time for it, and on a network that is dead the answer never comes.
+fn patience(given: Option<Duration>) -> Duration {
+    const LEAST: Duration = Duration::from_secs(5);
+    const MOST: Duration = Duration::from_secs(30);
+    given.map_or(MOST, |given| given.clamp(LEAST, MOST))
+}
+
 async fn finish<T, E, F>(mut transaction: Transaction<'_>, work: F) -> Result<T, Failure<E>>
 where
     F: AsyncFnOnce(&mut Transaction<'_>) -> Result<T, E>,
@@ -121,7 +129,8 @@ where
         Err(error) => {
             let reason = transaction.reason();
             // The closure's error says more than a rollback that failed, which undoes everything too.
-            if let Err(rollback) = transaction.rollback().await {
+            let patience = patience(transaction.time_given());
+            if let Err(rollback) = transaction.rollback().timeout(patience).await {
                 tracing::warn!(target: "ommi", error = %rollback, "a rollback failed");
             }
             Err(Failure { error, reason })

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::ending::{Ending, Teller};
 use crate::ast::{Delete, Insert, Select, Update};
 use crate::driver::{
-    Answer, Begin, Context, Driver, DriverTransaction, Executor, LevelEnd, Nested, RowSink, RowStream,
-    TransactionOptions,
+    Answer, Begin, Capabilities, Context, Driver, DriverTransaction, Executor, LevelEnd, Nested, RowSink, RowStream,
+    SchemaDriver, TransactionOptions,
 };
 use crate::error::{DBError, DBResult, ErrorKind};
 
@@ -58,7 +58,7 @@ impl Level<'_> {
             };
             if let Err(undone) = undone {
                 // Why it came to this says more than that it did.
-                self.outer.fail(self.own.first_error().unwrap_or_else(|| reason(undone)));
+                self.outer.fail(self.own.first_error.get().unwrap_or_else(|| reason(undone)));
             }
             return Err(error);
         }
@@ -72,18 +72,14 @@ impl Level<'_> {
 
 impl Drop for Level<'_> {
     fn drop(&mut self) {
-        let inner = || {
-            let noted = self.own.inner_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.own.first_error().or(noted)
-        };
         if !self.kept
-            && let Some(error) = inner()
+            && let Some(error) = self.own.reason()
         {
-            self.outer.note_inner(error);
+            self.outer.inner_error.change(|inner| *inner = Some(error));
         }
         self.outer.unended.store(false, Ordering::Release);
         if !self.kept && !self.is_independent() {
-            self.outer.fail(self.own.first_error().unwrap_or_else(|| {
+            self.outer.fail(self.own.first_error.get().unwrap_or_else(|| {
                 DBError::new(ErrorKind::TransactionAborted).with_detail("a transaction within it was rolled back")
             }));
         }
@@ -94,14 +90,40 @@ impl Drop for Level<'_> {
 struct State {
     options: TransactionOptions,
     ending: Arc<Ending>,
-    failed: AtomicBool,
-    first_error: Mutex<Option<DBError>>,
+    /// What made it unfit for anything but its rollback.
+    first_error: Noted,
     /// What the last transaction within it failed with, until something succeeds after it.
-    inner_error: Mutex<Option<DBError>>,
-    inner_failed: AtomicBool,
+    inner_error: Noted,
     streaming: AtomicBool,
     /// A transaction within it, which the driver does not keep apart, has begun and not ended. Who finds it so found it forgotten.
     unended: AtomicBool,
+}
+
+/// An error, if there was one. Whether there was is asked for each statement, and so without a lock.
+#[derive(Default)]
+struct Noted {
+    is_some: AtomicBool,
+    error: Mutex<Option<DBError>>,
+}
+
+impl Noted {
+    fn is_some(&self) -> bool {
+        self.is_some.load(Ordering::Acquire)
+    }
+
+    fn get(&self) -> Option<DBError> {
+        if !self.is_some() {
+            return None;
+        }
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what is noted.
+    fn change(&self, change: impl FnOnce(&mut Option<DBError>)) {
+        let mut error = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut error);
+        self.is_some.store(error.is_some(), Ordering::Release);
+    }
 }
 
 impl State {
@@ -135,31 +157,28 @@ impl State {
     }
 
     fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire) || self.unended.load(Ordering::Acquire) || self.ending.is_spoilt()
+        self.first_error.is_some() || self.unended.load(Ordering::Acquire) || self.ending.is_spoilt()
     }
 
     fn aborted(&self) -> DBError {
         let error = DBError::new(ErrorKind::TransactionAborted).with_detail("an earlier statement in it failed");
-        match self.first_error() {
+        match self.first_error.get() {
             Some(first) => error.with_source(first),
             None => error,
         }
     }
 
-    fn first_error(&self) -> Option<DBError> {
-        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// A transaction within it failed with this, and was undone.
-    fn note_inner(&self, error: DBError) {
-        *self.inner_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        self.inner_failed.store(true, Ordering::Release);
+    /// What the database said last of why it did not succeed: the first error of a statement in it, else that of a transaction within it
+    /// which nothing came after.
+    fn reason(&self) -> Option<DBError> {
+        self.first_error.get().or_else(|| self.inner_error.get())
     }
 
     /// Only a rollback is left, because of this.
     fn fail(&self, error: DBError) {
-        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.failed.store(true, Ordering::Release);
+        self.first_error.change(|first| {
+            first.get_or_insert(error);
+        });
     }
 
     /// Notes an error that counts.
@@ -174,9 +193,8 @@ impl State {
 
     /// Something went well, so that what failed before it is no longer why the transaction ends as it does.
     fn succeeded(&self) {
-        if self.inner_failed.load(Ordering::Acquire) {
-            self.inner_failed.store(false, Ordering::Release);
-            *self.inner_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if self.inner_error.is_some() {
+            self.inner_error.change(|inner| *inner = None);
         }
     }
 
@@ -197,12 +215,9 @@ impl State {
     }
 }
 
-/// Whether the database may have met the error. What was found before anything was sent, or in what was read, leaves the transaction usable.
+/// Whether the database may have met the error.
 fn of_database(error: &DBError) -> bool {
-    !matches!(
-        error.kind(),
-        ErrorKind::InvalidValue { .. } | ErrorKind::Query | ErrorKind::Unsupported { .. } | ErrorKind::Decode { .. }
-    )
+    !error.is_found_by_client()
 }
 
 fn forgotten_stream() -> DBError {
@@ -277,11 +292,21 @@ impl<'h> Guarded<'h> {
         self.state.options.read_only
     }
 
-    /// What the database said last of why it did not succeed: the first error of a statement in it, else that of a transaction within it
-    /// which nothing came after.
+    /// What the database said last of why it did not succeed.
     pub(super) fn reason(&self) -> Option<DBError> {
-        let inner = || self.state.inner_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.state.first_error().or_else(inner)
+        self.state.reason()
+    }
+
+    /// The part that makes and drops tables in it, if it is fit for that.
+    pub(super) fn schema(&self, capabilities: &Capabilities) -> DBResult<&dyn SchemaDriver> {
+        self.state.writable()?;
+        let schema = self.transaction().schema().filter(|_| capabilities.schema_in_transactions);
+        schema.ok_or_else(|| DBError::unsupported(capabilities.driver, "making and dropping tables in a transaction"))
+    }
+
+    /// Notes what came of making or dropping tables in it. Any error counts: some of it may have been done.
+    pub(super) fn note_change(&self, result: DBResult<()>) -> DBResult<()> {
+        self.state.note(result, |_| true)
     }
 
     pub(super) async fn commit(self, context: &Context) -> DBResult<()> {

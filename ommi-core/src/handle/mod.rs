@@ -10,6 +10,7 @@ mod guarded;
 mod inside;
 mod ommi;
 mod retry;
+mod tables;
 mod trace;
 mod transacted;
 mod transaction;
@@ -22,11 +23,13 @@ use std::time::{Duration, Instant};
 use crate::driver::{Context, Driver, Executor, Explanation};
 use crate::error::DBResult;
 use crate::key::IntoKey;
-use crate::model::Model;
+use crate::model::{Model, Models};
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{Find, IntoPredicate};
 use crate::relation::Strict;
+use crate::schema::SchemaRef;
+use tables::{Tables, schemas};
 
 pub(crate) use add::{add_rows, add_trees, one_row};
 pub use builder::TransactionBuilder;
@@ -76,6 +79,10 @@ pub trait Handle: Send + Sync {
     /// Where statements run.
     #[doc(hidden)]
     fn at(&self) -> At<'_>;
+
+    /// Where tables are made and dropped.
+    #[doc(hidden)]
+    fn tables(&self) -> Tables<'_>;
 
     /// The rows that meet a condition. Nothing is sent until a verb of [`Find`] is awaited.
     fn find<M: Model>(&self, predicate: impl IntoPredicate<M>) -> Find<'_, M> {
@@ -140,16 +147,57 @@ pub trait Handle: Send + Sync {
         let at = self.at();
         Pending::new(move |options| write::delete(at, row, options))
     }
+
+    /// Creates the tables of these models where they are missing, with keys, references, indexes and defaults, and adds what
+    /// existing tables lack and can be given: columns that are optional in new rows, and indexes. It never drops or changes anything.
+    ///
+    /// In a transaction it is a part of that: seen by nobody else before the commit, and undone with the transaction, or with one within it in
+    /// which it stands. That is `Unsupported` where the store cannot do so
+    /// ([`schema_in_transactions`](crate::driver::Capabilities::schema_in_transactions)), and nothing is sent. After an error of the
+    /// database's, a misfit among them, only the rollback is left of it; so too when this is dropped before its end.
+    ///
+    /// # Errors
+    /// `Schema` for a table that does not fit its model, naming every misfit; nothing is changed.
+    fn create_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        self.create_schemas(schemas::<T>())
+    }
+
+    /// As [`create_tables`](Handle::create_tables), for schemas that are known at run time.
+    fn create_schemas(
+        &self,
+        schemas: Vec<SchemaRef>,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let tables = self.tables();
+        Pending::new(move |options| tables.create(schemas, options))
+    }
+
+    /// Drops the tables of these models where they exist, **with everything in them**. In a transaction it is a part of that, as
+    /// [`create_tables`](Handle::create_tables) is.
+    ///
+    /// # Errors
+    /// `Schema` where a table that is not among them refers to one of them; nothing is changed.
+    fn drop_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        let (tables, schemas) = (self.tables(), schemas::<T>());
+        Pending::new(move |options| tables.drop(schemas, options))
+    }
 }
 
 impl<H: Handle + ?Sized> Handle for &H {
     fn at(&self) -> At<'_> {
         H::at(self)
     }
+
+    fn tables(&self) -> Tables<'_> {
+        H::tables(self)
+    }
 }
 
 impl<H: Handle + ?Sized> Handle for &mut H {
     fn at(&self) -> At<'_> {
         H::at(self)
+    }
+
+    fn tables(&self) -> Tables<'_> {
+        H::tables(self)
     }
 }

@@ -4,13 +4,12 @@ use std::fmt;
 use std::ops::AsyncFnOnce;
 use std::sync::Arc;
 
-use super::{At, Handle, InTransaction, Retry, Retrying, Transaction, TransactionBuilder, traced};
+use super::tables::Tables;
+use super::{At, Handle, InTransaction, Retry, Retrying, Transaction, TransactionBuilder};
 use crate::driver::Driver;
 use crate::error::{DBError, DBResult};
-use crate::model::Models;
 use crate::pending::{Operation, Pending};
 use crate::relation::Strict;
-use crate::schema::{SchemaRef, creation_order, missing_targets};
 
 /// A database: a driver and its pool of connections.
 ///
@@ -55,59 +54,6 @@ impl Ommi {
         self.driver.clone()
     }
 
-    /// Creates the tables of these models where they are missing, with keys, references, indexes and defaults, and adds what
-    /// existing tables lack and can be given: columns that are optional in new rows, and indexes. It never drops or changes anything.
-    ///
-    /// A table that does not fit its model is a `Schema` error that names every misfit, and nothing is changed.
-    pub fn create_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
-        let mut schemas = Vec::new();
-        T::collect(&mut schemas);
-        self.create_schemas(schemas)
-    }
-
-    /// As [`create_tables`](Ommi::create_tables), for schemas that are known at run time.
-    pub fn create_schemas(
-        &self,
-        schemas: Vec<SchemaRef>,
-    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
-        Pending::new(move |options| async move {
-            schemas.iter().try_for_each(|schema| schema.usable())?;
-            self.can_hold(&schemas)?;
-            let mut problems = missing_targets(&schemas);
-            problems.extend(shared_tables(&schemas));
-            if !problems.is_empty() {
-                return Err(DBError::schema(problems));
-            }
-            let order = creation_order(&schemas);
-            let context = self.at().context(options);
-            let work = async { self.driver.schema().create(&order, &context).await };
-            traced("create_tables", &names(&order), work, |()| 0).await
-        })
-    }
-
-    /// Drops the tables of these models where they exist, **with everything in them**.
-    pub fn drop_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send + '_> {
-        let mut schemas = Vec::new();
-        T::collect(&mut schemas);
-        Pending::new(move |options| async move {
-            self.can_hold(&schemas)?;
-            let order = creation_order(&schemas);
-            let context = self.at().context(options);
-            let work = async { self.driver.schema().drop(&order, &context).await };
-            traced("drop_tables", &names(&order), work, |()| 0).await
-        })
-    }
-
-    /// Refuses what the store cannot have at all, before it is asked.
-    fn can_hold(&self, schemas: &[SchemaRef]) -> DBResult<()> {
-        let capabilities = self.driver.capabilities();
-        schemas.iter().try_for_each(|schema| {
-            capabilities.can_hold(schema)?;
-            let mut targets = schema.references.iter().map(|reference| reference.target.resolve(schema));
-            targets.try_for_each(|target| capabilities.can_hold(&target))
-        })
-    }
-
     /// Begins a transaction. It is rolled back when it is dropped without [`commit`](Transaction::commit).
     #[track_caller]
     pub fn begin(&self) -> Pending<impl Operation<Output = DBResult<Transaction<'_>>, Future: Send> + Send + '_> {
@@ -146,23 +92,6 @@ impl Ommi {
     }
 }
 
-/// The models' names, for a span.
-fn names(schemas: &[SchemaRef]) -> String {
-    schemas.iter().map(|schema| &*schema.name).collect::<Vec<_>>().join(", ")
-}
-
-/// Two models that share a table would each find the other's columns missing.
-fn shared_tables(schemas: &[SchemaRef]) -> Vec<String> {
-    let mut problems = Vec::new();
-    for (i, schema) in schemas.iter().enumerate() {
-        if let Some(other) = schemas.iter().take(i).find(|o| *o != schema && o.shares_table(schema)) {
-            let table = schema.qualified_table();
-            problems.push(format!("{} and {} both have the table `{table}`", other.name, schema.name));
-        }
-    }
-    problems
-}
-
 impl Handle for Ommi {
     fn at(&self) -> At<'_> {
         At {
@@ -173,6 +102,10 @@ impl Handle for Ommi {
             limit: None,
             level: 0,
         }
+    }
+
+    fn tables(&self) -> Tables<'_> {
+        Tables { at: self.at(), transaction: None }
     }
 }
 

@@ -17,14 +17,14 @@ impl<'h> Transacted<'h> {
     pub(crate) async fn begin(at: At<'h>, context: &Context) -> DBResult<Transacted<'h>> {
         let own = match at.ending {
             Some(_) => None,
-            None => Some(Guarded::begin(at.driver, &Begin::default(), context).await?),
+            None => Some(Guarded::begin(at.driver, &Begin::of_operation(), context).await?),
         };
         Ok(Transacted { outside: at, own, done: false })
     }
 
     /// Begins a transaction that only reads; where there is none.
     pub(crate) async fn read_only(at: At<'h>, context: &Context) -> DBResult<Transacted<'h>> {
-        let mut begin = Begin::default();
+        let mut begin = Begin::of_operation();
         begin.options.read_only = true;
         let own = Some(Guarded::begin(at.driver, &begin, context).await?);
         Ok(Transacted { outside: at, own, done: false })

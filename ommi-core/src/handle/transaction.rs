@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::closure::{self, InTransaction};
 use super::guarded::Guarded;
+use super::tables::Tables;
 use super::{At, Handle, Ommi, traced};
 use crate::driver::{Begin, Context, Driver};
 use crate::error::{DBError, DBResult};
@@ -62,6 +63,11 @@ impl<'h> Transaction<'h> {
     /// What the database said of why it did not succeed.
     pub(super) fn reason(&self) -> Option<DBError> {
         self.inner.reason()
+    }
+
+    /// How long it may take, where that was said.
+    pub(super) fn time_given(&self) -> Option<Duration> {
+        self.limit.map(|(_, given)| given)
     }
 
     pub(super) fn is_read_only(&self) -> bool {
@@ -145,6 +151,10 @@ impl Handle for Transaction<'_> {
             limit: self.limit,
             level: self.inner.level(),
         }
+    }
+
+    fn tables(&self) -> Tables<'_> {
+        Tables { at: self.at(), transaction: Some(&self.inner) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Making and dropping tables.
 //!
-//! Everything is done in one transaction: what the database has is read, compared with the models, and added to; any misfit undoes it
-//! all. A lock of the database's, held until the end, keeps two programs from making the same tables at once. Foreign keys are
+//! Everything is done in one transaction, which may be the user's: what the database has is read, compared with the models, and added to; any
+//! misfit undoes it all. A lock of the database's, held until the end, keeps two programs from making the same tables at once. Foreign keys are
 //! added once all tables are there, so that models may refer to each other in circles.
 
 mod introspect;
@@ -10,7 +10,7 @@ mod plan;
 use async_trait::async_trait;
 use ommi_core::driver::{Context, SchemaDriver};
 use ommi_core::schema::{ReferenceSchema, SchemaRef, missing_targets};
-use ommi_core::{DBError, DBResult};
+use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::{ddl, quote, quote_table};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
@@ -18,6 +18,7 @@ use crate::PostgresDriver;
 use crate::dialect::{self, Postgres};
 use crate::error;
 use crate::lease::{Lease, Work};
+use crate::transaction::PostgresTransaction;
 use introspect::Table;
 
 /// The key of the lock: `ommi` in ASCII.
@@ -26,35 +27,55 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1869442409)";
 #[async_trait]
 impl SchemaDriver for PostgresDriver {
     async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
-        self.change(Change { schemas, drops: false }, context).await
+        match Change::new(schemas, false)? {
+            Some(change) => self.run(context, Alone(change)).await,
+            None => Ok(()),
+        }
     }
 
     async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
-        self.change(Change { schemas, drops: true }, context).await
-    }
-}
-
-impl PostgresDriver {
-    async fn change(&self, change: Change<'_>, context: &Context) -> DBResult<()> {
-        change.schemas.iter().try_for_each(|schema| schema.usable())?;
-        if change.schemas.is_empty() {
-            return Ok(());
+        match Change::new(schemas, true)? {
+            Some(change) => self.run(context, Alone(change)).await,
+            None => Ok(()),
         }
-        let mut lease = Lease::acquire(&self.inner, context).await?;
-        lease.within(context, change).await
     }
 }
 
-/// A change of the tables.
+#[async_trait]
+impl SchemaDriver for PostgresTransaction {
+    async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        match Change::new(schemas, false)? {
+            Some(change) => self.run(context, change).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        match Change::new(schemas, true)? {
+            Some(change) => self.run(context, change).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A change of the tables, in the transaction that is open. Whatever error it gives, that transaction is to be rolled back.
 struct Change<'a> {
     schemas: &'a [SchemaRef],
     drops: bool,
 }
 
+impl Change<'_> {
+    /// None where there is nothing to change.
+    fn new(schemas: &[SchemaRef], drops: bool) -> DBResult<Option<Change<'_>>> {
+        schemas.iter().try_for_each(|schema| schema.usable())?;
+        Ok((!schemas.is_empty()).then_some(Change { schemas, drops }))
+    }
+}
+
 impl Work<()> for Change<'_> {
     async fn run(self, lease: &mut Lease) -> DBResult<()> {
-        lease.begin().await?;
         lease.simple(LOCK).await?;
+        lease.changes_tables();
         let connection = lease.start()?;
         let result = match self.drops {
             true => drop_tables(connection, self.schemas).await,
@@ -65,12 +86,28 @@ impl Work<()> for Change<'_> {
             _ => None,
         });
         match result {
-            Ok(()) => lease.commit().await,
-            Err(Stopped::Misfits(misfits)) => {
-                lease.roll_back().await?;
-                Err(DBError::schema(misfits))
-            }
+            Ok(()) => lease.forget_statements().await,
+            Err(Stopped::Misfits(misfits)) => Err(DBError::schema(misfits)),
             Err(Stopped::Failed(failed)) => Err(error::general(failed, None)),
+        }
+    }
+}
+
+/// A change in a transaction of its own.
+struct Alone<'a>(Change<'a>);
+
+impl Work<()> for Alone<'_> {
+    async fn run(self, lease: &mut Lease) -> DBResult<()> {
+        lease.begin().await?;
+        let result = self.0.run(lease).await;
+        match &result {
+            Ok(()) => lease.commit().await,
+            Err(error) => {
+                if matches!(error.kind(), ErrorKind::Schema { .. }) {
+                    lease.roll_back().await?;
+                }
+                result
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Making and dropping tables.
 //!
 //! Everything is done in one transaction on a blocking thread: what the database has is read, compared with the models, and added
-//! to; any misfit undoes it all.
+//! to; any misfit undoes it all. In a transaction that is there already, it is left to that to undo it.
 
 mod introspect;
 mod plan;
@@ -18,9 +18,13 @@ use crate::connection::Connection;
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::run::{self, Halt, Task};
+use crate::transaction::SqliteTransaction;
 use crate::work::{self, Cargo, Work};
 
 use introspect::{Table, same};
+
+/// The setting by which references are checked when the transaction is committed.
+const DEFER: &str = "defer_foreign_keys";
 
 #[async_trait]
 impl SchemaDriver for SqliteDriver {
@@ -33,10 +37,22 @@ impl SchemaDriver for SqliteDriver {
     }
 }
 
+#[async_trait]
+impl SchemaDriver for SqliteTransaction {
+    async fn create(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        work::start(self.source(), Change { schemas: schemas.to_vec(), change: create }, context).await
+    }
+
+    async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
+        work::start(self.source(), Change { schemas: schemas.to_vec(), change: drop_tables }, context).await
+    }
+}
+
 /// A change of the tables.
 #[derive(Clone)]
 struct Change {
     schemas: Vec<SchemaRef>,
+    /// Gives the misfits.
     change: fn(&rusqlite::Connection, &[SchemaRef]) -> Result<Vec<String>, rusqlite::Error>,
 }
 
@@ -50,9 +66,15 @@ impl Work for Change {
         }
         self.schemas.iter().try_for_each(|schema| schema.usable())?;
         run::start(&connection.watch, task, false)?;
-        let result = apply(connection, task, |sqlite| (self.change)(sqlite, &self.schemas));
-        connection.roll_back();
-        result
+        if connection.sqlite.is_autocommit() {
+            let result = self.apply_alone(connection, task);
+            connection.roll_back();
+            return result;
+        }
+        let result = self.apply(&connection.sqlite, task);
+        // To drop tables defers the checks of references until the transaction's end, which may be far; what was dropped leaves none to check.
+        let resumed = connection.sqlite.pragma_update(None, DEFER, false);
+        result.and(resumed.map_err(|failure| failed(failure, task)))
     }
 
     fn pack(&mut self) -> Change {
@@ -70,29 +92,36 @@ impl Cargo for Change {
     }
 }
 
-/// Makes a change and commits it, when it gives no misfits. The caller rolls back what is left open.
-fn apply(
-    connection: &Connection,
-    task: Task,
-    change: impl FnOnce(&rusqlite::Connection) -> Result<Vec<String>, rusqlite::Error>,
-) -> Result<(), Halt> {
-    let sqlite = &connection.sqlite;
-    let failed = |failure: rusqlite::Error| match (error::is_busy(&failure), error::is_interrupt(&failure)) {
+impl Change {
+    /// Makes it in a transaction of its own, and commits that where there are no misfits. The caller rolls back what is left open.
+    fn apply_alone(&self, connection: &Connection, task: Task) -> Result<(), Halt> {
+        let sqlite = &connection.sqlite;
+        let failed = |failure| failed(failure, task);
+        // A database that can only be read may have all that is asked for.
+        let begin = if sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)? { "BEGIN" } else { "BEGIN IMMEDIATE" };
+        sqlite.execute_batch(begin).map_err(failed)?;
+        self.apply(sqlite, task)?;
+        sqlite.execute_batch("COMMIT").map_err(failed)
+    }
+
+    fn apply(&self, sqlite: &rusqlite::Connection, task: Task) -> Result<(), Halt> {
+        let misfits = (self.change)(sqlite, &self.schemas).map_err(|failure| failed(failure, task))?;
+        match misfits.is_empty() {
+            true => Ok(()),
+            false => Err(Halt::Failed(DBError::schema(misfits))),
+        }
+    }
+}
+
+fn failed(failure: rusqlite::Error, task: Task) -> Halt {
+    match (error::is_busy(&failure), error::is_interrupt(&failure)) {
         (true, _) => Halt::Busy(failure),
         (_, true) => Halt::Failed(match task.limit {
             Some((_, given)) => DBError::timeout(given).with_source(failure),
             None => error::general(failure),
         }),
         _ => Halt::Failed(error::general(failure)),
-    };
-    // A database that can only be read may have all that is asked for.
-    let begin = if sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)? { "BEGIN" } else { "BEGIN IMMEDIATE" };
-    sqlite.execute_batch(begin).map_err(failed)?;
-    let misfits = change(sqlite).map_err(failed)?;
-    if !misfits.is_empty() {
-        return Err(Halt::Failed(DBError::schema(misfits)));
     }
-    sqlite.execute_batch("COMMIT").map_err(failed)
 }
 
 fn create(sqlite: &rusqlite::Connection, schemas: &[SchemaRef]) -> Result<Vec<String>, rusqlite::Error> {
@@ -189,7 +218,7 @@ fn drop_tables(sqlite: &rusqlite::Connection, schemas: &[SchemaRef]) -> Result<V
     }
     if misfits.is_empty() {
         // Tables that refer to each other in circles contradict their references until all are gone.
-        sqlite.pragma_update(None, "defer_foreign_keys", true)?;
+        sqlite.pragma_update(None, DEFER, true)?;
         for schema in schemas.iter().rev() {
             sqlite.execute_batch(&ddl::drop_table(schema, &Sqlite))?;
         }

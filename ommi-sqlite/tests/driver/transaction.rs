@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Condition, Select, Update};
-use ommi_core::driver::{Begin, Context, Driver};
+use ommi_core::driver::{Begin, Context, Driver, LevelEnd};
 use ommi_sqlite::{Mode, SqliteOptions, Synchronous};
 
 use crate::support::*;
@@ -185,4 +185,39 @@ async fn a_transaction_that_cannot_be_committed_has_not_happened() {
     let error = tx.commit(&Context::new()).await.unwrap_err();
     assert_eq!(error.constraint().unwrap().kind(), ommi_core::ConstraintKind::ForeignKey);
     assert_eq!(count(&driver, &model).await, 0);
+}
+
+/// What would go to a thread of the runtime's runs in place where there is none, the ends of the transaction included.
+#[test]
+fn outside_of_a_runtime_a_transaction_that_takes_long_comes_to_its_end() {
+    let model = users();
+    futures::executor::block_on(async {
+        let driver = memory(&[&model]).await;
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
+        // More than is written in place.
+        insert(&*tx, &mut new_users(&model, 0..1_000)).await.unwrap();
+        let mut inner = Context::new();
+        inner.level = 1;
+        for (first, end) in [(1_000, LevelEnd::Undo), (2_000, LevelEnd::Keep)] {
+            tx.enter(1);
+            tx.insert(&mut new_users(&model, first..first + 500), &mut Keep::new(1), &inner).await.unwrap();
+            tx.leave(1, end, &inner).await.unwrap();
+        }
+        // Also with a limit of time, which takes no timer where nothing is waited for.
+        tx.commit(&soon()).await.unwrap();
+        assert_eq!(count(&driver, &model).await, 1_500);
+    });
+}
+
+#[tokio::test]
+async fn who_waits_for_an_operation_of_several_statements_is_told_so() {
+    let model = users();
+    let driver = with_tables(SqliteOptions::memory().acquire_timeout(Duration::from_millis(50)), &[&model]).await;
+    let mut begin = Begin::default();
+    begin.place = None;
+    let tx = driver.begin(&begin, &Context::new()).await.unwrap();
+    let error = insert(&driver, &mut new_users(&model, 0..1)).await.unwrap_err();
+    assert!(error.to_string().contains("in use all the time, by an operation of several statements"), "{error}");
+    drop(tx);
+    insert(&driver, &mut new_users(&model, 0..1)).await.unwrap();
 }
