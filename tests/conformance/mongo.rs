@@ -2,6 +2,7 @@
 
 use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use ommi::mongo::mongodb::bson::doc;
 use ommi::mongo::{MongoDriver, MongoOptions};
@@ -49,7 +50,9 @@ pub(crate) async fn is_secantus(driver: &MongoDriver) -> bool {
 }
 
 async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
-    let (driver, url) = connect(change).await?;
+    // What stands in for MongoDB does one thing at a time, and several tests ask it at once. How long is waited for a connection is not theirs to say.
+    let patient = |options| change(options).acquire_timeout(Duration::from_secs(600));
+    let (driver, url) = connect(patient).await?;
     let is_secantus = is_secantus(&driver).await;
     let mut database = Database::new(Ommi::new(driver)).afterwards(async move { drop_database(&url).await });
     for (behaviour, reason) in SECANTUS.iter().filter(|_| is_secantus) {
