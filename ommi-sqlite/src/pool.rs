@@ -26,8 +26,8 @@ pub(crate) struct Pool {
     acquire_timeout: Duration,
     checkpointer: Option<Arc<Checkpointer>>,
     state: Mutex<State>,
-    /// Notified when somebody begins to wait.
-    wanted: Notify,
+    /// Notified when it may have come to a stream to give way.
+    crowded: Notify,
     /// Notified when a connection comes back to a pool that closes.
     returned: Notify,
 }
@@ -48,7 +48,18 @@ struct State {
     size: usize,
     /// What has the connection, where there is but one: a transaction that began there, or that of an operation.
     holder: Option<Option<&'static Location<'static>>>,
+    /// How many connections are those of streams.
+    streams: usize,
+    /// One of the streams was told to give way, and has its connection still.
+    giving_way: bool,
     closed: bool,
+}
+
+impl State {
+    /// Whether streams have all connections and somebody waits: it may be those who read the streams, and then none of them would ever go on.
+    fn is_stuck(&self) -> bool {
+        self.streams >= self.size && self.waiting.iter().any(|waiting| !waiting.is_closed())
+    }
 }
 
 /// A connection that is in use. Dropped, it rolls back what is open and goes back to its pool.
@@ -57,6 +68,8 @@ pub(crate) struct Lease {
     /// None only while it is dropped.
     connection: Option<Box<Connection>>,
     pool: Arc<Pool>,
+    /// A stream has it.
+    streams: bool,
 }
 
 impl Pool {
@@ -68,14 +81,22 @@ impl Pool {
         checkpointer: Option<Arc<Checkpointer>>,
     ) -> Arc<Pool> {
         let idle: Vec<_> = connections.into_iter().map(Box::new).collect();
-        let state = State { size: idle.len(), idle, waiting: VecDeque::new(), holder: None, closed: false };
+        let state = State {
+            size: idle.len(),
+            idle,
+            waiting: VecDeque::new(),
+            holder: None,
+            streams: 0,
+            giving_way: false,
+            closed: false,
+        };
         Arc::new(Pool {
             name,
             serves,
             acquire_timeout,
             checkpointer,
             state: Mutex::new(state),
-            wanted: Notify::new(),
+            crowded: Notify::new(),
             returned: Notify::new(),
         })
     }
@@ -83,6 +104,10 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing that panics runs under the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease(self: &Arc<Pool>, connection: Box<Connection>) -> Lease {
+        Lease { connection: Some(connection), pool: self.clone(), streams: false }
     }
 
     /// A connection, if one is free and nobody waits for it.
@@ -94,7 +119,7 @@ impl Pool {
             }
             state.idle.pop()?
         };
-        Some(Lease { connection: Some(connection), pool: self.clone() })
+        Some(self.lease(connection))
     }
 
     /// A connection, when it is this caller's turn.
@@ -106,7 +131,7 @@ impl Pool {
             }
             let free = if state.waiting.is_empty() { state.idle.pop() } else { None };
             if let Some(connection) = free {
-                return Ok(Lease { connection: Some(connection), pool: self.clone() });
+                return Ok(self.lease(connection));
             }
             if self.is_held_from(context.inside, state.size) {
                 return Err(DBError::query(
@@ -119,7 +144,7 @@ impl Pool {
             state.waiting.push_back(sender);
             receiver
         };
-        self.wanted.notify_waiters();
+        self.crowded.notify_waiters();
         Handle::try_current().map_err(no_runtime)?;
         let (until, limit) = sooner(context, self.acquire_timeout);
         match tokio::time::timeout_at(until.into(), receiver).await {
@@ -168,24 +193,44 @@ impl Pool {
         }
     }
 
-    /// Comes back when somebody waits for a connection.
-    pub(crate) async fn wanted(&self) {
-        let notified = self.wanted.notified();
-        let mut notified = std::pin::pin!(notified);
-        // Enabled before the look at the line, so that nothing is missed in between.
-        notified.as_mut().enable();
-        if !self.has_waiting() {
+    /// Comes back when the stream that asks is to give way: streams have all connections, and somebody waits for one. It is told to one of them
+    /// at a time.
+    pub(crate) async fn give_way(&self) {
+        loop {
+            let notified = self.crowded.notified();
+            let mut notified = std::pin::pin!(notified);
+            // Enabled before the look at the line, so that nothing is missed in between.
+            notified.as_mut().enable();
+            if self.must_give_way() {
+                return;
+            }
             notified.await;
         }
     }
 
-    pub(crate) fn has_waiting(&self) -> bool {
-        self.lock().waiting.iter().any(|waiting| !waiting.is_closed())
+    fn must_give_way(&self) -> bool {
+        let mut state = self.lock();
+        let must = state.is_stuck() && !state.giving_way;
+        state.giving_way |= must;
+        must
     }
 
-    /// Whether a connection that is kept keeps everybody waiting.
-    pub(crate) fn has_single_connection(&self) -> bool {
-        self.lock().size == 1
+    /// One stream more has its connection, or one less.
+    fn count_stream(&self, begins: bool) {
+        let is_stuck = {
+            let mut state = self.lock();
+            match begins {
+                true => state.streams += 1,
+                false => {
+                    state.streams = state.streams.saturating_sub(1);
+                    state.giving_way = false;
+                }
+            }
+            state.is_stuck()
+        };
+        if is_stuck {
+            self.crowded.notify_waiters();
+        }
     }
 
     fn put_back(self: &Arc<Pool>, mut connection: Box<Connection>) {
@@ -206,7 +251,7 @@ impl Pool {
                 }
             };
             // Sent without the lock: a lease that is not taken comes back here.
-            match next.send(Lease { connection: Some(connection), pool: self.clone() }) {
+            match next.send(self.lease(connection)) {
                 Ok(()) => return,
                 Err(mut refused) => match refused.connection.take() {
                     Some(kept) => connection = kept,
@@ -246,8 +291,12 @@ impl Lease {
         self.connection.as_deref_mut().ok_or_else(closed)
     }
 
-    pub(crate) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
+    /// A stream has it from now on. Gives the pool, which says when the stream is to give way.
+    pub(crate) fn for_stream(&mut self) -> Arc<Pool> {
+        if !std::mem::replace(&mut self.streams, true) {
+            self.pool.count_stream(true);
+        }
+        self.pool.clone()
     }
 }
 
@@ -257,11 +306,14 @@ impl Drop for Lease {
             return;
         };
         connection.roll_back();
+        if self.streams {
+            self.pool.count_stream(false);
+        }
         if let Some(checkpointer) = &self.pool.checkpointer
             && checkpointer.consider(&connection.wal_pages)
         {
             // Dropped again in any case, also where the closure is dropped without having run.
-            let lease = Lease { connection: Some(connection), pool: self.pool.clone() };
+            let lease = self.pool.lease(connection);
             let checkpointer = checkpointer.clone();
             let end = move || {
                 checkpointer.run();

@@ -61,29 +61,20 @@ pub(crate) fn start<'a>(
         let runtime = Handle::try_current().map_err(no_runtime)?;
         // Refused where it is asked for, and noted in the span that is current here.
         run::prepare(hold.connection()?, &select)?;
+        let pool = match &mut hold {
+            Hold::Lease(lease) => Some(lease.for_stream()),
+            // Nobody else uses the connection of a transaction.
+            Hold::Transaction(_) => None,
+        };
         let ticket = Ticket::new(hold.connection()?.watch.clone());
         let (sender, pieces) = mpsc::channel(AHEAD);
         let patience = Patience::new(&context, source.busy_timeout());
         let complete = Arc::new(AtomicBool::new(false));
-        let outlet = Outlet {
-            sender,
-            pool: crowded(&hold),
-            runtime: runtime.clone(),
-            kept: Vec::new(),
-            complete: complete.clone(),
-        };
+        let outlet = Outlet { sender, pool, runtime: runtime.clone(), kept: Vec::new(), complete: complete.clone() };
         // It ends by itself, and nobody waits for it.
         drop(runtime.spawn_blocking(move || read(hold, &select, sink, &context, patience, outlet)));
         Ok(Box::new(SqliteStream { pieces, complete, _ticket: ticket }) as Box<dyn RowStream + 'a>)
     })
-}
-
-/// The pool that stands still while the stream is open: one of a single connection, that of a database in memory.
-fn crowded(hold: &Hold) -> Option<Arc<Pool>> {
-    match hold {
-        Hold::Lease(lease) if lease.pool().has_single_connection() => Some(lease.pool().clone()),
-        _ => None,
-    }
 }
 
 /// Reads to the end, on a blocking thread.
@@ -148,8 +139,9 @@ impl Rows for &mut Pieces<'_> {
 
 /// The sending side of the channel.
 ///
-/// A database in memory has one connection, which the stream holds: whoever uses the database while a stream is open would wait for
-/// himself. So when somebody waits for the connection, the rest of the result is read at once, and kept here until it is taken.
+/// A stream holds its connection until its last row was taken, and whoever reads it may need another one for every row. Where streams have all
+/// connections (a database in memory has but one), each would wait for another to end. So when somebody waits then, one stream after the other reads
+/// the rest of its result at once, keeps it here until it is taken, and lets go.
 struct Outlet {
     sender: Sender<DBResult<Piece>>,
     pool: Option<Arc<Pool>>,
@@ -175,11 +167,11 @@ impl Outlet {
                 let Some(pool) = &self.pool else {
                     return self.sender.blocking_send(piece).is_ok();
                 };
-                let wanted = self.runtime.block_on(async {
-                    let (room, wanted) = (std::pin::pin!(self.sender.reserve()), std::pin::pin!(pool.wanted()));
-                    matches!(select(room, wanted).await, Either::Right(_))
+                let gives_way = self.runtime.block_on(async {
+                    let (room, crowd) = (std::pin::pin!(self.sender.reserve()), std::pin::pin!(pool.give_way()));
+                    matches!(select(room, crowd).await, Either::Right(_))
                 });
-                if wanted {
+                if gives_way {
                     self.kept.push(piece);
                     return true;
                 }

@@ -77,6 +77,27 @@ async fn a_stream_that_is_dropped_ends_soon_and_gives_its_connection_back() {
     }
 }
 
+/// Each of them waits for one more connection than there are.
+#[tokio::test]
+async fn streams_on_all_connections_do_not_wait_for_each_other() {
+    let model = users();
+    let dir = TempDir::new();
+    let options = ommi_sqlite::SqliteOptions::file(dir.path("db")).mode(ommi_sqlite::Mode::ReadWriteCreate);
+    let options = options.readers(2).acquire_timeout(Duration::from_secs(10));
+    let driver = with_tables(options, &[&model]).await;
+    insert(&driver, &mut new_users(&model, 0..5_000)).await.unwrap();
+    let reads = (0..4).map(|_| async {
+        let mut stream = driver.stream(in_order(&model), sink(), Context::new()).await.unwrap();
+        let mut seen = 0;
+        while let Some(piece) = next(&mut *stream).await {
+            seen += piece.len();
+            assert_eq!(count(&driver, &model).await, 5_000);
+        }
+        seen
+    });
+    assert_eq!(futures::future::join_all(reads).await, [5_000; 4]);
+}
+
 #[tokio::test]
 async fn a_database_in_memory_can_be_used_while_a_stream_is_open() {
     let model = users();
