@@ -101,6 +101,27 @@ impl Connection {
         })
     }
 
+    /// Begins or ends a transaction or a level of one.
+    ///
+    /// SQLite asks whether to stop once more when a statement has done all its work, at every thousandth step of all runs of a statement that is kept: that
+    /// can be when the transaction has just been committed.
+    pub(crate) fn control(&self, sql: &str) -> rusqlite::Result<()> {
+        let was_open = !self.sqlite.is_autocommit();
+        match self.sqlite.prepare_cached(sql)?.raw_execute() {
+            Err(failure)
+                if sql == "COMMIT" && error::is_interrupt(&failure) && was_open && self.sqlite.is_autocommit() =>
+            {
+                Ok(())
+            }
+            result => result.map(drop),
+        }
+    }
+
+    /// How many rows were written so far, where a statement would be a transaction of its own: see [`was_written`].
+    pub(crate) fn writes_alone(&self) -> Option<u64> {
+        self.sqlite.is_autocommit().then(|| self.sqlite.total_changes())
+    }
+
     /// Ends whatever transaction is open.
     pub(crate) fn roll_back(&mut self) {
         if !self.sqlite.is_autocommit() {
@@ -110,6 +131,12 @@ impl Connection {
             let _ = self.sqlite.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// Whether a statement by itself was stopped only after it had been committed, as [`Connection::control`] says of transactions. What is undone does not
+/// count as a change.
+pub(crate) fn was_written(sqlite: &rusqlite::Connection, before: Option<u64>, failure: &rusqlite::Error) -> bool {
+    error::is_interrupt(failure) && before.is_some_and(|before| sqlite.total_changes() != before)
 }
 
 /// Opens the file, with an error that says what to do about it.
@@ -144,4 +171,53 @@ fn open_file(options: &SqliteOptions) -> DBResult<rusqlite::Connection> {
 /// The path as one that SQLite takes literally: it gives a meaning to names that begin with a colon or with `file:`.
 fn literal(path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn what_is_stopped_after_it_was_committed_is_no_failure() {
+        let connection = Connection::open(&SqliteOptions::memory(), &Arc::default()).unwrap();
+        let sqlite = &connection.sqlite;
+        sqlite.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY)").unwrap();
+        let insert = |id: i64| sqlite.prepare_cached("INSERT INTO t VALUES (?1)").unwrap().execute([id]);
+        let limited = |is: bool| connection.watch.start(false, is.then(Instant::now));
+        let (mut commits, mut writes) = (0, 0);
+        for id in 0..3_000 {
+            let is_stored = || -> bool {
+                let found = sqlite.query_row("SELECT EXISTS (SELECT 1 FROM t WHERE id = ?1)", [id], |row| row.get(0));
+                found.unwrap()
+            };
+            limited(false);
+            connection.control("BEGIN IMMEDIATE").unwrap();
+            insert(id).unwrap();
+            limited(true);
+            let committed = connection.control("COMMIT").is_ok();
+            let stopped = connection.watch.stopped().is_some();
+            limited(false);
+            if sqlite.is_autocommit() {
+                commits += u32::from(stopped);
+            } else {
+                connection.control("ROLLBACK").unwrap();
+            }
+            assert_eq!(committed, is_stored(), "{id}");
+
+            sqlite.execute("DELETE FROM t WHERE id = ?1", [id]).unwrap();
+            let before = connection.writes_alone();
+            limited(true);
+            let written = match insert(id) {
+                Ok(_) => true,
+                Err(failure) => was_written(sqlite, before, &failure),
+            };
+            let stopped = connection.watch.stopped().is_some();
+            limited(false);
+            writes += u32::from(stopped && is_stored());
+            assert_eq!(written, is_stored(), "{id}");
+        }
+        assert!(commits > 0 && writes > 0, "none was stopped too late: {commits} commits, {writes} writes");
+    }
 }

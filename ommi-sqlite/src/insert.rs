@@ -11,7 +11,7 @@ use rusqlite::ffi;
 
 use crate::bind::Binder;
 use crate::compiled::{Columns, Compiled};
-use crate::connection::Connection;
+use crate::connection::{Connection, was_written};
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::row::SqliteRow;
@@ -88,7 +88,7 @@ pub(crate) fn insert(
 /// Begins or ends what the pieces are held together by.
 fn control(connection: &Connection, sql: &str, insert: &Insert, task: Task) -> Result<(), Halt> {
     let failed = |error| halt(error, &connection.watch, task, &insert.model, true);
-    connection.sqlite.prepare_cached(sql).map_err(failed)?.raw_execute().map(drop).map_err(failed)
+    connection.control(sql).map_err(failed)
 }
 
 /// Inserts with one statement, that takes so many rows at a time.
@@ -100,6 +100,7 @@ fn one_statement(
     task: Task,
 ) -> Result<u64, Halt> {
     let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
+    let before = connection.writes_alone();
     let Connection { sqlite, cache, shape, watch, .. } = connection;
     let all = std::mem::replace(&mut insert.rows, rows);
     shape.write_insert(insert);
@@ -129,15 +130,23 @@ fn one_statement(
         let values = |binder: &mut Binder<'_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
         bind(&mut statement, &insert.model, watch, task, values)?;
         if insert.returning.is_empty() || keys == Keys::RowId {
-            let added = statement.raw_execute().map_err(failed)?;
+            let added = match statement.raw_execute() {
+                Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
+                result => result.map_err(failed)?,
+            };
             if keys == Keys::RowId && added == 1 {
                 sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
             }
             written += added as u64;
         } else {
             let mut result = statement.raw_query();
-            while let Some(row) = result.next().map_err(failed)? {
-                sink.row(&mut SqliteRow { row, columns: &compiled.columns })?;
+            loop {
+                match result.next() {
+                    Ok(Some(row)) => sink.row(&mut SqliteRow { row, columns: &compiled.columns })?,
+                    Ok(None) => break,
+                    Err(failure) if was_written(sqlite, before, &failure) => break,
+                    Err(failure) => return Err(failed(failure)),
+                }
             }
             written += sqlite.changes();
         }

@@ -204,14 +204,12 @@ impl State {
 /// Runs a statement about the transaction itself.
 fn control(connection: &Connection, sql: &str, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
-    // SQLite looks whether it is to stop before it commits, not after.
     let failed = |failure| match task.limit {
         _ if error::is_busy(&failure) => Halt::Busy(failure),
         Some((_, given)) if error::is_interrupt(&failure) => Halt::Failed(DBError::timeout(given).with_source(failure)),
         _ => Halt::Failed(error::general(failure)),
     };
-    let mut statement = connection.sqlite.prepare_cached(sql).map_err(failed)?;
-    statement.raw_execute().map(drop).map_err(failed)
+    connection.control(sql).map_err(failed)
 }
 
 impl SqliteTransaction {
