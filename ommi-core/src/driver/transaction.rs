@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a transaction may see of others, as a promise that the store keeps or exceeds.
 ///
@@ -116,32 +116,57 @@ pub struct Inside {
 ///
 /// [`DriverTransaction::enter`]: super::DriverTransaction::enter
 #[derive(Debug, Clone)]
-pub struct Abandoned(Arc<AtomicU32>);
+pub struct Abandoned(Arc<AtomicU64>);
 
+/// No level was abandoned.
 const NONE: u32 = u32::MAX;
+
+/// The first level that was abandoned, and how many levels have begun: the same level that begins again is something else to settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    first: u32,
+    begun: u32,
+}
+
+impl Mark {
+    fn of(word: u64) -> Mark {
+        Mark { first: word as u32, begun: (word >> 32) as u32 }
+    }
+
+    fn word(self) -> u64 {
+        u64::from(self.begun) << 32 | u64::from(self.first)
+    }
+}
 
 impl Default for Abandoned {
     fn default() -> Abandoned {
-        Abandoned(Arc::new(AtomicU32::new(NONE)))
+        Abandoned(Arc::new(AtomicU64::new(Mark { first: NONE, begun: 0 }.word())))
     }
 }
 
 impl Abandoned {
     /// A level begins: what is open of the same number or beyond was abandoned.
     pub fn enter(&self, level: u32) {
-        self.0.fetch_min(level, Ordering::AcqRel);
+        let begin = |word| {
+            let Mark { first, begun } = Mark::of(word);
+            Some(Mark { first: first.min(level), begun: begun.wrapping_add(1) }.word())
+        };
+        // It never refuses.
+        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin);
     }
 
     /// What stays open for a statement of this level. What is open beyond it is to be undone first.
     pub fn keep(&self, level: u32) -> Kept {
-        let first = self.0.load(Ordering::Acquire);
-        Kept { level: first.saturating_sub(1).min(level), first }
+        let mark = Mark::of(self.0.load(Ordering::Acquire));
+        Kept { level: mark.first.saturating_sub(1).min(level), mark }
     }
 
     /// All that were abandoned when this was asked for have been undone. What was since is remembered.
     pub fn settle(&self, kept: Kept) {
-        if kept.first != NONE {
-            let _ = self.0.compare_exchange(kept.first, NONE, Ordering::AcqRel, Ordering::Acquire);
+        if kept.mark.first != NONE {
+            let settled = Mark { first: NONE, ..kept.mark };
+            let (kept, settled) = (kept.mark.word(), settled.word());
+            let _ = self.0.compare_exchange(kept, settled, Ordering::AcqRel, Ordering::Acquire);
         }
     }
 }
@@ -152,8 +177,8 @@ impl Abandoned {
 pub struct Kept {
     /// The last level that stays open.
     pub level: u32,
-    /// The first that was abandoned, when this was asked for.
-    first: u32,
+    /// What was known of abandoned ones when this was asked for.
+    mark: Mark,
 }
 
 #[cfg(test)]
@@ -181,5 +206,12 @@ mod tests {
         abandoned.enter(1);
         abandoned.settle(kept);
         assert_eq!(abandoned.keep(1).level, 0);
+        // Its own level, begun again by the next one: what it writes still is to be undone.
+        let kept = abandoned.keep(1);
+        abandoned.enter(1);
+        abandoned.settle(kept);
+        assert_eq!(abandoned.keep(1).level, 0);
+        abandoned.settle(abandoned.keep(1));
+        assert_eq!(abandoned.keep(1).level, 1);
     }
 }
