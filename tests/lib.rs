@@ -1,4 +1,6 @@
 //! Nothing but the tests beside it, and those that need no binary of their own.
 
 #[cfg(test)]
+mod long_chains;
+#[cfg(test)]
 mod serialized;

@@ -322,6 +322,24 @@ pub(crate) async fn what_was_rolled_back_is_not_used_outside(db: &Ommi) -> DBRes
     Ok(())
 }
 
+/// Also when somebody outside has loaded meanwhile, for whom what it did is not there yet.
+pub(crate) async fn what_a_transaction_loaded_stays_loaded_in_it(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let dan = db.find(User::name.eq("Dan")).all().await?;
+    let alone = db.find(User::name.eq("Dan")).one().await?;
+    for dan in [&dan[0], &alone] {
+        let tx = db.begin().await?;
+        tx.add(new!(Post { author_id: dan.id, title: "d" })).await?;
+        let within = dan.posts.load(&tx).await?.len();
+        assert_eq!(dan.posts.load(db).await?.len(), within - 1);
+        assert_eq!(dan.posts.load(&tx).await?.len(), within);
+        tx.commit().await?;
+        assert_eq!(dan.posts.load(db).await?.len(), within, "it was committed after the load outside");
+        assert_eq!(dan.posts.get().map(<[Post]>::len), Some(within));
+    }
+    Ok(())
+}
+
 pub(crate) async fn rows_of_a_stream_load_by_the_piece(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
     let more: Vec<_> = (0..6).map(|n| new!(User { name: format!("more {n}") })).collect();

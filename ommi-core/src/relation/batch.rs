@@ -6,10 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use futures::lock::Mutex;
 
+use super::RelationInfo;
+use super::chain::Chain;
 use super::key::{Key, Keys};
 use super::lazy::Link;
-use super::loaded::Chain;
-use super::{Loaded, RelationInfo};
 use crate::driver::{Row, RowSink};
 use crate::error::DBResult;
 use crate::model::Model;
@@ -27,7 +27,7 @@ pub struct Batch {
 /// What was loaded for one relation.
 #[derive(Debug)]
 struct Slot {
-    loaded: Chain<Box<dyn Any + Send + Sync>>,
+    loaded: Chain,
     /// Held by who loads, so that others wait for it instead of doing the same.
     gate: Mutex<()>,
 }
@@ -61,16 +61,8 @@ impl Batch {
         self.slots.get(usize::from(slot)).map(|slot| &slot.gate)
     }
 
-    /// What was loaded for a relation, as this picks it.
-    pub(crate) fn loaded<T: Model>(
-        &self,
-        slot: u16,
-        pick: impl FnOnce(&Chain<Box<dyn Any + Send + Sync>>) -> Option<&Box<dyn Any + Send + Sync>>,
-    ) -> Option<&Loaded<T>> {
-        pick(&self.slots.get(usize::from(slot))?.loaded)?.downcast_ref()
-    }
-
-    pub(crate) fn chain(&self, slot: u16) -> Option<&Chain<Box<dyn Any + Send + Sync>>> {
+    /// What was loaded for a relation.
+    pub(crate) fn chain(&self, slot: u16) -> Option<&Chain> {
         self.slots.get(usize::from(slot)).map(|slot| &slot.loaded)
     }
 }

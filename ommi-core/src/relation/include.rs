@@ -119,7 +119,7 @@ impl<M: Model, F: RelationField> Load<M> for Include<M, F> {
             for batch in &batches {
                 load_all(&self.nested, at, batch, context).await?;
             }
-            chain.push(Box::new(loaded), None, at.ending.cloned());
+            chain.push(loaded, None, at.ending.cloned());
             Ok(())
         }
         .boxed()

@@ -1,11 +1,13 @@
 //! The inside of a relation's field: which row it belongs to, and how its related rows are found.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::chain::Chain;
 use super::key::{Key, KeySource};
 use super::load::{self, Narrow};
-use super::loaded::{Chain, Group};
+use super::loaded::Group;
 use super::strict::Counted;
 use super::{Loaded, RelationInfo};
 use crate::driver::Context;
@@ -44,18 +46,25 @@ pub enum Link {
 pub struct Lazy<T> {
     link: Link,
     /// What was loaded or set for this row alone. It comes before what the batch has.
-    own: Chain<Loaded<T>>,
+    own: Chain,
+    rows: PhantomData<fn() -> T>,
 }
 
 impl<T> Default for Lazy<T> {
     fn default() -> Lazy<T> {
-        Lazy { link: Link::Detached, own: Chain::new() }
+        Lazy::new(Link::Detached)
     }
 }
 
 impl<T> Clone for Lazy<T> {
     fn clone(&self) -> Lazy<T> {
-        Lazy { link: self.link.clone(), own: self.own.clone() }
+        Lazy { link: self.link.clone(), own: self.own.clone(), rows: PhantomData }
+    }
+}
+
+impl<T> Lazy<T> {
+    fn new(link: Link) -> Lazy<T> {
+        Lazy { link, own: Chain::new(), rows: PhantomData }
     }
 }
 
@@ -97,24 +106,22 @@ impl<T: Model> Lazy<T> {
 
     /// What is there without asking.
     pub(crate) fn get(&self) -> Option<Group<'_, T>> {
-        if let Some(own) = self.own.latest() {
+        if let Some(own) = self.own.latest::<T>() {
             return Some(own.group(0));
         }
         match &self.link {
-            Link::Batched { batch, row, slot } => Some(batch.loaded::<T>(*slot, |chain| chain.latest())?.group(*row)),
+            Link::Batched { batch, row, slot } => Some(batch.chain(*slot)?.latest::<T>()?.group(*row)),
             _ => None,
         }
     }
 
     /// What is there for who stands here, without asking.
     fn visible(&self, at: At<'_>) -> Option<Group<'_, T>> {
-        if let Some(own) = self.own.find(None, at.ending) {
+        if let Some(own) = self.own.find::<T>(None, at.ending) {
             return Some(own.group(0));
         }
         match &self.link {
-            Link::Batched { batch, row, slot } => {
-                Some(batch.loaded::<T>(*slot, |chain| chain.find(None, at.ending))?.group(*row))
-            }
+            Link::Batched { batch, row, slot } => Some(batch.chain(*slot)?.find::<T>(None, at.ending)?.group(*row)),
             _ => None,
         }
     }
@@ -145,16 +152,14 @@ impl<T: Model> Lazy<T> {
         if let Some(counted) = counted {
             counted.done();
         }
-        if let Some(chain) = batch.chain(*slot) {
-            chain.push(Box::new(loaded), None, at.ending.cloned());
-        }
-        let loaded = batch.loaded::<T>(*slot, |chain| chain.find(None, at.ending));
-        loaded.map(|loaded| loaded.group(*row)).ok_or_else(detached::<T>)
+        let chain = batch.chain(*slot).ok_or_else(detached::<T>)?;
+        chain.push(loaded, None, at.ending.cloned());
+        chain.find::<T>(None, at.ending).map(|loaded| loaded.group(*row)).ok_or_else(detached::<T>)
     }
 
     /// Loads for this row alone.
     pub(crate) async fn load_alone(&self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
-        if let Some(own) = self.own.find(None, at.ending) {
+        if let Some(own) = self.own.find::<T>(None, at.ending) {
             return Ok(own.group(0));
         }
         self.load_own(at, &self.key()?, None, false, context).await
@@ -170,12 +175,12 @@ impl<T: Model> Lazy<T> {
         context: &Context,
     ) -> DBResult<Group<'_, T>> {
         let counted = if counts { self.count(at, key)? } else { None };
-        let loaded = run(at, self.relation()?, KeySource::One(key), context).await?;
+        let loaded = run::<T>(at, self.relation()?, KeySource::One(key), context).await?;
         if let Some(counted) = counted {
             counted.done();
         }
         self.own.push(loaded, tag.clone(), at.ending.cloned());
-        self.own.find(tag.as_ref(), at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
+        self.own.find::<T>(tag.as_ref(), at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
     }
 
     /// Has a strict handle count a load that is for one row by itself.
@@ -191,7 +196,7 @@ impl<T: Model> Lazy<T> {
         if self.key()? == key {
             return self.load(at, context).await;
         }
-        match self.own.find(Some(&key), at.ending) {
+        match self.own.find::<T>(Some(&key), at.ending) {
             Some(own) => Ok(own.group(0)),
             None => self.load_own(at, &key.clone(), Some(key), true, context).await,
         }
@@ -200,10 +205,10 @@ impl<T: Model> Lazy<T> {
     /// Loads again, for this row alone.
     pub(crate) async fn refresh(&mut self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
         let key = self.key()?;
-        let loaded = run(at, self.relation()?, KeySource::One(&key), context).await?;
+        let loaded = run::<T>(at, self.relation()?, KeySource::One(&key), context).await?;
         self.own = Chain::new();
         self.own.push(loaded, None, at.ending.cloned());
-        self.own.find(None, at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
+        self.own.find::<T>(None, at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
     }
 
     /// Puts rows there, as if they had been loaded; in the transaction of this ending if there is one.
@@ -235,7 +240,7 @@ impl<T: Model> Lazy<T> {
         if let (Ok(old), Ok(relation)) = (self.key(), self.relation())
             && old != key
         {
-            *self = Lazy { link: Link::Alone { key, relation }, own: Chain::new() };
+            *self = Lazy::new(Link::Alone { key, relation });
         }
     }
 }

@@ -1,9 +1,6 @@
 //! What was loaded for a relation: the related rows of one row or of a whole batch.
 
-use std::sync::{Arc, OnceLock};
-
-use super::key::{Key, NO_KEY};
-use crate::handle::Ending;
+use super::key::NO_KEY;
 
 /// Related rows, and which of them belong to which row.
 #[derive(Debug)]
@@ -140,65 +137,5 @@ impl<T> ExactSizeIterator for ManyIter<'_, T> {}
 impl<T> std::fmt::Debug for ManyIter<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ManyIter({} left)", self.items.len())
-    }
-}
-
-/// What was loaded one after the other for the same relation. Who holds on to something older keeps it: nothing is replaced.
-#[derive(Debug)]
-pub(crate) struct Chain<L>(OnceLock<Arc<Link<L>>>);
-
-#[derive(Debug)]
-struct Link<L> {
-    loaded: L,
-    key: Option<Key>,
-    ending: Option<Arc<Ending>>,
-    next: Chain<L>,
-}
-
-impl<L> Chain<L> {
-    pub(crate) const fn new() -> Chain<L> {
-        Chain(OnceLock::new())
-    }
-
-    /// Puts something at the end: what was loaded in the transaction of this ending, and for this key if not for the row's own.
-    pub(crate) fn push(&self, loaded: L, key: Option<Key>, ending: Option<Arc<Ending>>) {
-        let mut link = Arc::new(Link { loaded, key, ending, next: Chain::new() });
-        let mut chain = self;
-        while let Err(refused) = chain.0.set(link) {
-            link = refused;
-            match chain.0.get() {
-                Some(other) => chain = &other.next,
-                // It was set, or it would not have refused.
-                None => return,
-            }
-        }
-    }
-
-    fn links(&self) -> impl Iterator<Item = &Link<L>> {
-        std::iter::successors(self.0.get(), |link| link.next.0.get()).map(|link| &**link)
-    }
-
-    /// The latest that holds for this key, and that whoever is at this ending may see: what was loaded outside of transactions, in one that was
-    /// committed, or in the same or one around it.
-    pub(crate) fn find(&self, key: Option<&Key>, at: Option<&Arc<Ending>>) -> Option<&L> {
-        let visible = |ending: &Arc<Ending>| ending.is_seen_from(at);
-        self.links()
-            .filter(|link| link.key.as_ref() == key && link.ending.as_ref().is_none_or(visible))
-            .last()
-            .map(|link| &link.loaded)
-    }
-
-    /// The latest that was not undone.
-    pub(crate) fn latest(&self) -> Option<&L> {
-        self.links()
-            .filter(|link| link.key.is_none() && link.ending.as_ref().is_none_or(|ending| !ending.undone()))
-            .last()
-            .map(|link| &link.loaded)
-    }
-}
-
-impl<L> Clone for Chain<L> {
-    fn clone(&self) -> Chain<L> {
-        Chain(self.0.clone())
     }
 }

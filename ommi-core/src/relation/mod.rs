@@ -3,7 +3,7 @@
 //! ```text
 //!   derive ──▶ RelationInfo (info.rs): which columns of which models are equal
 //!                  │
-//!   rows of a query ──▶ Batch (batch.rs): their keys (key.rs), and what is loaded for all of them (loaded.rs)
+//!   rows of a query ──▶ Batch (batch.rs): their keys (key.rs), and what is loaded for all of them (chain.rs, loaded.rs)
 //!                  ▲            ▲
 //!   fields.rs: BelongsTo, HasOne, HasMany        include.rs: the same loads, with the query
 //!       lazy.rs: one row's share of a batch      typed.rs: `User::posts` in queries
@@ -17,6 +17,7 @@
 //! loading costs one statement and a row with relations costs no allocation of its own. A row that came alone keeps its own keys instead.
 
 mod batch;
+mod chain;
 mod fields;
 mod include;
 mod info;
