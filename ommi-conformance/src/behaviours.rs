@@ -612,6 +612,7 @@ macro_rules! __behaviours {
                 a_failure_is_not_kept,
                 in_a_transaction_it_sees_what_was_done_there needs transactions,
                 what_was_rolled_back_is_not_used_outside needs transactions,
+                what_a_transaction_loaded_stays_loaded_in_it needs transactions several_connections,
                 rows_of_a_stream_load_by_the_piece,
                 in_the_loop_of_a_stream,
                 a_load_that_is_dropped_is_done_by_the_next,
@@ -670,6 +671,8 @@ macro_rules! __behaviours {
                 a_row_with_rows_through_an_association needs transactions,
                 many_rows_with_theirs needs transactions,
                 all_of_it_or_nothing needs transactions,
+                what_is_refused_before_it_is_sent_leaves_a_transaction_usable needs transactions,
+                one_new_row_where_one_belongs_to_it needs transactions,
                 a_new_row_that_belongs_to_a_row needs transactions,
                 a_row_is_made_to_belong_to_another,
                 a_row_is_made_to_belong_to_none,
@@ -724,6 +727,7 @@ macro_rules! __behaviours {
                 a_row_associated_twice_is_there_twice needs related_rows,
                 with_a_key_of_its_own_a_link_is_made_once needs transactions,
                 with_a_key_of_its_own_an_unlink_takes_all,
+                by_references_that_share_a_column needs transactions,
             }
             dangling_relations {
                 a_required_row_that_is_not_there,

@@ -3,6 +3,8 @@
 use ommi::prelude::*;
 use ommi::testing::assert_queries;
 
+use crate::expect::assert_kind;
+
 #[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(table = "association_airports")]
 struct Airport {
@@ -187,8 +189,8 @@ pub(crate) async fn a_link_goes_one_way(db: &Ommi) -> DBResult<()> {
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
-#[ommi(table = "association_guests")]
-struct Guest {
+#[ommi(table = "association_tenants")]
+struct Tenant {
     #[ommi(auto)]
     id: i64,
     name: String,
@@ -202,7 +204,7 @@ struct Place {
     #[ommi(auto)]
     id: i64,
     name: String,
-    guests: HasMany<Guest, Through<Visit>>,
+    tenants: HasMany<Tenant, Through<Visit>>,
 }
 
 /// Has a key of its own, so that two rows may be associated several times.
@@ -211,7 +213,7 @@ struct Place {
 struct Visit {
     #[ommi(auto)]
     id: i64,
-    #[ommi(references = Guest::id)]
+    #[ommi(references = Tenant::id)]
     guest_id: i64,
     #[ommi(references = Place::id)]
     place_id: Option<i64>,
@@ -224,27 +226,27 @@ fn places<'a>(places: impl IntoIterator<Item = &'a Place>) -> Vec<&'a str> {
 }
 
 /// Ann was in Rome twice, in Oslo once and somewhere that is not known; Bob nowhere.
-async fn visits(db: &Ommi) -> DBResult<(Guest, Place)> {
-    db.create_tables::<(Guest, Place, Visit)>().await?;
-    let guests = db.add_all(["Ann", "Bob"].map(|name| new!(Guest { name }))).await?;
+async fn visits(db: &Ommi) -> DBResult<(Tenant, Place)> {
+    db.create_tables::<(Tenant, Place, Visit)>().await?;
+    let tenants = db.add_all(["Ann", "Bob"].map(|name| new!(Tenant { name }))).await?;
     let places = db.add_all(["Rome", "Oslo"].map(|name| new!(Place { name }))).await?;
     let visit =
-        |place: Option<usize>| new!(Visit { guest_id: guests[0].id, place_id: place.map(|place| places[place].id) });
+        |place: Option<usize>| new!(Visit { guest_id: tenants[0].id, place_id: place.map(|place| places[place].id) });
     db.add_all([Some(0), Some(1), None, Some(0)].map(visit)).await?;
-    Ok((db.get::<Guest>(guests[0].id).await?, db.get::<Place>(places[0].id).await?))
+    Ok((db.get::<Tenant>(tenants[0].id).await?, db.get::<Place>(places[0].id).await?))
 }
 
 /// As often as there are rows of the association: so that a count and what is counted agree.
 pub(crate) async fn a_row_associated_twice_is_there_twice(db: &Ommi) -> DBResult<()> {
     let (ann, _) = visits(db).await?;
     assert_eq!(places(ann.places.load(db).await?), ["Rome", "Rome", "Oslo"]);
-    let include = Guest::places.sort(Place::name.desc()).limit(2);
-    let guests = db.find_all::<Guest>().sort(Guest::name).include(include).all().await?;
-    let found: Vec<_> = guests.iter().map(|guest| guest.places.get().map(places)).collect();
+    let include = Tenant::places.sort(Place::name.desc()).limit(2);
+    let tenants = db.find_all::<Tenant>().sort(Tenant::name).include(include).all().await?;
+    let found: Vec<_> = tenants.iter().map(|tenant| tenant.places.get().map(places)).collect();
     assert_eq!(found, [Some(vec!["Rome", "Rome"]), Some(vec![])]);
-    assert_eq!(db.find(Guest::places.count().eq(3)).one().await?.name, "Ann", "NULL leads to no place");
-    assert_eq!(db.find(Guest::visits.count().eq(4)).one().await?.name, "Ann");
-    assert_eq!(db.find(Place::guests.count().eq(2)).one().await?.name, "Rome");
+    assert_eq!(db.find(Tenant::places.count().eq(3)).one().await?.name, "Ann", "NULL leads to no place");
+    assert_eq!(db.find(Tenant::visits.count().eq(4)).one().await?.name, "Ann");
+    assert_eq!(db.find(Place::tenants.count().eq(2)).one().await?.name, "Rome");
     Ok(())
 }
 
@@ -252,7 +254,7 @@ pub(crate) async fn with_a_key_of_its_own_a_link_is_made_once(db: &Ommi) -> DBRe
     let (ann, rome) = visits(db).await?;
     ann.places.link(db, &rome).await?;
     assert_eq!(db.find_all::<Visit>().count().await?, 4, "they were associated already");
-    let bob = db.find(Guest::name.eq("Bob")).one().await?;
+    let bob = db.find(Tenant::name.eq("Bob")).one().await?;
     bob.places.link_with(db, &rome, new!(Visit { nights: 3, .. })).await?;
     bob.places.link(db, &rome).await?;
     let nights: Vec<i64> = bob.visits.load(db).await?.iter().map(|visit| visit.nights).collect();
@@ -263,8 +265,74 @@ pub(crate) async fn with_a_key_of_its_own_a_link_is_made_once(db: &Ommi) -> DBRe
 pub(crate) async fn with_a_key_of_its_own_an_unlink_takes_all(db: &Ommi) -> DBResult<()> {
     let (ann, rome) = visits(db).await?;
     ann.places.unlink(db, &rome).await?;
-    let ann = db.get::<Guest>(ann.id).await?;
+    let ann = db.get::<Tenant>(ann.id).await?;
     assert_eq!(places(ann.places.load(db).await?), ["Oslo"]);
     assert_eq!(ann.visits.load(db).await?.len(), 2, "that to Oslo, and that to nowhere");
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "association_lodgers")]
+struct Lodger {
+    #[ommi(key)]
+    house: i64,
+    #[ommi(key)]
+    number: i64,
+    flats: HasMany<Flat, Through<Lease>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "association_flats")]
+struct Flat {
+    #[ommi(key)]
+    house: i64,
+    #[ommi(key)]
+    number: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(
+    table = "association_leases",
+    references((house, lodger) = (Lodger::house, Lodger::number)),
+    references((house, flat) = (Flat::house, Flat::number))
+)]
+struct Lease {
+    #[ommi(key)]
+    house: i64,
+    #[ommi(key)]
+    lodger: i64,
+    #[ommi(key)]
+    flat: i64,
+}
+
+/// A lodger has no flat in another house.
+pub(crate) async fn by_references_that_share_a_column(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<(Lodger, Flat, Lease)>().await?;
+    let lodgers = db.add_all([1, 2].map(|house| new!(Lodger { house, number: 5 }))).await?;
+    let places = [(1, 10), (1, 11), (2, 10)];
+    let flats = db.add_all(places.map(|(house, number)| new!(Flat { house, number }))).await?;
+    let leases = async || -> DBResult<Vec<(i64, i64, i64)>> {
+        let leases = db.find_all::<Lease>().sort((Lease::house, Lease::lodger, Lease::flat)).all().await?;
+        Ok(leases.iter().map(|lease| (lease.house, lease.lodger, lease.flat)).collect())
+    };
+    lodgers[0].flats.link(db, &flats[0]).await?;
+    lodgers[0].flats.link(db, &flats[0]).await?;
+    assert_eq!(leases().await?, [(1, 5, 10)]);
+    let refused = assert_kind!(lodgers[0].flats.link(db, &flats[2]).await, ErrorKind::Query);
+    assert!(refused.to_string().contains("differ in `Lease.house`"), "{refused}");
+    assert_kind!(lodgers[0].flats.replace(db, [&flats[1], &flats[2]]).await, ErrorKind::Query);
+    assert_kind!(lodgers[0].flats.unlink(db, &flats[2]).await, ErrorKind::Query);
+    assert_eq!(leases().await?, [(1, 5, 10)]);
+    lodgers[0].flats.replace(db, [&flats[1]]).await?;
+    lodgers[1].flats.link(db, &flats[2]).await?;
+    assert_eq!(leases().await?, [(1, 5, 11), (2, 5, 10)]);
+    let strange = new!(Lodger { house: 3, number: 5, flats: [{ house: 4, number: 10 }] });
+    assert_kind!(db.add(strange).await, ErrorKind::Query);
+    db.add(new!(Lodger { house: 3, number: 5, flats: [{ house: 3, number: 10 }] })).await?;
+    assert_eq!(leases().await?, [(1, 5, 11), (2, 5, 10), (3, 5, 10)]);
+    let lodgers = db.find_all::<Lodger>().sort(Lodger::house).include(Lodger::flats).all().await?;
+    let flats: Vec<Vec<i64>> =
+        lodgers.iter().map(|g| g.flats.get().into_iter().flatten().map(|r| r.number).collect()).collect();
+    assert_eq!(flats, [[11], [10], [10]]);
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! Rows are added together with those that belong to them, and made to belong to each other.
 
+use std::error::Error as _;
+
 use ommi::prelude::*;
 use ommi::testing::assert_queries;
 
-use super::blog::{Comment, Post, Tag, Team, User, UserTag, filled, names, tags, titles};
+use super::blog::{Comment, Post, Profile, Tag, Team, User, UserTag, filled, names, tags, titles};
 use crate::expect::{assert_kind, error};
 
 async fn ann(db: &impl Handle) -> DBResult<User> {
@@ -80,8 +82,40 @@ pub(crate) async fn all_of_it_or_nothing(db: &Ommi) -> DBResult<()> {
     assert_eq!(db.find(User::name.eq("Hal")).count().await?, 0);
     let tx = db.begin().await?;
     assert_kind!(tx.add(draft).await, ErrorKind::InvalidValue { .. });
-    assert_kind!(tx.commit().await, ErrorKind::TransactionAborted);
+    let aborted = assert_kind!(tx.commit().await, ErrorKind::TransactionAborted);
+    let source = aborted.source().and_then(|source| source.downcast_ref::<DBError>());
+    assert!(matches!(source.map(DBError::kind), Some(ErrorKind::InvalidValue { .. })), "{source:?}");
     assert_eq!(db.find(User::name.eq("Hal")).count().await?, 0);
+    Ok(())
+}
+
+pub(crate) async fn what_is_refused_before_it_is_sent_leaves_a_transaction_usable(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let by_hand = User { id: 1, ..ann(db).await? };
+    let by_hand = User { tags: Default::default(), ..by_hand };
+    let tag = db.find(Tag::name.eq("rust")).one().await?;
+    let tx = db.begin().await?;
+    tx.add(new!(User { name: "Ivy" })).await?;
+    assert_kind!(tx.add(new!(User { name: "a\0", posts: [{ title: "x" }] })).await, ErrorKind::InvalidValue { .. });
+    assert_kind!(by_hand.tags.link(&tx, &tag).await, ErrorKind::Query);
+    assert_kind!(
+        tx.add_all([new!(User { name: "a\0" }), new!(User { name: "b" })]).await,
+        ErrorKind::InvalidValue { .. }
+    );
+    tx.commit().await?;
+    assert_eq!(db.find(User::name.eq("Ivy")).count().await?, 1);
+    Ok(())
+}
+
+pub(crate) async fn one_new_row_where_one_belongs_to_it(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let two =
+        new!(User { name: "Eve", profile: vec![new!(Profile { about: "a", .. }), new!(Profile { about: "b", .. })] });
+    let error = assert_kind!(db.add(two).await, ErrorKind::Query);
+    assert!(error.to_string().contains("`User.profile` takes one row"), "{error}");
+    let two = new!(User { name: "Eve", team: vec![new!(Team { name: "a" }), new!(Team { name: "b" })] });
+    assert_kind!(db.add(two).await, ErrorKind::Query);
+    assert_eq!(db.find(User::name.eq("Eve")).count().await?, 0);
     Ok(())
 }
 

@@ -110,19 +110,21 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
         return Batched::of(added);
     }
     let transacted = Transacted::begin(at, context).await?;
-    for mut insert in inserts {
-        run(transacted.at().executor, &mut insert, &mut added, context).await?;
-    }
-    transacted.commit(context).await?;
-    Batched::of(added)
+    let work = async {
+        for mut insert in inserts {
+            run(transacted.at().executor, &mut insert, &mut added, context).await?;
+        }
+        Batched::of(added)
+    };
+    let result = work.await;
+    transacted.end(result, context).await
 }
 
 /// Adds rows with what is nested in them, in a transaction.
 pub(crate) async fn add_trees<N: NewRow>(at: At<'_>, rows: Vec<N>, context: &Context) -> DBResult<Vec<N::Model>> {
     let transacted = Transacted::begin(at, context).await?;
-    let rows = add_tree(rows, transacted.at(), context).await?;
-    transacted.commit(context).await?;
-    Ok(rows)
+    let rows = add_tree(rows, transacted.at(), context).await;
+    transacted.end(rows, context).await
 }
 
 /// Rows that give the same columns: all of them, or all but a key that the database generates.

@@ -1,7 +1,9 @@
 //! How a transaction ended, for those who hold on to what was read in it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::error::DBError;
 
 const OPEN: u8 = 0;
 const COMMITTED: u8 = 1;
@@ -11,8 +13,10 @@ const UNDONE: u8 = 2;
 #[derive(Debug, Default)]
 pub struct Ending {
     state: AtomicU8,
-    /// It holds half of an operation.
-    spoilt: AtomicBool,
+    /// It holds half of an operation, whose error this is if it had one.
+    spoilt: OnceLock<Option<DBError>>,
+    /// How many statements were given to the driver in it, give or take those that run at the same time.
+    statements: AtomicU32,
     /// That of the transaction around it.
     outer: Option<Arc<Ending>>,
 }
@@ -37,18 +41,39 @@ impl Ending {
         true
     }
 
+    /// Whether it, and those around it, were committed.
+    pub(crate) fn is_committed(self: &Arc<Ending>) -> bool {
+        self.and_outer().all(|ending| ending.state.load(Ordering::Acquire) == COMMITTED)
+    }
+
     /// Whether it, or one around it, was rolled back.
     pub(crate) fn undone(self: &Arc<Ending>) -> bool {
         self.and_outer().any(|ending| ending.state.load(Ordering::Acquire) == UNDONE)
     }
 
     /// Only a rollback is left of it, because an operation of several statements did not come to its end.
-    pub(super) fn spoil(&self) {
-        self.spoilt.store(true, Ordering::Release);
+    pub(super) fn spoil(&self, error: Option<DBError>) {
+        // The first reason is the one that is told.
+        let _ = self.spoilt.set(error);
     }
 
     pub(super) fn is_spoilt(&self) -> bool {
-        self.spoilt.load(Ordering::Acquire)
+        self.spoilt.get().is_some()
+    }
+
+    /// The error of the operation that it holds half of.
+    pub(super) fn spoilt_by(&self) -> Option<&DBError> {
+        self.spoilt.get()?.as_ref()
+    }
+
+    /// A statement is given to the driver.
+    pub(super) fn count_statement(&self) {
+        // Two at once may count as one; nobody asks for more than whether there was any.
+        self.statements.store(self.statements().wrapping_add(1), Ordering::Release);
+    }
+
+    pub(super) fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Acquire)
     }
 }
 

@@ -162,7 +162,7 @@ impl State {
 
     fn aborted(&self) -> DBError {
         let error = DBError::new(ErrorKind::TransactionAborted).with_detail("an earlier statement in it failed");
-        match self.first_error.get() {
+        match self.first_error.get().or_else(|| self.ending.spoilt_by().cloned()) {
             Some(first) => error.with_source(first),
             None => error,
         }
@@ -208,6 +208,7 @@ impl State {
         if let Err(error) = fit {
             return Answer::ready(Err(error));
         }
+        self.ending.count_statement();
         match run() {
             Answer::Ready(result) => Answer::Ready(result.map(|result| self.note(result, counts))),
             Answer::Later(future) => Answer::later(async move { self.note(future.await, counts) }),
@@ -300,6 +301,7 @@ impl<'h> Guarded<'h> {
     /// The part that makes and drops tables in it, if it is fit for that.
     pub(super) fn schema(&self, capabilities: &Capabilities) -> DBResult<&dyn SchemaDriver> {
         self.state.writable()?;
+        self.state.ending.count_statement();
         let schema = self.transaction().schema().filter(|_| capabilities.schema_in_transactions);
         schema.ok_or_else(|| DBError::unsupported(capabilities.driver, "making and dropping tables in a transaction"))
     }

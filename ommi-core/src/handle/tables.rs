@@ -66,8 +66,8 @@ impl Tables<'_> {
             let schema = transaction.schema(self.at.driver.capabilities())?;
             // It takes several statements: given up between two of them, it leaves half of its tables.
             let whole = Transacted::begin(self.at, &context).await?;
-            transaction.note_change(change.run(schema, &order, &context).await)?;
-            whole.commit(&context).await
+            let result = transaction.note_change(change.run(schema, &order, &context).await);
+            whole.end(result, &context).await
         };
         traced(change.name(), &names(&order), work, |()| 0).await
     }

@@ -447,9 +447,8 @@ async fn read_with<M: Model>(
         return read(select, includes, at, context).await;
     }
     let snapshot = Transacted::read_only(at, context).await?;
-    let rows = read(select, includes, snapshot.at(), context).await?;
-    snapshot.commit(context).await?;
-    Ok(rows)
+    let rows = read(select, includes, snapshot.at(), context).await;
+    snapshot.end(rows, context).await
 }
 
 async fn read<M: Model>(select: &Select, includes: &[Included<M>], at: At<'_>, context: &Context) -> DBResult<Vec<M>> {

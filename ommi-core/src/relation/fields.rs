@@ -130,6 +130,10 @@ pub trait RelationField: Clone + Default + Send + Sync + 'static {
     /// What a load gives.
     type Loaded<'a>: Send;
 
+    /// Whether there is one related row at most.
+    #[doc(hidden)]
+    const SINGLE: bool;
+
     #[doc(hidden)]
     fn lazy(&self) -> &Lazy<Self::Target>;
 
@@ -160,6 +164,8 @@ impl<T: One> RelationField for BelongsTo<T> {
     type Target = T::Model;
     type Loaded<'a> = T::Loaded<'a>;
 
+    const SINGLE: bool = true;
+
     fn lazy(&self) -> &Lazy<T::Model> {
         &self.0
     }
@@ -177,6 +183,8 @@ impl<T: Model> RelationField for HasOne<T> {
     type Target = T;
     type Loaded<'a> = Option<&'a T>;
 
+    const SINGLE: bool = true;
+
     fn lazy(&self) -> &Lazy<T> {
         &self.0
     }
@@ -193,6 +201,8 @@ impl<T: Model> RelationField for HasOne<T> {
 impl<T: Model, V: Via> RelationField for HasMany<T, V> {
     type Target = T;
     type Loaded<'a> = V::Loaded<'a, T>;
+
+    const SINGLE: bool = false;
 
     fn lazy(&self) -> &Lazy<T> {
         &self.0

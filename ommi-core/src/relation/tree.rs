@@ -251,9 +251,7 @@ impl<D: NewRow, F: RelationField> Before<D> for Related<D::Model, F> {
         async move {
             let Related { relation, rows, field } = *self;
             let (places, targets): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
-            if places.windows(2).any(|pair| pair.first() == pair.last()) {
-                return Err(DBError::query(format!("`{}` takes one row", relation.full_name())));
-            }
+            check_single::<F>(relation, &places)?;
             let added = add(targets, at, context).await?;
             for (&place, target) in places.iter().zip(&added) {
                 if let Some(draft) = drafts.get_mut(place) {
@@ -272,6 +270,7 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
         async move {
             let Related { relation, rows: related, field } = *self;
             let (places, mut drafts): (Vec<usize>, Vec<_>) = related.into_iter().unzip();
+            check_single::<F>(relation, &places)?;
             let added = match &relation.through {
                 None => {
                     for (&place, draft) in places.iter().zip(&mut drafts) {
@@ -286,12 +285,9 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
                     let mut pairs = Vec::with_capacity(added.len());
                     for (&place, target) in places.iter().zip(&added) {
                         if let Some(row) = rows.get(place) {
-                            let mut values = Vec::with_capacity(relation.far.len() + through.near.len());
-                            for (&column, &near) in relation.far.iter().zip(relation.near) {
-                                values.push((column, key_part(relation, row, near)?));
-                            }
-                            values.extend(pair(relation, through, target)?);
-                            pairs.push(values);
+                            let near = relation.far.iter().zip(relation.near);
+                            let near = near.map(|(&column, &near)| Ok((column, key_part(relation, row, near)?)));
+                            pairs.push(pair(relation, through, near.collect::<DBResult<_>>()?, target)?);
                         }
                     }
                     (through.add)(pairs, at, context).await?;
@@ -303,6 +299,14 @@ impl<M: Model, F: RelationField> After<M> for Related<M, F> {
             Ok(())
         }
         .boxed()
+    }
+}
+
+/// Refuses several rows for a field that takes one.
+fn check_single<F: RelationField>(relation: &RelationInfo, places: &[usize]) -> DBResult<()> {
+    match F::SINGLE && places.windows(2).any(|pair| pair.first() == pair.last()) {
+        true => Err(DBError::query(format!("`{}` takes one row", relation.full_name()))),
+        false => Ok(()),
     }
 }
 
@@ -343,14 +347,30 @@ pub(super) fn set<D: NewRow>(draft: &mut D, column: u16, value: Value<'_>) -> DB
     })
 }
 
-/// The values of an association's row that lead to this row.
+/// The values of an association's row that lead to one row, with those that lead to another. What both references hold must be the same for both.
 pub(super) fn pair<T: Model>(
     relation: &RelationInfo,
     through: &ThroughInfo,
+    mut values: Vec<(u16, Value<'static>)>,
     target: &T,
 ) -> DBResult<Vec<(u16, Value<'static>)>> {
-    let columns = through.near.iter().zip(through.far);
-    columns.map(|(&column, &far)| Ok((column, key_part(relation, target, far)?))).collect()
+    for (&column, &far) in through.near.iter().zip(through.far) {
+        let value = key_part(relation, target, far)?;
+        match values.iter().find(|(known, _)| *known == column) {
+            None => values.push((column, value)),
+            Some((_, known)) if *known == value => {}
+            Some(_) => {
+                let schema = (through.schema)();
+                let name = schema.column(column).map_or("?", |column| &*column.field);
+                return Err(DBError::query(format!(
+                    "the two rows of `{}` differ in `{}.{name}`, which is part of both references",
+                    relation.full_name(),
+                    schema.name,
+                )));
+            }
+        }
+    }
+    Ok(values)
 }
 
 fn value_of<M: Model>(row: &M, column: u16) -> DBResult<Value<'static>> {

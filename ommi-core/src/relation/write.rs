@@ -2,9 +2,11 @@
 
 use super::fields::{HasMany, RelationField, Through};
 use super::key::Key;
-use super::tree::{self, null_key, pair};
+use super::tree::{self, null_key};
 use super::{RelationInfo, ThroughInfo};
-use crate::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, OnConflict, Output, Select, Update};
+use crate::ast::{
+    Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, List, OnConflict, Output, Select, Update,
+};
 use crate::driver::{Collect, Context, Row};
 use crate::error::{DBError, DBResult};
 use crate::handle::{At, Handle, Transacted, add_rows, add_trees, one_row, traced};
@@ -148,19 +150,22 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
             let context = at.context(options);
             let ends = self.ends()?;
             let work = async {
+                let values = ends.values_to(row)?;
                 if ends.columns_are_unique() {
-                    return ends.link(at, ends.values_to(row)?, association, &context).await;
+                    return ends.link(at, values, association, &context).await;
                 }
                 // Nothing in the database keeps the same two rows from being associated twice.
                 let transacted = Transacted::begin(at, &context).await?;
-                ends.link(transacted.at(), ends.values_to(row)?, association, &context).await?;
-                transacted.commit(&context).await
+                let linked = ends.link(transacted.at(), values, association, &context).await;
+                transacted.end(linked, &context).await
             };
             traced("link", &A::schema().name, work, |()| 1).await
         })
     }
 
     /// Makes a row belong to this one no more, by deleting the association's row. Nothing happens when it does not. The row itself stays.
+    ///
+    /// A row that could not belong to this one, because both references hold a column in which the two differ, is an error here too.
     pub fn unlink(
         &self,
         db: &(impl Handle + ?Sized),
@@ -191,17 +196,8 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
             let work = async {
                 let wanted = rows.iter().map(|row| ends.values_to(*row)).collect::<DBResult<Vec<_>>>()?;
                 let transacted = Transacted::begin(at, &context).await?;
-                let at = transacted.at();
-                let mut others = equal(ends.relation.far, ends.key.clone());
-                for pair in &wanted {
-                    let (columns, values): (Vec<u16>, Vec<_>) = pair.iter().cloned().unzip();
-                    others = others.and(!equal(&columns, values));
-                }
-                at.executor.delete(&Delete::new(A::schema(), others), &context).await?;
-                for pair in wanted {
-                    ends.link(at, pair, A::Draft::default(), &context).await?;
-                }
-                transacted.commit(&context).await
+                let replaced = ends.replace(transacted.at(), wanted, &context).await;
+                transacted.end(replaced, &context).await
             };
             traced("replace", &A::schema().name, work, |()| rows.len() as u64).await
         })
@@ -219,11 +215,8 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
             let ends = self.ends()?;
             let work = async {
                 let transacted = Transacted::begin(at, &context).await?;
-                let mut added = tree::add(vec![row], transacted.at(), &context).await?;
-                let added = added.pop().ok_or_else(|| DBError::not_found(T::schema().name.clone()))?;
-                ends.link(transacted.at(), ends.values_to(&added)?, A::Draft::default(), &context).await?;
-                transacted.commit(&context).await?;
-                Ok(added)
+                let added = ends.add(transacted.at(), row, &context).await;
+                transacted.end(added, &context).await
             };
             traced("add", &T::schema().name, work, |_| 1).await
         })
@@ -248,18 +241,50 @@ struct Ends<A> {
 impl<A: Model> Ends<A> {
     /// The values of an association with this row.
     fn values_to<T: Model>(&self, row: &T) -> DBResult<Vec<(u16, Value<'static>)>> {
-        let near = self.relation.far.iter().copied().zip(self.key.iter().cloned());
-        let mut values: Vec<_> = near.collect();
-        values.extend(pair::<T>(self.relation, self.through, row)?);
-        Ok(values)
+        let near = self.relation.far.iter().copied().zip(self.key.iter().cloned()).collect();
+        tree::pair(self.relation, self.through, near, row)
     }
 
+    /// The columns of both references, each once.
     fn columns(&self) -> Vec<u16> {
-        [self.relation.far, self.through.near].concat()
+        let mut columns = self.relation.far.to_vec();
+        columns.extend(self.through.near.iter().filter(|column| !self.relation.far.contains(column)));
+        columns
     }
 
     fn columns_are_unique(&self) -> bool {
         A::schema().is_unique(&self.columns())
+    }
+
+    /// Adds a row, and associates it.
+    async fn add<N: NewRow>(&self, at: At<'_>, row: N, context: &Context) -> DBResult<N::Model> {
+        let mut added = tree::add(vec![row], at, context).await?;
+        let added = added.pop().ok_or_else(|| DBError::not_found(N::Model::schema().name.clone()))?;
+        self.link(at, self.values_to(&added)?, A::Draft::default(), context).await?;
+        Ok(added)
+    }
+
+    /// Deletes all associations but these, and adds those of them that are not there.
+    async fn replace(&self, at: At<'_>, wanted: Vec<Vec<(u16, Value<'static>)>>, context: &Context) -> DBResult<()> {
+        let own = equal(self.relation.far, self.key.clone());
+        let targets =
+            wanted.iter().map(|values| values.iter().filter(|(column, _)| self.through.near.contains(column)));
+        let others = match self.through.near {
+            // One list, however many they are.
+            [column] => {
+                let list = List::new(targets.flatten().map(|(_, value)| value.clone()));
+                Condition::In { expr: Expr::Column(*column), list, negated: true }
+            }
+            _ => targets.fold(Condition::True, |others, target| {
+                let (columns, values): (Vec<u16>, Vec<_>) = target.cloned().unzip();
+                others.and(!equal(&columns, values))
+            }),
+        };
+        at.executor.delete(&Delete::new(A::schema(), own.and(others)), context).await?;
+        for values in wanted {
+            self.link(at, values, A::Draft::default(), context).await?;
+        }
+        Ok(())
     }
 
     /// Adds the association's row, unless it is there.
