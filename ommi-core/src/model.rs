@@ -112,12 +112,14 @@ pub const fn check_new_row<M: Model>(given: &[&str]) {
 pub fn field<T: FieldType>(row: &mut dyn Row, schema: fn() -> SchemaRef, index: u16) -> DBResult<T> {
     match T::decode(row.value(usize::from(index))?) {
         Ok(field) => Ok(field),
-        Err(failure) => Err(undecoded(failure, &schema(), index)),
+        Err(failure) => Err(undecoded(failure, schema, index)),
     }
 }
 
 #[cold]
-fn undecoded(failure: DecodeFailure, schema: &SchemaRef, index: u16) -> DBError {
+#[inline(never)]
+fn undecoded(failure: DecodeFailure, schema: fn() -> SchemaRef, index: u16) -> DBError {
+    let schema = schema();
     let column = schema.column(index).map_or("?", |column| &column.name);
     let error = DBError::decode(schema.table.clone(), column, failure.expected, failure.found);
     match failure.source {

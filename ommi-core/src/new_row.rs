@@ -1,5 +1,6 @@
 //! New rows: the slots of a draft, and how a row becomes the values of an insert.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::DBError;
@@ -139,33 +140,31 @@ impl<'w> RowWriter<'w> {
         } else if let Some(value) = self.schema.column(self.next).and_then(|column| column.value_for_new_row()) {
             self.values.push(value);
         } else {
-            let error = self.invalid("a new row must name this column, which has no default");
-            self.error.get_or_insert(error);
+            self.refuse(self.next, "a new row must name this column, which has no default");
         }
         self.next += 1;
     }
 
     fn push(&mut self, value: Result<Value<'static>, InvalidValue>) {
-        match value.and_then(|value| value.check().map(|()| value)) {
-            Ok(value) => match self.schema.column(self.next).map(|column| column.keep(value)) {
-                Some(Ok(kept)) => self.values.push(kept),
-                Some(Err(problem)) => {
-                    let error = self.invalid(problem);
-                    self.error.get_or_insert(error);
-                }
-                None => {}
-            },
-            Err(invalid) => {
-                let error = self.invalid(invalid.to_string());
-                self.error.get_or_insert(error);
-            }
-        }
+        let next = self.next;
         self.next += 1;
+        let Some(column) = self.schema.column(next) else { return };
+        match value.and_then(|value| value.check().map(|()| value)) {
+            Ok(value) if column.precision.is_none() => self.values.push(value),
+            Ok(value) => match column.keep(value) {
+                Ok(kept) => self.values.push(kept),
+                Err(problem) => self.refuse(next, problem),
+            },
+            Err(invalid) => self.refuse(next, invalid.to_string()),
+        }
     }
 
-    fn invalid(&self, detail: impl Into<std::borrow::Cow<'static, str>>) -> DBError {
-        let field = self.schema.column(self.next).map(|column| &*column.field);
-        DBError::invalid_value(Some(&self.schema.name), field).with_detail(detail)
+    /// Notes what is wrong with a column. The first fault is the one that is told.
+    #[cold]
+    fn refuse(&mut self, column: u16, detail: impl Into<Cow<'static, str>>) {
+        let field = self.schema.column(column).map(|column| &*column.field);
+        let error = DBError::invalid_value(Some(&self.schema.name), field).with_detail(detail);
+        self.error.get_or_insert(error);
     }
 
     /// Whether the database is to generate the key.

@@ -18,10 +18,15 @@ pub(crate) struct SqliteRow<'r, 's> {
 impl Row for SqliteRow<'_, '_> {
     fn value(&mut self, index: usize) -> DBResult<Value<'_>> {
         let (Some(&ty), Ok(stored)) = (self.columns.types.get(index), self.row.get_ref(index)) else {
-            return Err(DBError::query(format!("a row has no value number {index}")));
+            return Err(no_value(index));
         };
         decode(ty, stored).ok_or_else(|| self.mismatch(index, ty, stored))
     }
+}
+
+#[cold]
+fn no_value(index: usize) -> DBError {
+    DBError::query(format!("a row has no value number {index}"))
 }
 
 /// What is stored, as the column's type; none where it is something else. Numbers and text, which most columns are, come first.

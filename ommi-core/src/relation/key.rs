@@ -64,9 +64,18 @@ enum Values {
 }
 
 impl Values {
+    /// Most keys are numbers, so those are taken at once.
+    #[inline]
     fn push(&mut self, row: usize, value: Value<'_>) {
         match (&mut *self, value) {
             (Values::Ints(values, _), Value::Int(value)) => values.push(value),
+            (_, value) => self.push_other(row, value),
+        }
+    }
+
+    #[inline(never)]
+    fn push_other(&mut self, row: usize, value: Value<'_>) {
+        match (&mut *self, value) {
             (Values::Ints(values, nulls), Value::Null) => {
                 values.push(0);
                 nulls.push(row as u32);
@@ -80,6 +89,9 @@ impl Values {
                 nulls.push(row as u32);
             }
             (Values::Other(values), value) => values.push(value.into_owned()),
+            (this, Value::Text(value)) if row == 0 => {
+                *this = Values::Texts(value.as_ref().to_owned(), vec![value.len()], Vec::new());
+            }
             // A column has values of one type, and NULLs.
             (this, value) => {
                 let mut values: Vec<Value<'static>> = (0..row).map(|row| this.get(row).into_owned()).collect();
@@ -117,16 +129,13 @@ impl Keys {
     }
 
     /// Takes the keys of a row.
+    #[inline]
     pub(crate) fn push<M: Model>(&mut self, row: &M) -> DBResult<()> {
         for (column, values) in &mut self.columns {
-            let value =
-                row.value_of(*column).map_err(|invalid| DBError::invalid_query(&M::schema(), &invalid.at(*column)))?;
-            if self.rows == 0
-                && let Value::Text(_) = value
-            {
-                *values = Values::Texts(String::new(), Vec::new(), Vec::new());
+            match row.value_of(*column) {
+                Ok(value) => values.push(self.rows, value),
+                Err(invalid) => return Err(DBError::invalid_query(&M::schema(), &invalid.at(*column))),
             }
-            values.push(self.rows, value);
         }
         self.rows += 1;
         Ok(())
@@ -214,18 +223,17 @@ impl KeyIndex {
 
     /// The number of the key that these values are, if it is known.
     pub(crate) fn get<'v>(&mut self, values: impl IntoIterator<Item = Value<'v>>) -> u32 {
-        self.scratch.clear();
-        let mut number = None;
-        for (i, value) in values.into_iter().enumerate() {
-            number = match value {
-                Value::Null => return NO_KEY,
-                Value::Int(value) if i == 0 => Some(value),
-                _ => None,
-            };
-            write(&value, &mut self.scratch);
+        let mut values = values.into_iter();
+        let (first, second) = (values.next(), values.next());
+        if let (Some(Value::Int(number)), None) = (&first, &second) {
+            return self.ints.get(number).copied().unwrap_or(NO_KEY);
         }
-        if let Some(&known) = number.and_then(|value| self.ints.get(&value)) {
-            return known;
+        self.scratch.clear();
+        for value in first.into_iter().chain(second).chain(values) {
+            if value.is_null() {
+                return NO_KEY;
+            }
+            write(&value, &mut self.scratch);
         }
         self.others.get(self.scratch.as_slice()).copied().unwrap_or(NO_KEY)
     }
@@ -273,10 +281,7 @@ mod tests {
             vec![Value::Uuid([7; 16]), Value::Null],
         ];
         for column in columns {
-            let mut values = match column.first() {
-                Some(Value::Text(_)) => Values::Texts(String::new(), Vec::new(), Vec::new()),
-                _ => Values::Ints(Vec::new(), Vec::new()),
-            };
+            let mut values = Values::Ints(Vec::new(), Vec::new());
             for (row, value) in column.iter().enumerate() {
                 values.push(row, value.borrowed());
             }

@@ -17,7 +17,7 @@ impl FieldType for ObjectId {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::ObjectId(bytes) => Ok(ObjectId::from_bytes(bytes)),
-            other => Err(DecodeFailure::new("an object id", other.kind())),
+            other => Err(DecodeFailure::other_kind("an object id", other)),
         }
     }
 }

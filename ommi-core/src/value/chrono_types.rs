@@ -30,7 +30,7 @@ impl FieldType for NaiveDate {
                 .checked_add(EPOCH_FROM_CE)
                 .and_then(NaiveDate::from_num_days_from_ce_opt)
                 .ok_or_else(|| DecodeFailure::new("NaiveDate", "a date out of its range")),
-            other => Err(DecodeFailure::new("a date", other.kind())),
+            other => Err(DecodeFailure::other_kind("a date", other)),
         }
     }
 }
@@ -56,7 +56,7 @@ impl FieldType for NaiveTime {
                 NaiveTime::from_num_seconds_from_midnight_opt(seconds as u32, nanos as u32)
                     .ok_or_else(|| DecodeFailure::new("NaiveTime", "a time out of its range"))
             }
-            other => Err(DecodeFailure::new("a time", other.kind())),
+            other => Err(DecodeFailure::other_kind("a time", other)),
         }
     }
 }
@@ -82,7 +82,7 @@ impl FieldType for NaiveDateTime {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::DateTime(moment) => utc(moment).map(|at| at.naive_utc()),
-            other => Err(DecodeFailure::new("a datetime", other.kind())),
+            other => Err(DecodeFailure::other_kind("a datetime", other)),
         }
     }
 }
@@ -99,7 +99,7 @@ impl FieldType for DateTime<Utc> {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Timestamp(moment) => utc(moment),
-            other => Err(DecodeFailure::new("a timestamp", other.kind())),
+            other => Err(DecodeFailure::other_kind("a timestamp", other)),
         }
     }
 }

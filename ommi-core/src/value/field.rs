@@ -173,6 +173,13 @@ impl DecodeFailure {
         DecodeFailure { expected: expected.into(), found: found.into(), source: None }
     }
 
+    /// A value of another kind was there. Apart from the road that every value takes, which so stays short.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn other_kind(expected: &'static str, found: Value<'_>) -> DecodeFailure {
+        DecodeFailure::new(expected, found.kind())
+    }
+
     /// Adds the error that was the cause.
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> DecodeFailure {
         self.source = Some(source.into());

@@ -23,7 +23,7 @@ macro_rules! integers {
                 match value {
                     Value::Int(number) => $ty::try_from(number)
                         .map_err(|_| DecodeFailure::new(stringify!($ty), "an integer out of its range")),
-                    other => Err(DecodeFailure::new(stringify!($ty), other.kind())),
+                    other => Err(DecodeFailure::other_kind(stringify!($ty), other)),
                 }
             }
         }
@@ -48,7 +48,7 @@ impl FieldType for bool {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Bool(v) => Ok(v),
-            other => Err(DecodeFailure::new("bool", other.kind())),
+            other => Err(DecodeFailure::other_kind("bool", other)),
         }
     }
 }
@@ -65,7 +65,7 @@ impl FieldType for f64 {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Float(v) => Ok(v),
-            other => Err(DecodeFailure::new("f64", other.kind())),
+            other => Err(DecodeFailure::other_kind("f64", other)),
         }
     }
 }
@@ -93,7 +93,7 @@ impl FieldType for f32 {
                 }
                 Ok(narrow)
             }
-            other => Err(DecodeFailure::new("f32", other.kind())),
+            other => Err(DecodeFailure::other_kind("f32", other)),
         }
     }
 }
@@ -114,7 +114,7 @@ impl FieldType for String {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Text(text) => Ok(text.into_owned()),
-            other => Err(DecodeFailure::new("text", other.kind())),
+            other => Err(DecodeFailure::other_kind("text", other)),
         }
     }
 
@@ -138,7 +138,7 @@ impl FieldType for Vec<u8> {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Bytes(bytes) => Ok(bytes.into_owned()),
-            other => Err(DecodeFailure::new("bytes", other.kind())),
+            other => Err(DecodeFailure::other_kind("bytes", other)),
         }
     }
 

@@ -17,7 +17,7 @@ impl FieldType for Uuid {
     fn decode(value: Value<'_>) -> Result<Self, DecodeFailure> {
         match value {
             Value::Uuid(bytes) => Ok(Uuid::from_bytes(bytes)),
-            other => Err(DecodeFailure::new("a uuid", other.kind())),
+            other => Err(DecodeFailure::other_kind("a uuid", other)),
         }
     }
 }
