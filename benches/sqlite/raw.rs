@@ -1,5 +1,6 @@
 //! What somebody writes by hand with rusqlite who minds the speed.
 
+use std::hint::black_box;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -12,7 +13,7 @@ pub struct User {
     pub hair_color: Option<String>,
 }
 
-pub const ALL: &str = "SELECT id, name, hair_color FROM users LIMIT ?1";
+pub const ALL: &str = "SELECT id, name, hair_color FROM users ORDER BY id LIMIT ?1";
 pub const POINT: &str = "SELECT id, name, hair_color FROM users WHERE id = ?1";
 pub const FILTER: &str = "SELECT id, name, hair_color FROM users \
      WHERE hair_color = ?1 AND id >= ?2 AND name <> ?3 ORDER BY id LIMIT ?4";
@@ -60,38 +61,47 @@ pub fn filter(statement: &mut Statement<'_>, from: i64) -> Vec<User> {
     users
 }
 
+/// Adds a row and gives it back, as it is now stored.
+fn insert_one(connection: &Connection, statement: &mut Statement<'_>, name: &str) -> User {
+    statement.execute(params![name, "black"]).unwrap();
+    let id = connection.last_insert_rowid();
+    User { id, name: name.to_owned(), hair_color: Some("black".to_owned()) }
+}
+
+fn control(connection: &Connection, text: &str) {
+    cached(connection, text).raw_execute().unwrap();
+}
+
 pub fn insert(connection: &Connection, statement: &mut Statement<'_>, names: &[String]) -> Vec<User> {
     let mut users = Vec::with_capacity(names.len());
     let several = names.len() > 1;
     if several {
-        connection.prepare_cached("BEGIN IMMEDIATE").unwrap().execute([]).unwrap();
+        control(connection, "BEGIN IMMEDIATE");
     }
-    for name in names {
-        statement.execute(params![name, "black"]).unwrap();
-        let id = connection.last_insert_rowid();
-        users.push(User { id, name: name.clone(), hair_color: Some("black".to_owned()) });
-    }
+    users.extend(names.iter().map(|name| insert_one(connection, statement, name)));
     if several {
-        connection.prepare_cached("COMMIT").unwrap().execute([]).unwrap();
+        control(connection, "COMMIT");
     }
     users
 }
 
-/// So many inserts in a transaction; the last half of them within a savepoint, if there is one.
-pub fn transaction(connection: &Connection, statement: &mut Statement<'_>, inserts: usize, nested: bool) -> i64 {
-    let control = |sql: &str| connection.prepare_cached(sql).unwrap().raw_execute().unwrap();
-    control("BEGIN IMMEDIATE");
+/// So many inserts in a transaction, each by itself, with a kept statement or one that is looked up each time; the last half of them within a
+/// savepoint, if there is one.
+pub fn transaction(connection: &Connection, mut kept: Option<&mut Statement<'_>>, inserts: usize, nested: bool) {
+    control(connection, "BEGIN IMMEDIATE");
     for number in 0..inserts {
         if nested && number == inserts / 2 {
-            control("SAVEPOINT one");
+            control(connection, "SAVEPOINT one");
         }
-        statement.execute(params!["User", "black"]).unwrap();
+        black_box(match &mut kept {
+            Some(kept) => insert_one(connection, kept, "User"),
+            None => insert_one(connection, &mut cached(connection, INSERT), "User"),
+        });
     }
     if nested {
-        control("RELEASE one");
+        control(connection, "RELEASE one");
     }
-    control("COMMIT");
-    connection.last_insert_rowid()
+    control(connection, "COMMIT");
 }
 
 pub fn cached<'c>(connection: &'c Connection, text: &str) -> CachedStatement<'c> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ommi::prelude::*;
-use ommi_benches::{Keys, OMMI, Runtime, Workload};
+use ommi_benches::{Keys, OMMI, Runtime, Side, Workload};
 use rusqlite::params;
 use tokio::runtime::Runtime as Tokio;
 
@@ -77,6 +77,7 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
     for inserts in [1, 100] {
         workloads.push(transaction(&fixture, inserts));
     }
+    workloads.push(transaction_at_once(&fixture, 100));
     workloads.push(nested(&fixture));
     workloads.push(build_and_compile(&fixture));
     workloads.extend(crate::relations::all(runtime));
@@ -217,38 +218,60 @@ fn user() -> NewUserDraft {
     new!(NewUser { name: "User", hair_color: "black" })
 }
 
-fn transaction(fixture: &Rc<Fixture>, inserts: usize) -> Workload {
-    sides!(
-        fixture,
-        format!("transaction of {inserts} inserts"),
-        raw::INSERT,
-        |connection, statement| raw::transaction(connection.0, statement, inserts, false),
-        |db| {
-            let work = db.0.transaction(async |tx| -> DBResult<()> {
-                for _ in 0..inserts {
-                    tx.add(user()).await?;
+/// The two sides by hand of a transaction: its statements looked up each time, or kept.
+fn by_hand(fixture: &Rc<Fixture>, inserts: usize, nested: bool) -> Vec<(&'static str, Side)> {
+    let (cached, kept) = (raw::open(&fixture.raw_path), raw::open(&fixture.raw_path));
+    let cached = move |times| (0..times).for_each(|_| raw::transaction(&cached, None, inserts, nested));
+    let kept = move |times| {
+        let mut statement = kept.prepare(raw::INSERT).unwrap();
+        (0..times).for_each(|_| raw::transaction(&kept, Some(&mut statement), inserts, nested));
+    };
+    vec![("raw", Box::new(cached)), ("kept", Box::new(kept))]
+}
+
+/// A transaction of Ommi beside one by hand.
+macro_rules! in_transaction {
+    ($fixture:expr, $name:expr, $inserts:expr, $nested:expr, async |$tx:ident| $work:block) => {{
+        let (fixture, db) = ($fixture.clone(), $fixture.db.clone());
+        let mut sides = by_hand($fixture, $inserts, $nested);
+        let ommi = move |times| {
+            fixture.tokio.block_on(async {
+                for _ in 0..times {
+                    db.transaction(async |$tx| -> DBResult<()> { $work }).await.unwrap();
                 }
-                Ok(())
-            });
-            work.await.unwrap()
+            })
+        };
+        sides.push((OMMI, Box::new(ommi)));
+        Workload { name: $name, sides }
+    }};
+}
+
+fn transaction(fixture: &Rc<Fixture>, inserts: usize) -> Workload {
+    in_transaction!(fixture, format!("transaction of {inserts} inserts"), inserts, false, async |tx| {
+        for _ in 0..inserts {
+            black_box(tx.add(user()).await?);
         }
-    )
+        Ok(())
+    })
+}
+
+fn transaction_at_once(fixture: &Rc<Fixture>, inserts: usize) -> Workload {
+    in_transaction!(fixture, format!("transaction of {inserts} rows at once"), inserts, false, async |tx| {
+        black_box(tx.add_all((0..inserts).map(|_| user())).await?);
+        Ok(())
+    })
 }
 
 fn nested(fixture: &Rc<Fixture>) -> Workload {
-    sides!(
-        fixture,
-        "transaction, an insert, one nested with an insert".to_owned(),
-        raw::INSERT,
-        |connection, statement| raw::transaction(connection.0, statement, 2, true),
-        |db| {
-            let work = db.0.transaction(async |tx| -> DBResult<NewUser> {
-                tx.add(user()).await?;
-                tx.transaction(async |inner| inner.add(user()).await).await
-            });
-            work.await.unwrap()
-        }
-    )
+    let name = "transaction, an insert, one nested with an insert".to_owned();
+    in_transaction!(fixture, name, 2, true, async |tx| {
+        black_box(tx.add(user()).await?);
+        tx.transaction(async |inner| -> DBResult<()> {
+            black_box(inner.add(user()).await?);
+            Ok(())
+        })
+        .await
+    })
 }
 
 fn build_and_compile(fixture: &Rc<Fixture>) -> Workload {
