@@ -779,6 +779,7 @@ macro_rules! __behaviours {
                 an_add_of_several_statements_in_a_transaction needs transactions,
                 rows_with_rows_of_their_own needs transactions,
                 changes_of_relations needs transactions,
+                rows_that_belong_to_a_row,
                 transactions needs transactions,
                 transactions_within_transactions needs savepoints,
                 a_nested_transaction_within_one_that_goes_on needs savepoints,

@@ -255,7 +255,10 @@ impl Patience {
         let (until, limit) = *self.until.get_or_insert_with(|| sooner(&self.context, self.limit));
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(error::locked(error, limit));
+            let locked = error::locked(error, limit);
+            // Whoever gave the operation its time does not want it to begin anew.
+            let gave_up = self.context.limit.is_some_and(|(deadline, _)| deadline <= until);
+            return Err(if gave_up { locked } else { locked.retryable() });
         }
         let interval = INTERVALS.get(self.tries).or(INTERVALS.last()).copied().unwrap_or(100);
         self.tries += 1;

@@ -2,7 +2,7 @@
 
 use std::mem::size_of_val;
 
-use ommi::prelude::*;
+use ommi::{Retry, prelude::*};
 
 #[derive(Debug, Clone, PartialEq, Model)]
 struct Item {
@@ -28,6 +28,20 @@ async fn a_nested_transaction_takes_a_bounded_number_of_bytes() -> DBResult<()> 
     assert!(sizes[0] <= add + 4_096, "{add}, {sizes:?}");
     // Each level adds what it needs itself, and does not double what is within.
     assert!(sizes[1] - sizes[0] <= 4_096 && sizes[2] - sizes[1] <= 4_096, "{sizes:?}");
+
+    // Nor does trying again, or a guard, or what is loaded with a read in it.
+    let again = db.retry(Retry::default()).transaction(async |tx| tx.add(item()).await);
+    let guard = async {
+        let tx = db.begin().await?;
+        let row = tx.add(item()).await?;
+        tx.commit().await?;
+        DBResult::Ok(row)
+    };
+    let read = db.transaction(async |tx| tx.find_all::<Item>().limit(3).all().await);
+    let sizes = [size_of_val(&again), size_of_val(&guard), size_of_val(&read)];
+    println!("tried again, with a guard, and a read {sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= add + 4_096), "{add}, {sizes:?}");
+    drop((again, guard, read));
 
     let rows = [one.await?, two.await?, three.await?];
     assert_eq!(rows.map(|row| row.id), [1, 2, 3]);

@@ -12,6 +12,7 @@ mod object_ids;
 mod own_server;
 mod postgres;
 mod sqlite_explain;
+mod sqlite_locked;
 mod support;
 
 /// One connection, and no disk.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::task::Poll;
 use std::time::Duration;
 
-use ommi::prelude::*;
+use ommi::{Retry, prelude::*};
 
 #[derive(Debug, Clone, PartialEq, Model)]
 struct Owner {
@@ -310,6 +310,30 @@ pub(crate) async fn changes_of_relations(db: &Ommi) -> DBResult<()> {
     drop_everywhere(db, || async { first.clubs.replace(db, [&chess, &go]).await }, &none, counts(2)).await
 }
 
+pub(crate) async fn rows_that_belong_to_a_row(db: &Ommi) -> DBResult<()> {
+    fill(db).await?;
+    let first = db.get::<Owner>(1).await?;
+    let rex = db.find(Pet::name.eq("Rex")).one().await?;
+    let one_more = |state: State| (state.0, state.1 + 1, state.2);
+    let one_less = |state: State| (state.0, state.1 - 1, state.2);
+    let none_new = || async { db.find(Pet::name.eq("new")).delete().await.map(drop) };
+    drop_everywhere(db, || async { first.pets.add(db, new!(Pet { name: "new", .. })).await }, &none_new, one_more)
+        .await?;
+    none_new().await?;
+    let back = || async { db.add(rex.clone()).await.map(drop) };
+    drop_everywhere(db, || async { first.pets.remove(db, &rex).await }, &back, one_less).await?;
+    back().await?;
+    drop_everywhere(db, || async { db.delete(&rex).await }, &back, one_less).await?;
+    back().await?;
+    drop_a_read(db, || async {
+        let mut first = first.clone();
+        first.pets.load_alone(db).await?;
+        first.pets.refresh(db).await?;
+        rex.load(Pet::owner, db).await.map(drop)
+    })
+    .await
+}
+
 pub(crate) async fn transactions(db: &Ommi) -> DBResult<()> {
     fill(db).await?;
     let leave = || async {
@@ -330,6 +354,16 @@ pub(crate) async fn transactions(db: &Ommi) -> DBResult<()> {
         .await
     };
     drop_everywhere(db, closure, &leave, done).await?;
+    leave().await?;
+    let again = || async {
+        db.retry(Retry::default())
+            .transaction(async |tx| -> DBResult<()> {
+                tx.find(Owner::id.eq(1)).update(Owner::visits.increment(1)).await?;
+                tx.add(owner(3)).await.map(drop)
+            })
+            .await
+    };
+    drop_everywhere(db, again, &leave, done).await?;
     leave().await?;
     let guard = || async {
         let tx = db.begin().await?;

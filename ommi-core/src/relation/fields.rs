@@ -244,7 +244,7 @@ macro_rules! verbs {
             /// What is loaded stays: later changes in the database do not show before [`refresh`](Self::refresh). A load that failed is not
             /// kept. What was loaded in a transaction that was rolled back is loaded again outside of it.
             ///
-            /// Who waits for another's load waits until that has ended; a limit of time counts from one's own statement.
+            /// Who waits for another's load waits until that has ended, or until its own time is up.
             pub fn load<'a>(
                 &'a self,
                 db: &(impl Handle + ?Sized),
