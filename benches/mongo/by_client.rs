@@ -17,6 +17,9 @@ pub struct User {
     pub hair_color: Option<String>,
 }
 
+/// The largest batches that the server gives, as Ommi asks for.
+const ONE_BATCH: u32 = 1_000_000;
+
 /// The client, with the collections.
 pub struct Raw {
     client: Client,
@@ -52,9 +55,14 @@ impl Raw {
         found.try_collect().await.unwrap()
     }
 
-    /// The largest batches that the server gives, as Ommi asks for.
-    pub async fn all(&self, limit: i64) -> Vec<User> {
-        self.users.find(doc! {}).limit(limit).batch_size(1_000_000).await.unwrap().try_collect().await.unwrap()
+    /// The first ones by their key, as a limit means to Ommi.
+    pub async fn first(&self, limit: i64) -> Vec<User> {
+        let find = self.users.find(doc! {}).sort(doc! { "_id": 1 }).limit(limit).batch_size(ONE_BATCH);
+        find.await.unwrap().try_collect().await.unwrap()
+    }
+
+    pub async fn all(&self) -> Vec<User> {
+        self.users.find(doc! {}).batch_size(ONE_BATCH).await.unwrap().try_collect().await.unwrap()
     }
 
     fn users(&self, first: i64, names: Vec<String>) -> Vec<User> {

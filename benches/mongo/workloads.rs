@@ -80,7 +80,8 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     let mut workloads = vec![point(&clients), update(&clients)];
     workloads.extend([1, 10, 100].map(|rows| insert(&clients, rows)));
     workloads.push(filter(&clients));
-    workloads.extend([100, 10_000].map(|rows| all_users(&clients, rows)));
+    workloads.push(first_users(&clients, 100));
+    workloads.push(all_users(&clients));
     workloads.extend([1, 100].map(|inserts| transaction(&clients, inserts)));
     workloads.push(nested(&clients));
     workloads.extend(crate::relations::all(server, runtime));
@@ -180,10 +181,18 @@ fn filter(clients: &Rc<Clients>) -> Workload {
     Workload { name: "filter, sort, limit 20".to_owned(), sides }
 }
 
-fn all_users(clients: &Rc<Clients>, rows: i64) -> Workload {
+fn first_users(clients: &Rc<Clients>, rows: i64) -> Workload {
     let sides = vec![
-        side!("mongodb", clients, |c, _keys| c.raw.all(rows)),
+        side!("mongodb", clients, |c, _keys| c.raw.first(rows)),
         side!(OMMI, clients, |c, _keys| async { c.db.find_all::<User>().limit(rows as u64).all().await.unwrap() }),
     ];
-    Workload { name: format!("all {rows}"), sides }
+    Workload { name: format!("first {rows}"), sides }
+}
+
+fn all_users(clients: &Rc<Clients>) -> Workload {
+    let sides = vec![
+        side!("mongodb", clients, |c, _keys| c.raw.all()),
+        side!(OMMI, clients, |c, _keys| async { c.db.find_all::<User>().all().await.unwrap() }),
+    ];
+    Workload { name: format!("all {USERS}"), sides }
 }
