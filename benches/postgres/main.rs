@@ -3,7 +3,7 @@
 //! `cargo xtask with-servers cargo bench -p ommi-benches --bench postgres` starts a server for it; `-- --ratios [NAME]` is as for SQLite.
 //!
 //! "tokio-postgres" is one client that keeps its prepared statements, and no pool but where the workload has one. "sqlx" is a pool with its
-//! defaults, whose connections keep prepared statements, as Ommi's do.
+//! defaults, whose connections keep prepared statements, as Ommi's do; "sqlx connection" is a connection without a pool, or eight where the workload has a pool.
 
 mod by_sqlx;
 mod by_tokio;
@@ -23,6 +23,6 @@ fn main() {
         );
         std::process::exit(2);
     };
-    ommi_benches::run(&["tokio-postgres", "sqlx"], |runtime| workloads::all(&server, runtime));
+    ommi_benches::run(&["tokio-postgres", "sqlx", workloads::KEPT], |runtime| workloads::all(&server, runtime));
     server.clean();
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use ommi::prelude::*;
 use ommi_benches::{Keys, OMMI, Runtime, Side, Workload};
 use tokio::runtime::Runtime as Tokio;
+use tokio::sync::Mutex;
 
-use crate::by_sqlx::Plain;
+use crate::by_sqlx::{Kept, KeptPool, Plain};
 use crate::by_tokio::{Pool, Raw};
 use crate::server::Server;
 
@@ -37,6 +38,9 @@ pub const INSERT_MANY: &str =
     "INSERT INTO new_users (name, hair_color) SELECT * FROM unnest($1::text[], $2::text[]) RETURNING id";
 pub const UPDATE: &str = "UPDATE users SET hair_color = $1 WHERE id = $2";
 
+/// The side of sqlx without its pool.
+pub const KEPT: &str = "sqlx connection";
+
 const USERS: i64 = 10_000;
 const TASKS: usize = 64;
 const READS: usize = 200;
@@ -45,23 +49,28 @@ const POOL: u32 = 8;
 /// The clients of all sides, on one runtime.
 struct Clients {
     tokio: Tokio,
-    raw: Arc<Raw>,
+    raw: Raw,
     raw_pool: Arc<Pool>,
     plain: Plain,
+    kept: Mutex<Kept>,
+    kept_pool: Arc<KeptPool>,
     db: Ommi,
 }
 
 impl Clients {
     fn new(server: &Server, runtime: Runtime) -> Clients {
         let tokio = runtime.build();
-        let (raw, raw_pool, plain, db) = tokio.block_on(async {
+        let (db, raw, raw_pool) = tokio.block_on(async {
             server.fresh().await;
             let db = Ommi::new(server.options().max_connections(POOL).connect().await.unwrap());
             fill(&db).await;
-            let raw_pool = Pool::connect(server, POOL as usize).await;
-            (Arc::new(Raw::connect(server).await), raw_pool, Plain::connect(server, POOL).await, db)
+            (db, Raw::connect(server).await, Pool::connect(server, POOL as usize).await)
         });
-        Clients { tokio, raw, raw_pool, plain, db }
+        let (plain, kept, kept_pool) = tokio.block_on(async {
+            let kept = Mutex::new(Kept::connect(server).await);
+            (Plain::connect(server, POOL).await, kept, KeptPool::connect(server, POOL as usize).await)
+        });
+        Clients { tokio, raw, raw_pool, plain, kept, kept_pool, db }
     }
 }
 
@@ -108,6 +117,7 @@ fn point(clients: &Rc<Clients>) -> Workload {
     let sides = vec![
         side!("tokio-postgres", clients, |c, keys| c.raw.point(keys.key())),
         side!("sqlx", clients, |c, keys| c.plain.point(keys.key())),
+        side!(KEPT, clients, |c, keys| async { c.kept.lock().await.point(keys.key()).await }),
         side!(OMMI, clients, |c, keys| async { c.db.get::<User>(keys.key()).await.unwrap() }),
     ];
     Workload { name: "point read".to_owned(), sides }
@@ -117,6 +127,7 @@ fn update(clients: &Rc<Clients>) -> Workload {
     let sides = vec![
         side!("tokio-postgres", clients, |c, keys| c.raw.update(keys.key())),
         side!("sqlx", clients, |c, keys| c.plain.update(keys.key())),
+        side!(KEPT, clients, |c, keys| async { c.kept.lock().await.update(keys.key()).await }),
         side!(OMMI, clients, |c, keys| async {
             c.db.find(User::id.eq(keys.key())).update(User::hair_color.set("black")).await.unwrap()
         }),
@@ -134,6 +145,7 @@ fn insert(clients: &Rc<Clients>, rows: usize) -> Workload {
         1 => vec![
             side!("tokio-postgres", clients, |c, _keys| c.raw.insert(name())),
             side!("sqlx", clients, |c, _keys| c.plain.insert(name())),
+            side!(KEPT, clients, |c, _keys| async { c.kept.lock().await.insert(name()).await }),
             side!(OMMI, clients, |c, _keys| async {
                 c.db.add(new!(NewUser { name: name(), hair_color: "black" })).await.unwrap()
             }),
@@ -141,6 +153,7 @@ fn insert(clients: &Rc<Clients>, rows: usize) -> Workload {
         _ => vec![
             side!("tokio-postgres", clients, |c, _keys| c.raw.insert_many(names(rows))),
             side!("sqlx", clients, |c, _keys| c.plain.insert_many(names(rows))),
+            side!(KEPT, clients, |c, _keys| async { c.kept.lock().await.insert_many(names(rows)).await }),
             side!(OMMI, clients, |c, _keys| async {
                 let drafts = names(rows).into_iter().map(|name| new!(NewUser { name, hair_color: "black" }));
                 c.db.add_all(drafts.collect::<Vec<_>>()).await.unwrap()
@@ -198,6 +211,7 @@ fn filter(clients: &Rc<Clients>) -> Workload {
     let sides = vec![
         side!("tokio-postgres", clients, |c, keys| c.raw.filter(keys.key())),
         side!("sqlx", clients, |c, keys| c.plain.filter(keys.key())),
+        side!(KEPT, clients, |c, keys| async { c.kept.lock().await.filter(keys.key()).await }),
         side!(OMMI, clients, |c, keys| async {
             c.db.find(User::hair_color.eq("black") & User::id.ge(keys.key()) & User::name.ne("User 77"))
                 .sort(User::id.asc())
@@ -214,6 +228,7 @@ fn all_users(clients: &Rc<Clients>, rows: i64) -> Workload {
     let sides = vec![
         side!("tokio-postgres", clients, |c, _keys| c.raw.all(rows)),
         side!("sqlx", clients, |c, _keys| c.plain.all(rows)),
+        side!(KEPT, clients, |c, _keys| async { c.kept.lock().await.all(rows).await }),
         side!(OMMI, clients, |c, _keys| async { c.db.find_all::<User>().limit(rows as u64).all().await.unwrap() }),
     ];
     Workload { name: format!("all {rows}"), sides }
@@ -234,6 +249,13 @@ fn crowd(clients: &Rc<Clients>) -> Workload {
             tasks(move |id| {
                 let plain = plain.clone();
                 async move { plain.point(id).await }
+            })
+        }),
+        side!(KEPT, clients, |c, _keys| {
+            let kept = c.kept_pool.clone();
+            tasks(move |id| {
+                let kept = kept.clone();
+                async move { kept.point(id).await }
             })
         }),
         side!(OMMI, clients, |c, _keys| {

@@ -28,6 +28,10 @@ impl<'a> Binder<'a> {
     }
 
     fn add(&mut self, parameter: Parameter<'_>) -> DBResult<()> {
+        if self.arguments.len() == 0 {
+            // Room for a few, instead of four bytes at a time.
+            self.arguments.reserve(4, 64);
+        }
         self.arguments.add(parameter).map_err(|error| match error.downcast::<InvalidValue>() {
             Ok(invalid) => DBError::invalid_value(Some(self.model), None).with_detail(invalid.to_string()),
             Err(other) => DBError::new(ommi_core::ErrorKind::TooLarge).with_source(other),

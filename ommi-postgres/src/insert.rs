@@ -50,7 +50,7 @@ pub(crate) fn ready<'r, 'a>(
     }
     let insert: &'a Insert = insert;
     let ready: Ready<'a> = prepare(inner, Job::Insert(insert))?;
-    Ok(Add { run: Run { ready, sink, context }, greatest: greatest(insert) })
+    Ok(Add { run: Run { ready, sink: Some(sink), context }, greatest: greatest(insert) })
 }
 
 fn greatest(insert: &Insert) -> Option<Key> {
@@ -84,23 +84,26 @@ impl Work<u64> for Add<'_, '_> {
     async fn run(self, lease: &mut Lease) -> DBResult<u64> {
         // What is less than the first number moves nothing.
         if let Some(key) = self.greatest.filter(|key| key.number > 0) {
-            let persistent = lease.inner.prepared;
-            if !persistent {
-                lease.begin().await?;
-            }
-            let query = sqlx::query(MOVE).bind(key.number).bind(key.table).bind(key.column).persistent(persistent);
-            let connection = lease.start()?;
-            let moved = connection.execute(query).await;
-            lease.done(moved.as_ref().err());
-            if let Err(failed) = moved {
-                // Without the right to move it, or without the table, the insert says what is wrong.
-                match error::state(&failed) {
-                    Some("42P01" | "42703" | "42501") if !lease.begun => {}
-                    _ => return Err(error::general(failed, lease.inner.limit(self.run.context))),
-                }
-            }
+            Box::pin(move_past(key, self.run.context, lease)).await?;
         }
-        let count = self.run.run(lease).await?;
-        Ok(count)
+        self.run.run(lease).await
+    }
+}
+
+/// Moves the sequence of a key past a number.
+async fn move_past(key: Key, context: &Context, lease: &mut Lease) -> DBResult<()> {
+    let persistent = lease.inner.prepared;
+    if !persistent {
+        lease.begin().await?;
+    }
+    let query = sqlx::query(MOVE).bind(key.number).bind(key.table).bind(key.column).persistent(persistent);
+    let connection = lease.start()?;
+    let moved = connection.execute(query).await;
+    lease.done(moved.as_ref().err());
+    match moved {
+        Ok(_) => Ok(()),
+        // Without the right to move it, or without the table, the insert says what is wrong.
+        Err(failed) if !lease.begun && matches!(error::state(&failed), Some("42P01" | "42703" | "42501")) => Ok(()),
+        Err(failed) => Err(error::general(failed, lease.inner.limit(context))),
     }
 }

@@ -4,6 +4,9 @@
 //! long as nobody runs out of time, leaves no setting behind, and a statement that ended first is not harmed; `SET statement_timeout`
 //! would be two round trips for each statement. The number comes with BEGIN in a transaction, and is asked for where a statement of
 //! its own has a deadline, and before a stream; it is remembered while the connection is kept at hand, but for one behind a pooler.
+//!
+//! Whatever every statement may come to is a part of its future, and a future is moved as a whole when it is put into its box. So what happens
+//! seldom and is large, above all opening a connection, is boxed where it happens.
 
 use std::future::Future;
 use std::pin::pin;
@@ -69,14 +72,15 @@ impl Lease {
             }
         }
         let limit = inner.pool.options().get_acquire_timeout();
-        let acquiring = timeout(limit, Lease::wait(inner, turn, runtime));
+        let waiting = Lease::wait(inner, turn, runtime);
         let acquired = match context.limit {
-            Some((deadline, given)) => {
-                timeout_at(deadline.into(), acquiring).await.map_err(|_| error::timed_out(given))?
+            // One timer will do: the sooner of the two.
+            Some((deadline, given)) if deadline.saturating_duration_since(Instant::now()) <= limit => {
+                timeout_at(deadline.into(), waiting).await.map_err(|_| error::timed_out(given))?
             }
-            None => acquiring.await,
+            _ => timeout(limit, waiting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)),
         };
-        acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| match error {
+        acquired.map_err(|error| match error {
             sqlx::Error::PoolTimedOut => error::exhausted(inner.pool.options().get_max_connections(), limit),
             error => error::general(error, Some(limit)),
         })
@@ -98,7 +102,8 @@ impl Lease {
                 return Ok(Lease::of(inner, turn, idle));
             }
         }
-        let connection = inner.pool.acquire().await?;
+        // Boxed, since it may open a connection.
+        let connection = Box::pin(inner.pool.acquire()).await?;
         let now = Instant::now();
         Ok(Lease::of(inner, turn, Idle { connection, pid: None, lent: now, runtime, since: now }))
     }
@@ -341,11 +346,12 @@ async fn stop<T>(inner: &Inner, pid: impl Fn() -> Option<i32>, mut work: impl Fu
 /// Asks to stop what a process of the server is doing. It waits until the request was handed to the process, so that it cannot hit what the
 /// connection does afterwards. A server that cannot be reached has nothing to stop.
 async fn cancel(inner: &Inner, pid: i32) {
-    let request = async {
+    // Boxed, since it opens a connection.
+    let request = Box::pin(async {
         let mut side = PgConnection::connect_with(&inner.pool.connect_options()).await?;
         simple(&mut side, &format!("SELECT pg_cancel_backend({pid})")).await?;
         side.close().await
-    };
+    });
     match timeout(GRACE, request).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(target: "ommi", %error, "a statement could not be cancelled"),
@@ -373,7 +379,6 @@ impl Drop for Lease {
         let Some(mut connection) = self.connection.take() else {
             return;
         };
-        let _runtime = self.runtime.enter();
         let stops = self.busy && self.pid.is_some();
         if !(self.begun || self.tables_changed || stops) {
             match &self.inner.warm {
@@ -384,7 +389,10 @@ impl Drop for Lease {
                     warm.keep(&self.inner.pool, Idle { connection, pid, lent, runtime, since: Instant::now() });
                 }
                 // The library reads to the end what is left of an answer before it lends the connection again.
-                _ => drop(connection),
+                _ => {
+                    let _runtime = self.runtime.enter();
+                    drop(connection);
+                }
             }
             return;
         }

@@ -45,13 +45,16 @@ impl Levels {
     pub(crate) async fn align(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
         let kept = self.abandoned.keep(level);
         self.check(kept.level)?;
-        if let Err(error) = lease.begin_as(&self.begin).await {
+        // What most statements do not need is boxed, to be no part of their futures.
+        if !lease.begun
+            && let Err(error) = Box::pin(lease.begin_as(&self.begin)).await
+        {
             // Without it the next statement would be one by itself.
             self.fail(0);
             return Err(error);
         }
         if self.open > kept.level {
-            self.undo(kept.level + 1, lease).await?;
+            Box::pin(self.undo(kept.level + 1, lease)).await?;
         }
         // One that failed before it was opened is over too.
         self.failed = self.failed.filter(|failed| *failed <= kept.level);
@@ -60,7 +63,8 @@ impl Levels {
         while self.open < level {
             // Open from here on, also when the answer is not waited for.
             self.open += 1;
-            lease.simple(&format!("SAVEPOINT ommi_{}", self.open)).await?;
+            let text = format!("SAVEPOINT ommi_{}", self.open);
+            Box::pin(lease.simple(&text)).await?;
         }
         Ok(())
     }

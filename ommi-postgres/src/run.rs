@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use ommi_core::ast::{Change, Delete, Insert, Output, Select, Shape, StatementRef, Update, related_models};
 use ommi_core::driver::{Context, RowSink, record_statement};
 use ommi_core::value::ColumnType;
 use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::{Out, SqlText};
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, PgConnection, Postgres};
+use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, Postgres};
 
 use crate::bind::Binder;
 use crate::compiled::{Columns, Compiled};
@@ -161,46 +163,61 @@ pub(crate) fn prepare<'a>(inner: &Inner, job: Job<'a>) -> DBResult<Ready<'a>> {
 /// Sends a statement, hands its rows to the sink, and gives the number of rows that it touched.
 pub(crate) struct Run<'r, 'a> {
     pub(crate) ready: Ready<'a>,
-    pub(crate) sink: &'r mut dyn RowSink,
+    /// None where no rows come.
+    pub(crate) sink: Option<&'r mut dyn RowSink>,
     pub(crate) context: &'r Context,
 }
 
 impl Work<u64> for Run<'_, '_> {
-    async fn run(self, lease: &mut Lease) -> DBResult<u64> {
-        let Run { ready: Ready { job, compiled, arguments }, sink, context } = self;
+    async fn run(mut self, lease: &mut Lease) -> DBResult<u64> {
         // Behind a pooler that lends another connection for each transaction, a statement's parts are kept together by one.
         let alone = !lease.inner.prepared && !lease.begun;
         if alone {
-            lease.begin().await?;
+            Box::pin(lease.begin()).await?;
         }
-        let mut result = send(lease, &compiled, arguments, sink).await;
+        let (job, compiled) = (self.ready.job, self.ready.compiled);
+        // The arguments are given away here and not in a future, which would be larger by them.
+        let mut result = match start(lease, job, &compiled, self.ready.arguments, self.sink.as_deref()) {
+            Ok(answer) => answer.take(&compiled.columns, &mut self.sink).await,
+            Err(error) => Err(Failure::Made(error)),
+        };
+        note(lease, &result);
         if let Err(Failure::Sent(failed)) = &result
             && error::is_stale_plan(failed)
         {
-            // Its table was made anew. Nothing was done yet.
-            let connection = lease.start()?;
-            let cleared = connection.clear_cached_statements().await;
-            lease.done(cleared.as_ref().err());
-            cleared.map_err(|error| error::general(error, None))?;
-            result = match lease.begun {
-                false => send(lease, &compiled, job.bind()?, sink).await,
-                // The failure ended the transaction.
-                true => Err(Failure::Stale),
-            };
+            result = Box::pin(again(lease, job, &compiled, &mut self.sink)).await;
         }
         let count = match result {
             Ok(count) => count,
-            Err(Failure::Sent(failed)) => return Err(error::on_statement(failed, job.doing(context, &lease.inner))),
-            Err(Failure::Stale) => {
-                return Err(DBError::new(ErrorKind::Conflict).with_detail("a table was changed meanwhile"));
-            }
-            Err(Failure::Made(error)) => return Err(error),
+            Err(failure) => return Err(failure.into_error(job, self.context, &lease.inner)),
         };
         if alone {
-            lease.commit().await?;
+            Box::pin(lease.commit()).await?;
         }
         Ok(count)
     }
+}
+
+/// Sends a statement once more whose table was made anew after it was prepared. Nothing was done yet.
+async fn again(
+    lease: &mut Lease,
+    job: Job<'_>,
+    compiled: &Compiled,
+    sink: &mut Option<&mut dyn RowSink>,
+) -> Result<u64, Failure> {
+    let connection = lease.start().map_err(Failure::Made)?;
+    let cleared = connection.clear_cached_statements().await;
+    lease.done(cleared.as_ref().err());
+    cleared.map_err(|error| Failure::Made(error::general(error, None)))?;
+    if lease.begun {
+        // The failure ended the transaction.
+        return Err(Failure::Stale);
+    }
+    let arguments = job.bind().map_err(Failure::Made)?;
+    let answer = start(lease, job, compiled, arguments, sink.as_deref()).map_err(Failure::Made)?;
+    let result = answer.take(&compiled.columns, sink).await;
+    note(lease, &result);
+    result
 }
 
 enum Failure {
@@ -212,39 +229,80 @@ enum Failure {
     Made(DBError),
 }
 
-async fn send(
-    lease: &mut Lease,
+impl Failure {
+    fn into_error(self, job: Job<'_>, context: &Context, inner: &Inner) -> DBError {
+        match self {
+            Failure::Sent(failed) => error::on_statement(failed, job.doing(context, inner)),
+            Failure::Stale => DBError::new(ErrorKind::Conflict).with_detail("a table was changed meanwhile"),
+            Failure::Made(error) => error,
+        }
+    }
+}
+
+/// What the library gives of a statement.
+enum Incoming<'c> {
+    /// Its rows, and how many it touched.
+    All(BoxStream<'c, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>),
+    /// The only row that is wanted of it. The library passes it on through one stream less.
+    First(BoxFuture<'c, Result<Option<PgRow>, sqlx::Error>>),
+}
+
+/// Begins to send a statement.
+fn start<'l>(
+    lease: &'l mut Lease,
+    job: Job<'_>,
     compiled: &Compiled,
     arguments: PgArguments,
-    sink: &mut dyn RowSink,
-) -> Result<u64, Failure> {
-    let persistent = lease.inner.prepared;
-    let connection = lease.start().map_err(Failure::Made)?;
-    let result = exchange(connection, compiled, arguments, persistent, sink).await;
-    match &result {
+    sink: Option<&dyn RowSink>,
+) -> DBResult<Incoming<'l>> {
+    let first = match job {
+        Job::Select(_) => sink.is_some_and(|sink| sink.takes_first()),
+        // Its row says that it was written.
+        Job::Insert(insert) => insert.rows == 1 && !insert.returning.is_empty(),
+        Job::Update(_) | Job::Delete(_) => false,
+    };
+    let query = query(compiled, arguments, lease.inner.prepared);
+    let connection = lease.start()?;
+    Ok(match first {
+        true => Incoming::First(connection.fetch_optional(query)),
+        false => Incoming::All(connection.fetch_many(query)),
+    })
+}
+
+impl Incoming<'_> {
+    async fn take(self, columns: &Columns, sink: &mut Option<&mut dyn RowSink>) -> Result<u64, Failure> {
+        let mut reader = Reader::new();
+        let mut take = |row: &PgRow| match sink {
+            Some(sink) => reader.take(row, columns, &mut **sink).map_err(Failure::Made),
+            None => Ok(()),
+        };
+        let mut count = 0;
+        match self {
+            Incoming::All(mut results) => {
+                while let Some(result) = results.try_next().await.map_err(Failure::Sent)? {
+                    match result {
+                        Either::Left(done) => count += done.rows_affected(),
+                        Either::Right(row) => take(&row)?,
+                    }
+                }
+            }
+            Incoming::First(row) => {
+                if let Some(row) = row.await.map_err(Failure::Sent)? {
+                    take(&row)?;
+                    count = 1;
+                }
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// Tells the lease what became of a statement.
+fn note(lease: &mut Lease, result: &Result<u64, Failure>) {
+    match result {
         Ok(_) => lease.done(None),
         Err(Failure::Sent(failed)) => lease.done(Some(failed)),
         // Where the sink ended it, the rest of the result is still to come.
         Err(Failure::Stale | Failure::Made(_)) => {}
     }
-    result
-}
-
-async fn exchange(
-    connection: &mut PgConnection,
-    compiled: &Compiled,
-    arguments: PgArguments,
-    persistent: bool,
-    sink: &mut dyn RowSink,
-) -> Result<u64, Failure> {
-    let mut reader = Reader::new();
-    let mut results = connection.fetch_many(query(compiled, arguments, persistent));
-    let mut count = 0;
-    while let Some(result) = results.try_next().await.map_err(Failure::Sent)? {
-        match result {
-            Either::Left(done) => count += done.rows_affected(),
-            Either::Right(row) => reader.take(&row, &compiled.columns, sink).map_err(Failure::Made)?,
-        }
-    }
-    Ok(count)
 }

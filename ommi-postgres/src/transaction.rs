@@ -5,6 +5,7 @@
 //! then, so that closing the pool waits for it.
 
 use async_trait::async_trait;
+use futures::TryFutureExt;
 use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{
     Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream, SchemaDriver,
@@ -14,7 +15,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout_at;
 
-use crate::driver::Nothing;
 use crate::error;
 use crate::insert;
 use crate::lease::{Lease, Work};
@@ -64,7 +64,13 @@ impl State {
     pub(crate) async fn run<T>(&mut self, context: &Context, work: impl Work<T>) -> DBResult<T> {
         let State { lease, levels } = self;
         let level = context.level;
-        let result = lease.within(context, Aligned { levels: &mut *levels, level, work }).await;
+        let result = match context.limit {
+            None => match levels.align(level, lease).await {
+                Ok(()) => work.run(lease).await,
+                Err(error) => Err(error),
+            },
+            Some(_) => Box::pin(lease.within(context, Aligned { levels: &mut *levels, level, work })).await,
+        };
         // A row that could not be read is no failure of the database's.
         if matches!(&result, Err(error) if !matches!(error.kind(), ErrorKind::Decode { .. })) {
             levels.fail(level);
@@ -116,7 +122,7 @@ impl<T, W: Work<T>> Work<T> for Aligned<'_, W> {
 impl Executor for PostgresTransaction {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
         match prepare(&self.inner, Job::Select(select)) {
-            Ok(ready) => Answer::later(async move { self.run(context, Run { ready, sink, context }).await.map(drop) }),
+            Ok(ready) => Answer::later(self.run(context, Run { ready, sink: Some(sink), context }).map_ok(drop)),
             Err(error) => Answer::ready(Err(error)),
         }
     }
@@ -137,25 +143,21 @@ impl Executor for PostgresTransaction {
         context: &'a Context,
     ) -> Answer<'a, u64> {
         match insert::ready(&self.inner, insert, sink, context) {
-            Ok(add) => Answer::later(async move { self.run(context, add).await }),
+            Ok(add) => Answer::later(self.run(context, add)),
             Err(error) => Answer::ready(Err(error)),
         }
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
         match prepare(&self.inner, Job::Update(update)) {
-            Ok(ready) => {
-                Answer::later(async move { self.run(context, Run { ready, sink: &mut Nothing, context }).await })
-            }
+            Ok(ready) => Answer::later(self.run(context, Run { ready, sink: None, context })),
             Err(error) => Answer::ready(Err(error)),
         }
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
         match prepare(&self.inner, Job::Delete(delete)) {
-            Ok(ready) => {
-                Answer::later(async move { self.run(context, Run { ready, sink: &mut Nothing, context }).await })
-            }
+            Ok(ready) => Answer::later(self.run(context, Run { ready, sink: None, context })),
             Err(error) => Answer::ready(Err(error)),
         }
     }

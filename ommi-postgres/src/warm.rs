@@ -86,19 +86,22 @@ impl Warm {
 
     /// Keeps a connection whose last statement ended well, or gives it back to the pool.
     pub(crate) fn keep(self: &Arc<Warm>, pool: &PgPool, connection: Idle) {
-        let runtime = connection.runtime.clone();
         let mut idle = self.idle();
         // Asked in the lock: what is kept before the pool is closed is cleared after.
-        if pool.is_closed() || connection.lent.elapsed() >= MOMENT {
+        if pool.is_closed() || connection.since.duration_since(connection.lent) >= MOMENT {
             drop(idle);
             return give_back(vec![connection]);
         }
+        // In the lock too, where it is taken back.
+        let watcher = (!self.watched.swap(true, Ordering::AcqRel)).then(|| connection.runtime.clone());
         idle.push(connection);
         drop(idle);
-        if !self.watched.swap(true, Ordering::AcqRel) {
+        if let Some(runtime) = watcher {
             // The runtime may end before the task does.
             let watch = Watch(self.clone());
             drop(runtime.spawn(async move {
+                // First a pause: who runs one statement after the other has just taken the connection again, and would start a task for each.
+                tokio::time::sleep(MOMENT / 2).await;
                 while watch.0.cool() {
                     tokio::time::sleep(MOMENT / 2).await;
                 }

@@ -112,11 +112,19 @@ pub(crate) fn encode_array<'v>(
     element: u32,
     out: &mut Vec<u8>,
 ) -> Result<(), Refused> {
-    let (mut count, mut has_null) = (0i32, false);
+    let (mut count, mut has_null, mut size) = (0i32, false, 20usize);
     for value in values.clone() {
         count = count.saturating_add(1);
         has_null |= value.is_null();
+        let own = match value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            _ => 8,
+        };
+        size = size.saturating_add(own.saturating_add(4));
     }
+    // A guess, and no promise: of what is too long the caller hears anyway.
+    out.reserve(size.min(1 << 24));
     if count == 0 {
         out.extend_from_slice(&0i32.to_be_bytes());
         out.extend_from_slice(&0i32.to_be_bytes());

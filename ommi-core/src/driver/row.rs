@@ -27,6 +27,11 @@ pub trait RowSink: Send {
     /// The row could not be decoded; the driver ends the read and passes the error on.
     fn row(&mut self, row: &mut dyn Row) -> DBResult<()>;
 
+    /// Whether it keeps the first row only, and drops what comes after it: a driver may leave that out.
+    fn takes_first(&self) -> bool {
+        false
+    }
+
     /// Forgets the rows taken so far.
     fn clear(&mut self);
 
@@ -111,6 +116,10 @@ impl<T: Send + 'static> RowSink for First<T> {
             self.row = Some((self.decode)(row)?);
         }
         Ok(())
+    }
+
+    fn takes_first(&self) -> bool {
+        true
     }
 
     fn clear(&mut self) {
