@@ -184,6 +184,42 @@ pub(crate) async fn on_a_unique_set_with_a_part_of_the_key(db: &Ommi) -> DBResul
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "docs", unique(tenant, id))]
+struct Doc {
+    #[ommi(key)]
+    id: String,
+    tenant: Option<i64>,
+    n: i64,
+}
+
+/// A row with the same key and another value beside it is not the one that is meant, and in the way all the same.
+pub(crate) async fn on_a_unique_set_with_the_whole_key(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Doc>().await?;
+    let doc = |id: &str, tenant, n| Doc { id: id.to_owned(), tenant, n };
+    let put = async |id: &str, tenant| {
+        db.upsert(doc(id, tenant, 1)).on((Doc::tenant, Doc::id)).update(Doc::n.increment(1)).await
+    };
+    assert_eq!(put("a", Some(7)).await?, doc("a", Some(7), 1));
+    assert_eq!(db.get::<Doc>("a").await?, doc("a", Some(7), 1));
+    assert_eq!(put("a", Some(7)).await?, doc("a", Some(7), 2));
+    violation(put("a", Some(8)).await, ConstraintKind::Unique, "docs", &["id"]);
+    let ignored = async |id: &str, tenant| db.upsert(doc(id, tenant, 1)).on((Doc::tenant, Doc::id)).ignore().await;
+    violation(ignored("a", Some(8)).await, ConstraintKind::Unique, "docs", &["id"]);
+    assert_eq!(ignored("a", Some(7)).await?, None);
+    assert_eq!(put("b", None).await?, doc("b", None, 1));
+    violation(put("b", None).await, ConstraintKind::Unique, "docs", &["id"]);
+    violation(ignored("b", None).await, ConstraintKind::Unique, "docs", &["id"]);
+    // What is changed may be what the row was found by.
+    for expected in [doc("c", Some(7), 1), doc("c", Some(9), 1)] {
+        let moved = db.upsert(doc("c", Some(7), 1)).on((Doc::tenant, Doc::id)).update(Doc::tenant.set(9)).await?;
+        assert_eq!(moved, expected);
+    }
+    let all = db.find_all::<Doc>().sort(Doc::id).all().await?;
+    assert_eq!(all, [doc("a", Some(7), 2), doc("b", None, 1), doc("c", Some(9), 1)]);
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(table = "links")]
 struct Link {
     #[ommi(key)]
