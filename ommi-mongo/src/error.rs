@@ -164,6 +164,11 @@ impl Failure {
         matches!(self, Failure::Server(error) if is_duplicate(error))
     }
 
+    /// Whether the validator of a collection refused a document.
+    pub(crate) fn is_invalid_document(&self) -> bool {
+        matches!(self, Failure::Server(error) if error.code == INVALID_DOCUMENT)
+    }
+
     /// Whether a read may succeed on another connection, or on the server that takes over.
     pub(crate) fn is_lost(&self) -> bool {
         match self {
@@ -205,6 +210,9 @@ impl Failure {
         }
     }
 }
+
+/// DocumentValidationFailure.
+const INVALID_DOCUMENT: i32 = 121;
 
 fn is_duplicate(error: &ServerError) -> bool {
     matches!(error.code, 11_000 | 11_001 | 12_582)
@@ -268,7 +276,7 @@ fn of_client(error: mongodb::error::Error) -> DBError {
 fn of_rows(error: &ServerError, model: &ModelSchema) -> Option<ErrorKind> {
     match error.code {
         _ if is_duplicate(error) => Some(ErrorKind::Constraint(duplicate(error, model))),
-        121 => Some(invalid(error, model)),
+        INVALID_DOCUMENT => Some(invalid(error, model)),
         // A sum beyond 64 bits: of `$inc`, and of the expression that fails on purpose.
         2 if error.message.contains("Failed to apply $inc") => Some(out_of_range(model, None)),
         241 if error.message.contains(OVERFLOW) => Some(out_of_range(model, None)),
