@@ -1,5 +1,6 @@
 //! How to connect.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -34,7 +35,9 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// let driver = options.sslmode(SslMode::VerifyFull).max_connections(20).connect().await?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+///
+/// `Debug` prints neither the server nor the credentials.
+#[derive(Clone)]
 #[must_use]
 pub struct PostgresOptions {
     pub(crate) connect: PgConnectOptions,
@@ -49,6 +52,12 @@ pub struct PostgresOptions {
     pub(crate) statement_cache: usize,
     pub(crate) prepared: bool,
     statement_timeout: Option<Duration>,
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions").field("database", &self.connect.get_database()).finish_non_exhaustive()
+    }
 }
 
 impl PostgresOptions {

@@ -104,4 +104,16 @@ mod tests {
         assert!(!options.prepared && options.idle_timeout.is_none());
         assert_eq!(options.connect.get_database(), Some("shop"));
     }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        let options = parse("postgres://ann:secret@db.example.org/shop?sslkey=key.pem").unwrap();
+        for options in [options.clone().password("secret"), options.setting("role", "secret")] {
+            let printed = format!("{options:?} {options:#?}");
+            assert!(printed.contains("shop"), "{printed}");
+            for hidden in ["secret", "ann", "example", "key.pem"] {
+                assert!(!printed.contains(hidden), "{printed}");
+            }
+        }
+    }
 }
