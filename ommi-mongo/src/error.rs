@@ -153,8 +153,7 @@ impl Failure {
     /// Whether another transaction was in the way, so that the same work may succeed when it is run again.
     pub(crate) fn is_conflict(&self) -> bool {
         match self {
-            // A lock that was not got in time, and snapshots that are gone or not there yet.
-            Failure::Server(error) => matches!(error.code, 112 | 24 | 239 | 246) || error.has_label(TRANSIENT),
+            Failure::Server(error) => is_conflict(error),
             Failure::Client(_) | Failure::Own(_) => false,
         }
     }
@@ -236,15 +235,34 @@ fn is_network(kind: &mongodb::error::ErrorKind) -> bool {
     )
 }
 
+/// TransactionTooLarge, and TransactionTooLargeForCache. The same transaction is as large the next time, whatever its label.
+fn is_too_large_a_transaction(code: i32) -> bool {
+    matches!(code, 257 | 313)
+}
+
+/// Another transaction was in the way: a lock that was not got in time, snapshots that are gone or not there yet, and what the server says of others.
+fn is_conflict(error: &ServerError) -> bool {
+    matches!(error.code, 112 | 24 | 239 | 246)
+        || (error.has_label(TRANSIENT) && !is_too_large_a_transaction(error.code))
+}
+
 fn of_server(error: ServerError, limit: Option<Duration>) -> DBError {
-    let conflict = matches!(error.code, 112 | 24 | 239 | 246) || error.has_label(TRANSIENT);
     match error.code {
         50 | 262 => DBError::timeout(limit.unwrap_or_default()).with_source(error),
         code if is_not_serving(code) => DBError::new(ErrorKind::Connection).retryable().with_source(error),
-        _ if conflict => DBError::new(ErrorKind::Conflict).with_source(error),
-        251 => DBError::new(ErrorKind::TransactionAborted)
-            .with_detail("the server has ended it; a transaction lives 60 seconds unless the server is told otherwise")
+        // NoSuchTransaction, and TransactionExceededLifetimeLimitSeconds. Within a transaction they are labelled as what may be run again.
+        251 | 290 => {
+            let kind = if is_conflict(&error) { ErrorKind::Conflict } else { ErrorKind::TransactionAborted };
+            DBError::new(kind)
+                .with_detail(
+                    "the server has ended the transaction; one lives 60 seconds unless the server is told otherwise",
+                )
+                .with_source(error)
+        }
+        code if is_too_large_a_transaction(code) => DBError::new(ErrorKind::TooLarge)
+            .with_detail("the transaction changes more than the server keeps of one")
             .with_source(error),
+        _ if is_conflict(&error) => DBError::new(ErrorKind::Conflict).with_source(error),
         code if is_too_large(code) => DBError::new(ErrorKind::TooLarge).with_source(error),
         20 | 263 if error.message.contains("replica set") => {
             DBError::unsupported(NAME, "transactions on a server that is no replica set").with_source(error)
@@ -438,6 +456,28 @@ mod tests {
         assert!(matches!(expired.kind(), ErrorKind::Timeout { .. }));
         let gone = mapped(doc! { "code": 251, "errmsg": "" });
         assert!(matches!(gone.kind(), ErrorKind::TransactionAborted) && !gone.is_retryable());
+    }
+
+    #[test]
+    fn what_became_of_a_transaction_is_said() {
+        let labelled = |code: i32| {
+            let report = doc! { "code": code, "errmsg": "" };
+            let reply = doc! { "writeErrors": [report], "errorLabels": [TRANSIENT] };
+            let failure = affected(&reply).unwrap_err();
+            (failure.is_conflict(), failure.on_model(&model(), None))
+        };
+        for code in [251, 290] {
+            let (again, error) = labelled(code);
+            assert!(again && matches!(error.kind(), ErrorKind::Conflict) && error.is_retryable(), "{error}");
+            assert!(error.to_string().contains("60 seconds"), "{error}");
+            let error = mapped(doc! { "code": code, "errmsg": "" });
+            assert!(matches!(error.kind(), ErrorKind::TransactionAborted) && !error.is_retryable(), "{error}");
+            assert!(error.to_string().contains("60 seconds"), "{error}");
+        }
+        for code in [257, 313] {
+            let (again, error) = labelled(code);
+            assert!(!again && matches!(error.kind(), ErrorKind::TooLarge) && !error.is_retryable(), "{error}");
+        }
     }
 
     #[test]
