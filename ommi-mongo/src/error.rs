@@ -10,6 +10,7 @@ use mongodb::bson::{Bson, Document};
 use ommi_core::schema::ModelSchema;
 use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
 
+use crate::driver::whole;
 use crate::names::{ID, NAME};
 use crate::schema::indexes;
 use crate::sum::OVERFLOW;
@@ -50,21 +51,12 @@ impl ServerError {
     fn of(report: &Document, labels: &[String]) -> ServerError {
         let text = |key| report.get_str(key).unwrap_or_default().to_owned();
         ServerError {
-            code: report.get("code").and_then(number).unwrap_or_default(),
+            code: whole(report.get("code")).and_then(|code| i32::try_from(code).ok()).unwrap_or_default(),
             name: text("codeName"),
             message: text("errmsg"),
             labels: labels.to_vec(),
             details: report.clone(),
         }
-    }
-}
-
-fn number(value: &Bson) -> Option<i32> {
-    match value {
-        Bson::Int32(number) => Some(*number),
-        Bson::Int64(number) => i32::try_from(*number).ok(),
-        Bson::Double(number) => Some(*number as i32),
-        _ => None,
     }
 }
 
@@ -143,7 +135,7 @@ pub(crate) fn affected(reply: &Document) -> Result<u64, Failure> {
     if let Some(error) = first.or_else(|| reply.get_document("writeConcernError").ok()) {
         return Err(Failure::Server(Box::new(ServerError::of(error, &labels))));
     }
-    Ok(reply.get("n").and_then(number).and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+    Ok(whole(reply.get("n")).and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
 }
 
 const TRANSIENT: &str = mongodb::error::TRANSIENT_TRANSACTION_ERROR;
@@ -477,6 +469,13 @@ mod tests {
         for code in [257, 313] {
             let (again, error) = labelled(code);
             assert!(!again && matches!(error.kind(), ErrorKind::TooLarge) && !error.is_retryable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn many_documents_are_counted() {
+        for (n, count) in [(Bson::Int32(7), 7), (Bson::Int64(3_000_000_000), 3_000_000_000), (Bson::Double(2.0), 2)] {
+            assert_eq!(affected(&doc! { "n": n, "ok": 1 }).unwrap(), count);
         }
     }
 
