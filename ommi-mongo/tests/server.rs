@@ -417,3 +417,16 @@ async fn what_the_validator_refuses_to_restore_rolls_everything_back() {
     assert_eq!(people.find_one(doc! { "_id": 9_i64 }).await.unwrap(), Some(odd));
     assert_eq!(people.count_documents(doc! {}).await.unwrap(), 5);
 }
+
+/// A shell stores numbers as doubles unless it is told otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_counted_on_from_doubles() {
+    let driver = connect(|options| options).await;
+    let model = people();
+    let people = driver.database().collection::<Document>("people");
+    for (key, email) in [(Bson::Double(1.0), "first"), (Bson::Double(f64::INFINITY), "odd")] {
+        people.insert_one(doc! { "_id": key, "email": email, "n": 1 }).await.unwrap();
+    }
+    driver.schema().create(std::slice::from_ref(&model), &Context::new()).await.unwrap();
+    assert_eq!(add(&driver, &model, vec![values("second", 1, None, None)]).await.unwrap(), [2]);
+}
