@@ -215,3 +215,30 @@ async fn a_deadlock_is_a_retryable_conflict() {
     assert!(matches!(failed.kind(), ErrorKind::Conflict) && failed.is_retryable(), "{failed:?}");
     schema.end().await;
 }
+
+/// Their number has 16 bits in the protocol.
+#[tokio::test]
+async fn more_values_than_a_statement_binds_are_not_sent() {
+    let schema = Schema::with(|options| options.max_connections(1)).await;
+    items(&schema, 3).await;
+    let pid = schema.number("SELECT pg_backend_pid()::int8").await;
+    let any_of = |count: i64| ommi::any_of((1..=count).map(|id| Item::id.eq(id)));
+    let refused = |error: DBError| {
+        assert!(matches!(error.kind(), ErrorKind::TooLarge) && !error.is_retryable(), "{error:?}");
+        assert!(error.to_string().contains("65535"), "{error}");
+    };
+    refused(schema.db.find(any_of(70_000)).all().await.unwrap_err());
+    let mut tx = schema.db.begin().await.unwrap();
+    tx.add(new!(Item { text: "kept" })).await.unwrap();
+    refused(tx.find(any_of(70_000)).count().await.unwrap_err());
+    refused(tx.find(any_of(70_000)).delete().await.unwrap_err());
+    refused(tx.find(any_of(70_000)).stream().try_next().await.unwrap_err());
+    let inner = tx.begin().await.unwrap();
+    refused(inner.find(any_of(70_000)).update(Item::count.set(1)).await.unwrap_err());
+    inner.add(new!(Item { text: "kept" })).await.unwrap();
+    inner.commit().await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(schema.db.find(Item::id.in_(1..=70_000)).count().await.unwrap(), 5);
+    assert_eq!(schema.number("SELECT pg_backend_pid()::int8").await, pid, "the connection is as good as before");
+    schema.end().await;
+}
