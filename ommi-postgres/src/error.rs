@@ -140,8 +140,12 @@ fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
     }
     let columns: Vec<String> = match kind {
         ConstraintKind::Check => {
-            let ranged = |column: &&ColumnSchema| name == Some(cut(&format!("{RANGE_CHECK_PREFIX}{}", column.name)));
-            if let Some(column) = model.columns.iter().find(ranged).filter(|_| own) {
+            let named = |column: &&ColumnSchema| name == Some(&*ddl::range_check_name(column, &Postgres));
+            // Tables of older versions have names that PostgreSQL itself has cut.
+            let was_cut = |column: &&ColumnSchema| name == Some(cut(&format!("{RANGE_CHECK_PREFIX}{}", column.name)));
+            let columns = &model.columns;
+            let column = columns.iter().find(named).or_else(|| columns.iter().find(was_cut));
+            if let Some(column) = column.filter(|_| own) {
                 return Some(DBError::out_of_range(model.qualified_table(), Some(column.name.to_string())));
             }
             Vec::new()
