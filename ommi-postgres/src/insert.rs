@@ -93,9 +93,11 @@ impl Work<u64> for Add<'_, '_> {
             let moved = connection.execute(query).await;
             lease.done(moved.as_ref().err());
             if let Err(failed) = moved {
-                // Without the right to move it, or without the table, the insert says what is wrong.
                 match error::state(&failed) {
-                    Some("42P01" | "42703" | "42501") if !lease.begun => {}
+                    // Without the table, the insert says what is wrong.
+                    Some("42P01" | "42703") if !lease.begun => {}
+                    // Added all the same, its key would be counted to later, and refused somebody else's row.
+                    Some("42501") => return Err(error::no_right_to_count(failed)),
                     _ => return Err(error::general(failed, lease.inner.limit(self.run.context))),
                 }
             }
