@@ -386,8 +386,9 @@ impl Ending {
     }
 }
 
-/// How long an end that is not answered is waited for, by those who end and by the statements that come after.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an end that is not answered is waited for, by those who end and by the statements that come after. As long as a statement waits for a
+/// connection, since an end may have to.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs an end to its own end, and holds up others no longer than is meet.
 async fn waited_for<T>(patience: Duration, end: impl Future<Output = ()>, held: T) {
