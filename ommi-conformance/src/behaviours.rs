@@ -311,6 +311,7 @@ macro_rules! __behaviours {
                 on_a_composite_unique_set,
                 on_a_composite_key,
                 on_a_unique_set_with_a_part_of_the_key,
+                on_a_unique_set_with_the_whole_key,
                 by_an_older_model_that_is_nothing_but_its_key,
                 a_target_that_is_not_unique_is_an_error,
                 a_change_of_nothing_is_an_error,

@@ -299,8 +299,11 @@ impl SchemaDriver for MongoDriver {
 
     async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()> {
         self.inner.is_open()?;
-        self.inner.rollbacks.settled().await;
-        within(context, schema::drop(&self.inner, schemas)).await
+        let work = async {
+            self.inner.rollbacks.settled().await;
+            schema::drop(&self.inner, schemas).await
+        };
+        within(context, work).await
     }
 }
 

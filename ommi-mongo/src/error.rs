@@ -10,6 +10,7 @@ use mongodb::bson::{Bson, Document};
 use ommi_core::schema::ModelSchema;
 use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
 
+use crate::driver::whole;
 use crate::names::{ID, NAME};
 use crate::schema::indexes;
 use crate::sum::OVERFLOW;
@@ -50,21 +51,12 @@ impl ServerError {
     fn of(report: &Document, labels: &[String]) -> ServerError {
         let text = |key| report.get_str(key).unwrap_or_default().to_owned();
         ServerError {
-            code: report.get("code").and_then(number).unwrap_or_default(),
+            code: whole(report.get("code")).and_then(|code| i32::try_from(code).ok()).unwrap_or_default(),
             name: text("codeName"),
             message: text("errmsg"),
             labels: labels.to_vec(),
             details: report.clone(),
         }
-    }
-}
-
-fn number(value: &Bson) -> Option<i32> {
-    match value {
-        Bson::Int32(number) => Some(*number),
-        Bson::Int64(number) => i32::try_from(*number).ok(),
-        Bson::Double(number) => Some(*number as i32),
-        _ => None,
     }
 }
 
@@ -143,7 +135,7 @@ pub(crate) fn affected(reply: &Document) -> Result<u64, Failure> {
     if let Some(error) = first.or_else(|| reply.get_document("writeConcernError").ok()) {
         return Err(Failure::Server(Box::new(ServerError::of(error, &labels))));
     }
-    Ok(reply.get("n").and_then(number).and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+    Ok(whole(reply.get("n")).and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
 }
 
 const TRANSIENT: &str = mongodb::error::TRANSIENT_TRANSACTION_ERROR;
@@ -153,8 +145,7 @@ impl Failure {
     /// Whether another transaction was in the way, so that the same work may succeed when it is run again.
     pub(crate) fn is_conflict(&self) -> bool {
         match self {
-            // A lock that was not got in time, and snapshots that are gone or not there yet.
-            Failure::Server(error) => matches!(error.code, 112 | 24 | 239 | 246) || error.has_label(TRANSIENT),
+            Failure::Server(error) => is_conflict(error),
             Failure::Client(_) | Failure::Own(_) => false,
         }
     }
@@ -162,6 +153,11 @@ impl Failure {
     /// Whether the same document, or an index entry, was there already.
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, Failure::Server(error) if is_duplicate(error))
+    }
+
+    /// Whether the validator of a collection refused a document.
+    pub(crate) fn is_invalid_document(&self) -> bool {
+        matches!(self, Failure::Server(error) if error.code == INVALID_DOCUMENT)
     }
 
     /// Whether a read may succeed on another connection, or on the server that takes over.
@@ -206,6 +202,9 @@ impl Failure {
     }
 }
 
+/// DocumentValidationFailure.
+const INVALID_DOCUMENT: i32 = 121;
+
 fn is_duplicate(error: &ServerError) -> bool {
     matches!(error.code, 11_000 | 11_001 | 12_582)
 }
@@ -228,15 +227,34 @@ fn is_network(kind: &mongodb::error::ErrorKind) -> bool {
     )
 }
 
+/// TransactionTooLarge, and TransactionTooLargeForCache. The same transaction is as large the next time, whatever its label.
+fn is_too_large_a_transaction(code: i32) -> bool {
+    matches!(code, 257 | 313)
+}
+
+/// Another transaction was in the way: a lock that was not got in time, snapshots that are gone or not there yet, and what the server says of others.
+fn is_conflict(error: &ServerError) -> bool {
+    matches!(error.code, 112 | 24 | 239 | 246)
+        || (error.has_label(TRANSIENT) && !is_too_large_a_transaction(error.code))
+}
+
 fn of_server(error: ServerError, limit: Option<Duration>) -> DBError {
-    let conflict = matches!(error.code, 112 | 24 | 239 | 246) || error.has_label(TRANSIENT);
     match error.code {
         50 | 262 => DBError::timeout(limit.unwrap_or_default()).with_source(error),
         code if is_not_serving(code) => DBError::new(ErrorKind::Connection).retryable().with_source(error),
-        _ if conflict => DBError::new(ErrorKind::Conflict).with_source(error),
-        251 => DBError::new(ErrorKind::TransactionAborted)
-            .with_detail("the server has ended it; a transaction lives 60 seconds unless the server is told otherwise")
+        // NoSuchTransaction, and TransactionExceededLifetimeLimitSeconds. Within a transaction they are labelled as what may be run again.
+        251 | 290 => {
+            let kind = if is_conflict(&error) { ErrorKind::Conflict } else { ErrorKind::TransactionAborted };
+            DBError::new(kind)
+                .with_detail(
+                    "the server has ended the transaction; one lives 60 seconds unless the server is told otherwise",
+                )
+                .with_source(error)
+        }
+        code if is_too_large_a_transaction(code) => DBError::new(ErrorKind::TooLarge)
+            .with_detail("the transaction changes more than the server keeps of one")
             .with_source(error),
+        _ if is_conflict(&error) => DBError::new(ErrorKind::Conflict).with_source(error),
         code if is_too_large(code) => DBError::new(ErrorKind::TooLarge).with_source(error),
         20 | 263 if error.message.contains("replica set") => {
             DBError::unsupported(NAME, "transactions on a server that is no replica set").with_source(error)
@@ -268,7 +286,7 @@ fn of_client(error: mongodb::error::Error) -> DBError {
 fn of_rows(error: &ServerError, model: &ModelSchema) -> Option<ErrorKind> {
     match error.code {
         _ if is_duplicate(error) => Some(ErrorKind::Constraint(duplicate(error, model))),
-        121 => Some(invalid(error, model)),
+        INVALID_DOCUMENT => Some(invalid(error, model)),
         // A sum beyond 64 bits: of `$inc`, and of the expression that fails on purpose.
         2 if error.message.contains("Failed to apply $inc") => Some(out_of_range(model, None)),
         241 if error.message.contains(OVERFLOW) => Some(out_of_range(model, None)),
@@ -430,6 +448,35 @@ mod tests {
         assert!(matches!(expired.kind(), ErrorKind::Timeout { .. }));
         let gone = mapped(doc! { "code": 251, "errmsg": "" });
         assert!(matches!(gone.kind(), ErrorKind::TransactionAborted) && !gone.is_retryable());
+    }
+
+    #[test]
+    fn what_became_of_a_transaction_is_said() {
+        let labelled = |code: i32| {
+            let report = doc! { "code": code, "errmsg": "" };
+            let reply = doc! { "writeErrors": [report], "errorLabels": [TRANSIENT] };
+            let failure = affected(&reply).unwrap_err();
+            (failure.is_conflict(), failure.on_model(&model(), None))
+        };
+        for code in [251, 290] {
+            let (again, error) = labelled(code);
+            assert!(again && matches!(error.kind(), ErrorKind::Conflict) && error.is_retryable(), "{error}");
+            assert!(error.to_string().contains("60 seconds"), "{error}");
+            let error = mapped(doc! { "code": code, "errmsg": "" });
+            assert!(matches!(error.kind(), ErrorKind::TransactionAborted) && !error.is_retryable(), "{error}");
+            assert!(error.to_string().contains("60 seconds"), "{error}");
+        }
+        for code in [257, 313] {
+            let (again, error) = labelled(code);
+            assert!(!again && matches!(error.kind(), ErrorKind::TooLarge) && !error.is_retryable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn many_documents_are_counted() {
+        for (n, count) in [(Bson::Int32(7), 7), (Bson::Int64(3_000_000_000), 3_000_000_000), (Bson::Double(2.0), 2)] {
+            assert_eq!(affected(&doc! { "n": n, "ok": 1 }).unwrap(), count);
+        }
     }
 
     #[test]

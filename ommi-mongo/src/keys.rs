@@ -18,6 +18,7 @@ use ommi_core::value::{ColumnType, Value};
 use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
+use crate::decimal::Decimal;
 use crate::driver::Inner;
 use crate::error::Failure;
 use crate::insert::{Documents, rows};
@@ -215,19 +216,31 @@ impl Inner {
         }
     }
 
-    /// The greatest integer key that is stored.
+    /// The greatest key that is stored, as an integer: keys of any other type of number are as much in the way of those that are counted.
     pub(crate) async fn greatest_key(&self, model: &ModelSchema) -> DBResult<i64> {
         let find = doc! {
-            "find": &*model.table, "filter": { ID: { "$type": "number" } }, "sort": { ID: -1 }, "projection": { ID: 1 }, "limit": 1,
+            "find": &*model.table,
+            // What lies beyond is no key, and says nothing of those that are.
+            "filter": { ID: { "$type": "number", "$lte": i64::MAX } },
+            "sort": { ID: -1 },
+            "projection": { ID: 1 },
+            "limit": 1,
         };
         let reply = self.database.run_command(find).await.map_err(|error| Failure::from(error).general(None))?;
         let first = reply.get_document("cursor").ok().and_then(|cursor| cursor.get_array("firstBatch").ok());
         let key = first.and_then(|batch| batch.first()).and_then(Bson::as_document).and_then(|found| found.get(ID));
-        Ok(match key {
-            Some(Bson::Int32(key)) => i64::from(*key),
-            Some(Bson::Int64(key)) => *key,
-            _ => 0,
-        })
+        Ok(key.map_or(0, floor))
+    }
+}
+
+/// The greatest integer that is not above a number.
+fn floor(number: &Bson) -> i64 {
+    match number {
+        Bson::Int32(number) => i64::from(*number),
+        Bson::Int64(number) => *number,
+        Bson::Double(number) => number.floor() as i64,
+        Bson::Decimal128(number) => Decimal::new(*number).map_or(0, Decimal::floor),
+        _ => 0,
     }
 }
 
@@ -274,6 +287,17 @@ mod tests {
         assert_eq!((block.want(1, 64), block.want(100, 64)), (1, 100));
         block = Block { next: i64::MAX, last: i64::MAX, size: 1, taken: None };
         assert_eq!((block.take(2), block.take(1), block.take(1)), (None, Some(i64::MAX), None));
+    }
+
+    #[test]
+    fn keys_of_any_type_of_number_count() {
+        let decimal = |text: &str| Bson::Decimal128(text.parse().unwrap());
+        let keys =
+            [Bson::Int32(7), Bson::Int64(7), Bson::Double(7.0), Bson::Double(7.9), decimal("7.0"), decimal("7.5")];
+        for key in keys {
+            assert_eq!(floor(&key), 7, "{key}");
+        }
+        assert_eq!(floor(&Bson::String("7".to_owned())), 0);
     }
 
     #[test]

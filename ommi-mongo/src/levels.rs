@@ -197,11 +197,19 @@ impl Inner {
         for command in level.undoing()? {
             let reply = self.command(place, command).await;
             let undone = reply.and_then(|reply| affected(&reply));
-            undone.map_err(|failure| failure.general(given(context)))?;
+            undone.map_err(|failure| {
+                let refused = failure.is_invalid_document();
+                let error = failure.general(given(context));
+                if refused { error.with_detail(NOT_BROUGHT_BACK) } else { error }
+            })?;
         }
         Ok(())
     }
 }
+
+/// Why a level could not be undone by itself, where that was the validator.
+const NOT_BROUGHT_BACK: &str = "a document as it was before does not pass its collection's validator, so it could not be brought back; the whole transaction is \
+    rolled back instead";
 
 /// What finds the row that each upsert may meet; none where a target column has yet to be made.
 fn targets<'i>(insert: &'i Insert, conflict: &'i OnConflict) -> impl Iterator<Item = Option<Condition>> + 'i {

@@ -35,6 +35,7 @@ mod bson;
 mod by_key;
 mod collections;
 mod condition;
+mod decimal;
 mod delete;
 mod driver;
 mod error;

@@ -11,6 +11,7 @@ use ommi_core::schema::ModelSchema;
 use ommi_core::value::{ColumnType, Date, Value};
 use ommi_core::{DBError, DBResult};
 
+use crate::decimal::Decimal;
 use crate::names::ID;
 use crate::value::{MILLIS_PER_DAY, moment_of, time_of};
 
@@ -110,7 +111,7 @@ pub(crate) fn integer(stored: RawBsonRef<'_>) -> Option<i64> {
         RawBsonRef::Double(number) if number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0 => {
             Some(number as i64)
         }
-        RawBsonRef::Decimal128(number) => number.to_string().parse().ok(),
+        RawBsonRef::Decimal128(number) => Decimal::new(number)?.integer(),
         _ => None,
     }
 }
@@ -121,6 +122,7 @@ fn float(stored: RawBsonRef<'_>) -> Option<f64> {
         RawBsonRef::Double(number) => Some(number),
         RawBsonRef::Int32(number) => Some(f64::from(number)),
         RawBsonRef::Int64(number) if number.unsigned_abs() <= 1 << 53 => Some(number as f64),
+        RawBsonRef::Decimal128(number) => Decimal::new(number)?.float(),
         _ => None,
     }
 }
@@ -188,8 +190,17 @@ mod tests {
         assert_eq!(decode(ColumnType::I64, &rawdoc! { "v": 0.5 }), None);
         assert_eq!(decode(ColumnType::I64, &rawdoc! { "v": 1e300 }), None);
         assert_eq!(decode(ColumnType::F64, &rawdoc! { "v": (1i64 << 53) + 1 }), None);
-        let decimal: Decimal128 = "12".parse().unwrap();
-        assert_eq!(decode(ColumnType::I64, &rawdoc! { "v": decimal }), Some(Value::Int(12)));
+        for (decimal, integer, double) in [
+            ("12.0", Some(Value::Int(12)), Some(Value::Float(12.0))),
+            ("1E+2", Some(Value::Int(100)), Some(Value::Float(100.0))),
+            ("0.5", None, Some(Value::Float(0.5))),
+            ("0.1", None, None),
+            ("NaN", None, None),
+        ] {
+            let decimal: Decimal128 = decimal.parse().unwrap();
+            assert_eq!(decode(ColumnType::I64, &rawdoc! { "v": decimal }), integer, "{decimal}");
+            assert_eq!(decode(ColumnType::F64, &rawdoc! { "v": decimal }), double, "{decimal}");
+        }
         assert_eq!(decode(ColumnType::Date, &rawdoc! { "v": DateTime::from_millis(1) }), None);
         assert_eq!(decode(ColumnType::Text, &rawdoc! { "v": 1 }), None);
     }

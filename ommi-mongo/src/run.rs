@@ -226,16 +226,17 @@ impl Inner {
         if !place.is_alone() || !self.capabilities.transactions {
             return work.run(self, place, context).await;
         }
-        let mut pause = Duration::from_millis(2);
-        for _ in 0..RETRIES {
+        let started = Instant::now();
+        let mut reruns = Reruns::default();
+        loop {
             match self.in_transaction(work, context).await {
-                Err(failure) if failure.is_conflict() => {}
+                Err(failure) if failure.is_conflict() => match reruns.next(started.elapsed()) {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(failure),
+                },
                 other => return other,
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(250));
         }
-        self.in_transaction(work, context).await
     }
 
     async fn in_transaction(&self, work: &impl Work, context: &Context) -> Result<u64, Failure> {
@@ -276,8 +277,26 @@ fn sized(writer: Writer) -> DBResult<RawDocumentBuf> {
     Ok(command)
 }
 
-/// How often a statement in a transaction of its own is run again: some seconds in all.
-const RETRIES: usize = 16;
+/// How often a statement in a transaction of its own is run again at most.
+const MOST_RERUNS: u32 = 16;
+/// How long after its beginning it is run again for the last time. One that takes longer by itself, or that the server has ended for its age, is not.
+const RERUN_WITHIN: Duration = Duration::from_secs(10);
+
+/// The reruns of a statement that met another transaction.
+#[derive(Debug, Default)]
+struct Reruns(u32);
+
+impl Reruns {
+    /// How long to wait before the next one, so long after the statement began; none where that is enough.
+    fn next(&mut self, elapsed: Duration) -> Option<Duration> {
+        if self.0 >= MOST_RERUNS || elapsed > RERUN_WITHIN {
+            return None;
+        }
+        let pause = Duration::from_millis(2 << self.0.min(7)).min(Duration::from_millis(250));
+        self.0 += 1;
+        Some(pause)
+    }
+}
 
 impl Writer {
     /// Ends what is open within the document, so that fields of its own follow.
@@ -298,6 +317,20 @@ mod tests {
 
     use super::*;
     use crate::select::select;
+
+    #[test]
+    fn a_statement_is_run_again_for_some_seconds() {
+        let mut quick = Reruns::default();
+        let pauses: Vec<Duration> = std::iter::from_fn(|| quick.next(Duration::from_secs(1))).collect();
+        assert_eq!(pauses.len(), MOST_RERUNS as usize);
+        assert_eq!(
+            (pauses[0], pauses[1], pauses[15]),
+            (Duration::from_millis(2), Duration::from_millis(4), Duration::from_millis(250))
+        );
+        assert!(pauses.iter().sum::<Duration>() < Duration::from_secs(4));
+        // One that the server has ended after a minute would take another.
+        assert_eq!(Reruns::default().next(Duration::from_secs(60)), None);
+    }
 
     /// Of any usual type; of most, there may be more.
     #[test]

@@ -3,7 +3,9 @@
 //! Levels within it are undone by what `journal.rs` keeps. An error that the server reports ends all of them: see `unique.rs` for what is
 //! found out before.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
@@ -14,6 +16,7 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::driver::Inner;
 use crate::error::Failure;
@@ -168,15 +171,19 @@ impl Executor for MongoTransaction {
         context: Context,
     ) -> Answer<'a, Box<dyn RowStream + 'a>> {
         Answer::later(async move {
-            let mut state = self.state.clone().lock_owned().await;
-            state.enter()?;
-            let aligned = state.align(&self.inner, &context).await;
-            let opened = match aligned.and_then(|()| state.place()) {
-                Ok((place, _)) => self.inner.stream(place, select, sink, context).await,
-                Err(error) => Err(error),
+            let limit = context.clone();
+            let open = async move {
+                let mut state = self.state.clone().lock_owned().await;
+                state.enter()?;
+                let aligned = state.align(&self.inner, &context).await;
+                let opened = match aligned.and_then(|()| state.place()) {
+                    Ok((place, _)) => self.inner.stream(place, select, sink, context).await,
+                    Err(error) => Err(error),
+                };
+                let pieces = state.leave(opened.map_err(Stop::Sent))?;
+                Ok(Box::new(TransactionStream { pieces, state }) as Box<dyn RowStream + 'a>)
             };
-            let pieces = state.leave(opened.map_err(Stop::Sent))?;
-            Ok(Box::new(TransactionStream { pieces, state }) as Box<dyn RowStream + 'a>)
+            within(&limit, open).await
         })
     }
 
@@ -351,10 +358,11 @@ impl Ending {
         Ok(result?)
     }
 
-    /// That it fails says that the transaction has ended by itself, or will when the server misses its client.
+    /// Waits for its end, though not for ever. That it fails says that the transaction has ended by itself, or will when the server misses its
+    /// client.
     pub(crate) async fn abort(&mut self) {
         if let Some(task) = self.hand_over() {
-            let _ = task.await;
+            let _ = timeout(PATIENCE, task).await;
         }
     }
 
@@ -367,15 +375,28 @@ impl Ending {
         let pending = self.rollbacks.begin();
         let database = self.rollbacks.database().clone();
         let (unanswered, committing) = (self.unanswered, self.committing);
-        Some(runtime.spawn(async move {
+        let end = async move {
             match committing {
                 // To commit again is safe, and the only way left to free what the transaction holds.
                 true => drop(session.commit_transaction().await),
                 false => abort(&mut session, unanswered, &database).await,
             }
-            drop(session);
-            drop(pending);
-        }))
+        };
+        Some(runtime.spawn(waited_for(PATIENCE, end, pending)))
+    }
+}
+
+/// How long an end that is not answered is waited for, by those who end and by the statements that come after. As long as a statement waits for a
+/// connection, since an end may have to.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs an end to its own end, and holds up others no longer than is meet.
+async fn waited_for<T>(patience: Duration, end: impl Future<Output = ()>, held: T) {
+    let mut end = pin!(end);
+    let in_time = timeout(patience, end.as_mut()).await.is_ok();
+    drop(held);
+    if !in_time {
+        end.await;
     }
 }
 
@@ -396,5 +417,30 @@ async fn abort(session: &mut ClientSession, unanswered: bool, database: &Databas
 impl Drop for Ending {
     fn drop(&mut self) {
         drop(self.hand_over());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_without_an_answer_holds_up_nobody_for_ever() {
+        let (answer, answered) = oneshot::channel::<()>();
+        let (held, free) = oneshot::channel::<()>();
+        let (tell, mut ended) = oneshot::channel::<()>();
+        let end = async move {
+            let _ = answered.await;
+            let _ = tell.send(());
+        };
+        let task = tokio::spawn(waited_for(Duration::from_millis(10), end, held));
+        free.await.unwrap_err();
+        ended.try_recv().unwrap_err();
+        // It goes on all the same.
+        answer.send(()).unwrap();
+        task.await.unwrap();
+        ended.try_recv().unwrap();
     }
 }

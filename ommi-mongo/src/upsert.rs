@@ -49,14 +49,14 @@ pub(crate) fn upsert(
             continue;
         }
         let assignment = conflict.assignments.iter().find(|assignment| assignment.column == column);
-        if assignment.is_none() && conflict.target.contains(&column) {
+        if assignment.is_none() && begins_with(model, conflict, column) {
             continue;
         }
         let Some(value) = documents.value(column, row, key) else { continue };
         storable(model, column, &value)?;
         writer.begin_document(&schema.name);
         writer.begin_array("$cond");
-        is_new(model, conflict, on_key, None, writer)?;
+        is_new(model, on_key, None, writer)?;
         writer.item_literal(schema.ty, &value);
         match assignment {
             Some(assignment) => {
@@ -71,7 +71,7 @@ pub(crate) fn upsert(
     for (name, value) in documents.beside() {
         writer.begin_document(name);
         writer.begin_array("$cond");
-        is_new(model, conflict, on_key, Some(name), writer)?;
+        is_new(model, on_key, Some(name), writer)?;
         writer.item_document();
         writer.raw("$literal", *value);
         writer.end();
@@ -82,7 +82,7 @@ pub(crate) fn upsert(
     if !on_key {
         writer.begin_document(ID);
         writer.begin_array("$cond");
-        is_new(model, conflict, on_key, None, writer)?;
+        is_new(model, on_key, None, writer)?;
         writer.item_document();
         documents.id("$literal", row, key, writer)?;
         writer.end();
@@ -115,12 +115,21 @@ pub(crate) fn read_back(
     Ok(())
 }
 
+/// Whether the whole key is part of what the row is looked for by.
 fn is_on_key(model: &ModelSchema, conflict: &OnConflict) -> bool {
     model.key.iter().all(|column| conflict.target.contains(column))
 }
 
-/// Writes which row is meant, as equalities: the server begins the new document with them. Not with parts of the key, of which it would make
-/// half a key: those stand between two bounds.
+/// Whether the server begins the new document with this column, since it is looked for as an equality.
+///
+/// Not with parts of the key, of which it would make half a key. Nor with what is looked for beside the whole key: that is how a new document is told
+/// from one that was there.
+fn begins_with(model: &ModelSchema, conflict: &OnConflict, column: u16) -> bool {
+    conflict.target.contains(&column) && !model.key.contains(&column) && !is_on_key(model, conflict)
+}
+
+/// Writes which row is meant, as equalities: the server begins the new document with them. What it is not to begin with stands between two
+/// bounds.
 fn target(
     insert: &Insert,
     conflict: &OnConflict,
@@ -130,17 +139,17 @@ fn target(
     writer: &mut Writer,
 ) -> DBResult<()> {
     let model: &ModelSchema = &insert.model;
-    if is_on_key(model, conflict) {
+    let on_key = is_on_key(model, conflict);
+    if on_key {
         writer.begin_document(ID);
         documents.id("$eq", row, key, writer)?;
         writer.end();
-        return Ok(());
     }
-    for &column in &conflict.target {
+    for &column in conflict.target.iter().filter(|column| !(on_key && model.key.contains(column))) {
         let value = documents.value(column, row, key).unwrap_or_default();
         storable(model, column, &value)?;
         writer.begin_document(&path(model, column)?);
-        let operators: &[&str] = if model.key.contains(&column) { &["$gte", "$lte"] } else { &["$eq"] };
+        let operators: &[&str] = if begins_with(model, conflict, column) { &["$eq"] } else { &["$gte", "$lte"] };
         for operator in operators {
             writer.value(operator, type_of(model, column), &value);
         }
@@ -201,17 +210,10 @@ impl Inner {
 /// Whether the document is one that the upsert makes, as the next element of an array: it lacks its key or, where that is how it was looked
 /// for, what every stored document has. A field beside those of the model is asked for too: of a model that is nothing but its key, a
 /// document that was there lacks nothing else.
-fn is_new(
-    model: &ModelSchema,
-    conflict: &OnConflict,
-    on_key: bool,
-    beside: Option<&str>,
-    writer: &mut Writer,
-) -> DBResult<()> {
+fn is_new(model: &ModelSchema, on_key: bool, beside: Option<&str>, writer: &mut Writer) -> DBResult<()> {
     let mut missing: Vec<String> = beside.iter().map(|name| format!("${name}")).collect();
     if on_key {
-        let others =
-            (0u16..).zip(&model.columns).filter(|(c, _)| !model.key.contains(c) && !conflict.target.contains(c));
+        let others = (0u16..).zip(&model.columns).filter(|(column, _)| !model.key.contains(column));
         let (required, optional): (Vec<_>, Vec<_>) = others.partition(|(_, column)| !column.nullable);
         let asked = if required.is_empty() { optional } else { required.into_iter().take(1).collect() };
         for (column, _) in asked {

@@ -12,7 +12,7 @@ use ommi_core::ast::{
     Assignment, Change, CompareOp, Condition, Delete, Direction, Expr, Insert, Nulls, OnConflict, Output, Select, Sort,
     TextOp, Update,
 };
-use ommi_core::driver::{Answer, Begin, Context, Driver, Executor, Row, RowSink};
+use ommi_core::driver::{Answer, Begin, Context, Driver, Executor, LevelEnd, Row, RowSink};
 use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Moment, Value};
 use ommi_core::{ConstraintKind, DBError, DBResult, ErrorKind};
@@ -386,4 +386,47 @@ async fn defaults_that_another_program_made_are_found_out() {
     let ranks: Vec<_> =
         rows(&new_program, &select(&newer, Condition::True)).await.into_iter().map(|row| row[3].clone()).collect();
     assert_eq!(ranks, vec![Value::Int(7); 5]);
+}
+
+/// To restore a document past the validator takes a right that a program need not have. What does not pass is not lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_validator_refuses_to_restore_rolls_everything_back() {
+    let driver = connect(|options| options).await;
+    let model = filled(&driver).await;
+    let people = driver.database().collection::<Document>("people");
+    // Without `n`, by somebody who may.
+    let odd = doc! { "_id": 9_i64, "email": "odd" };
+    people.insert_one(odd.clone()).bypass_document_validation(true).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
+    let mut context = Context::new();
+    let by_key = |key| Delete::new(model.clone(), cmp(CompareOp::Eq, 0, Value::Int(key)));
+    assert_eq!(wait(tx.delete(&by_key(1), &context)).await.unwrap(), 1);
+    for (key, undone) in [(2, true), (9, false)] {
+        tx.enter(1);
+        context.level = 1;
+        assert_eq!(wait(tx.delete(&by_key(key), &context)).await.unwrap(), 1);
+        let result = tx.leave(1, LevelEnd::Undo, &Context::new()).await;
+        assert_eq!(result.is_ok(), undone, "{result:?}");
+        if let Err(error) = result {
+            assert!(matches!(error.kind(), ErrorKind::TransactionAborted), "{error}");
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("validator"), "{cause}");
+        }
+    }
+    tx.commit(&Context::new()).await.unwrap_err();
+    assert_eq!(people.find_one(doc! { "_id": 9_i64 }).await.unwrap(), Some(odd));
+    assert_eq!(people.count_documents(doc! {}).await.unwrap(), 5);
+}
+
+/// A shell stores numbers as doubles unless it is told otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_counted_on_from_doubles() {
+    let driver = connect(|options| options).await;
+    let model = people();
+    let people = driver.database().collection::<Document>("people");
+    for (key, email) in [(Bson::Double(1.0), "first"), (Bson::Double(f64::INFINITY), "odd")] {
+        people.insert_one(doc! { "_id": key, "email": email, "n": 1 }).await.unwrap();
+    }
+    driver.schema().create(std::slice::from_ref(&model), &Context::new()).await.unwrap();
+    assert_eq!(add(&driver, &model, vec![values("second", 1, None, None)]).await.unwrap(), [2]);
 }

@@ -1,7 +1,7 @@
 //! The binds of a statement, as the client library sends them.
 
 use ommi_core::value::{ColumnType, InvalidValue, Value};
-use ommi_core::{DBError, DBResult};
+use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::{Bind, Out};
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
@@ -10,6 +10,9 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo};
 use sqlx::{Arguments, Postgres, Type};
 
 use crate::wire::{self, oid};
+
+/// The most parameters of a statement: their number has 16 bits in the protocol's message `Bind`.
+const MOST_BINDS: usize = 65_535;
 
 /// Takes the binds of a traversal.
 pub(crate) struct Binder<'a> {
@@ -32,9 +35,13 @@ impl<'a> Binder<'a> {
             // Room for a few, instead of four bytes at a time.
             self.arguments.reserve(4, 64);
         }
+        if self.arguments.len() >= MOST_BINDS {
+            let detail = format!("a statement binds {MOST_BINDS} values at most; a list of any length is one of them");
+            return Err(DBError::new(ErrorKind::TooLarge).with_detail(detail).unsent());
+        }
         self.arguments.add(parameter).map_err(|error| match error.downcast::<InvalidValue>() {
             Ok(invalid) => DBError::invalid_value(Some(self.model), None).with_detail(invalid.to_string()),
-            Err(other) => DBError::new(ommi_core::ErrorKind::TooLarge).with_source(other),
+            Err(other) => DBError::new(ErrorKind::TooLarge).with_source(other).unsent(),
         })
     }
 }

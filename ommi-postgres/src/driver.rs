@@ -46,6 +46,8 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     capabilities.date_precision = DatePrecision::Microseconds;
     // One array for each column, whatever the number of rows; this many keep a message at some megabytes.
     capabilities.max_insert_rows = 16_384;
+    // A message takes 1 GB, and so does an array on the server. What is sent at once is held in memory more than once, here and there.
+    capabilities.max_insert_bytes = 16 * 1024 * 1024;
     capabilities
 });
 

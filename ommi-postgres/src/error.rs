@@ -126,6 +126,11 @@ fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
         "23514" => ConstraintKind::Check,
         "23503" | "23001" | "23P01" | "23000" => of_reference(report.code()),
         "22003" => return Some(DBError::out_of_range(model.qualified_table(), doing.counted.map(str::to_owned))),
+        // Text too long for a `varchar(n)` that Ommi did not make. Which column's it is, PostgreSQL does not say.
+        "22001" => {
+            let constraint = Constraint::new(ConstraintKind::Check).on_table(model.qualified_table().into_owned());
+            return Some(DBError::new(ErrorKind::Constraint(constraint)));
+        }
         _ => return None,
     };
     let own = report.table().is_none_or(|table| *table == *model.table)
@@ -140,8 +145,12 @@ fn of_rows(report: &PgDatabaseError, doing: Doing<'_>) -> Option<DBError> {
     }
     let columns: Vec<String> = match kind {
         ConstraintKind::Check => {
-            let ranged = |column: &&ColumnSchema| name == Some(cut(&format!("{RANGE_CHECK_PREFIX}{}", column.name)));
-            if let Some(column) = model.columns.iter().find(ranged).filter(|_| own) {
+            let named = |column: &&ColumnSchema| name == Some(&*ddl::range_check_name(column, &Postgres));
+            // Tables of older versions have names that PostgreSQL itself has cut.
+            let was_cut = |column: &&ColumnSchema| name == Some(cut(&format!("{RANGE_CHECK_PREFIX}{}", column.name)));
+            let columns = &model.columns;
+            let column = columns.iter().find(named).or_else(|| columns.iter().find(was_cut));
+            if let Some(column) = column.filter(|_| own) {
                 return Some(DBError::out_of_range(model.qualified_table(), Some(column.name.to_string())));
             }
             Vec::new()
@@ -232,6 +241,15 @@ fn reported(error: sqlx::Error, limit: Option<Duration>) -> DBError {
         _ => DBError::new(ErrorKind::Database),
     };
     made.with_source(PostgresError(error))
+}
+
+/// A row came with a key where the database counts, and its counter could not be moved.
+pub(crate) fn no_right_to_count(error: sqlx::Error) -> DBError {
+    let detail = format!(
+        "{}: rows that come with a key where the database counts need the rights USAGE and UPDATE on its sequence",
+        message(&error)
+    );
+    DBError::new(ErrorKind::Database).with_detail(detail).with_source(PostgresError(error))
 }
 
 /// The operation took longer than it may.

@@ -100,10 +100,12 @@ async fn move_past(key: Key, context: &Context, lease: &mut Lease) -> DBResult<(
     let connection = lease.start()?;
     let moved = connection.execute(query).await;
     lease.done(moved.as_ref().err());
-    match moved {
-        Ok(_) => Ok(()),
-        // Without the right to move it, or without the table, the insert says what is wrong.
-        Err(failed) if !lease.begun && matches!(error::state(&failed), Some("42P01" | "42703" | "42501")) => Ok(()),
-        Err(failed) => Err(error::general(failed, lease.inner.limit(context))),
+    let Err(failed) = moved else { return Ok(()) };
+    match error::state(&failed) {
+        // Without the table, the insert says what is wrong.
+        Some("42P01" | "42703") if !lease.begun => Ok(()),
+        // Added all the same, its key would be counted to later, and refused somebody else's row.
+        Some("42501") => Err(error::no_right_to_count(failed)),
+        _ => Err(error::general(failed, lease.inner.limit(context))),
     }
 }

@@ -1,5 +1,6 @@
 //! How to connect.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -34,7 +35,9 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// let driver = options.sslmode(SslMode::VerifyFull).max_connections(20).connect().await?;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+///
+/// `Debug` prints neither the server nor the credentials.
+#[derive(Clone)]
 #[must_use]
 pub struct PostgresOptions {
     pub(crate) connect: PgConnectOptions,
@@ -48,7 +51,13 @@ pub struct PostgresOptions {
     pub(crate) max_lifetime: Option<Duration>,
     pub(crate) statement_cache: usize,
     pub(crate) prepared: bool,
-    statement_timeout: Option<Duration>,
+    pub(crate) statement_timeout: Option<Duration>,
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions").field("database", &self.connect.get_database()).finish_non_exhaustive()
+    }
 }
 
 impl PostgresOptions {
@@ -168,11 +177,15 @@ impl PostgresOptions {
         self.setting("search_path", schemas)
     }
 
-    /// The longest time that the server works on any statement; then it is a `Timeout`. `statement_timeout`, in milliseconds
+    /// The longest time that the server works on any statement; then it is a `Timeout`. No time at all is no limit, as for PostgreSQL itself, whatever the
+    /// server's own settings say. `statement_timeout`, in milliseconds, 0 for no limit
     pub fn statement_timeout(mut self, timeout: Duration) -> PostgresOptions {
-        // Zero would be no limit.
-        let milliseconds = timeout.as_millis().clamp(1, i32::MAX as u128);
-        self.statement_timeout = Some(timeout);
+        let milliseconds = match timeout.is_zero() {
+            true => 0,
+            // Less than a millisecond is still a limit.
+            false => timeout.as_millis().clamp(1, i32::MAX as u128),
+        };
+        self.statement_timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
         self.setting("statement_timeout", &milliseconds.to_string())
     }
 

@@ -104,4 +104,30 @@ mod tests {
         assert!(!options.prepared && options.idle_timeout.is_none());
         assert_eq!(options.connect.get_database(), Some("shop"));
     }
+
+    #[test]
+    fn no_time_for_a_statement_is_no_limit() {
+        let set = |options: &PostgresOptions| {
+            let setting = options.settings.iter().find(|(name, _)| name == "statement_timeout");
+            (setting.unwrap().1.clone(), options.statement_timeout)
+        };
+        let options = |value: &str| parse(&format!("postgres://h/db?statement_timeout={value}")).unwrap();
+        assert_eq!(set(&options("0")), ("0".to_owned(), None));
+        assert_eq!(set(&options("250")), ("250".to_owned(), Some(Duration::from_millis(250))));
+        let short = Duration::from_micros(3);
+        assert_eq!(set(&options("250").statement_timeout(short)).1, Some(short));
+        assert_eq!(set(&PostgresOptions::new().statement_timeout(short)), ("1".to_owned(), Some(short)));
+    }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        let options = parse("postgres://ann:secret@db.example.org/shop?sslkey=key.pem").unwrap();
+        for options in [options.clone().password("secret"), options.setting("role", "secret")] {
+            let printed = format!("{options:?} {options:#?}");
+            assert!(printed.contains("shop"), "{printed}");
+            for hidden in ["secret", "ann", "example", "key.pem"] {
+                assert!(!printed.contains(hidden), "{printed}");
+            }
+        }
+    }
 }

@@ -6,9 +6,13 @@ use crate::Dialect;
 use crate::writer::{quote, quote_table};
 
 /// Begins the name of the check that keeps a column within its range; the column's stored name follows.
-///
-/// A driver tells by it that a violated check means [`OutOfRange`](ommi_core::ErrorKind::OutOfRange).
 pub const RANGE_CHECK_PREFIX: &str = "ommi_range_";
+
+/// The name of the check that keeps a column within its range, cut as an index's. A driver tells by it that a violated check means
+/// [`OutOfRange`](ommi_core::ErrorKind::OutOfRange).
+pub fn range_check_name<D: Dialect>(column: &ColumnSchema, dialect: &D) -> String {
+    fitting(format!("{RANGE_CHECK_PREFIX}{}", column.name), 0, dialect)
+}
 
 /// An index that a model wants, beside the one that its key has anyway.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +148,11 @@ fn name_of<D: Dialect>(schema: &ModelSchema, columns: &[u16], kind: &str, attemp
         name.push_str(column);
     }
     name.push_str(kind);
+    fitting(name, attempt, dialect)
+}
+
+/// A name as long as names may be. What is cut gets a number of its own, so that names which differ only at their ends stay different.
+fn fitting<D: Dialect>(mut name: String, attempt: usize, dialect: &D) -> String {
     let hash = (name.len() > dialect.longest_name()).then(|| fnv(name.as_bytes()));
     let mut suffix = hash.map(|hash| format!("_{hash:016x}")).unwrap_or_default();
     if attempt > 0 {
@@ -180,7 +189,7 @@ fn write_column<D: Dialect>(column: &ColumnSchema, is_key: bool, dialect: &D, te
         text.push_str(" DEFAULT ");
         dialect.literal(default, text);
     }
-    let check = quote(&format!("{RANGE_CHECK_PREFIX}{}", column.name), dialect.quote());
+    let check = quote(&range_check_name(column, dialect), dialect.quote());
     if let Some(condition) = dialect.number_check(column) {
         text.push_str(&format!(" CONSTRAINT {check} CHECK ({name}{condition})"));
     }

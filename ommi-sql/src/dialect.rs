@@ -71,6 +71,12 @@ pub trait Dialect {
         None
     }
 
+    /// What fails as a key that is taken already does, where ON CONFLICT does not find a unique set that contains this key.
+    fn key_apart(&self, key: &ColumnSchema) -> Option<&'static str> {
+        let _ = key;
+        None
+    }
+
     /// The value in a VALUES list that has the database generate the key.
     fn generated_value(&self) -> &'static str {
         "DEFAULT"

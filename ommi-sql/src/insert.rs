@@ -116,6 +116,13 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     }
 
     fn on_conflict(&mut self, conflict: &'s OnConflict) -> DBResult<()> {
+        if let [key] = *self.model.key.as_slice()
+            && conflict.target.len() > 1
+            && conflict.target.contains(&key)
+            && let Some(taken) = self.model.column(key).and_then(|column| self.dialect.key_apart(column))
+        {
+            return self.on_conflict_of_key(conflict, key, taken);
+        }
         self.text(" ON CONFLICT (");
         self.columns(&conflict.target)?;
         if conflict.assignments.is_empty() {
@@ -124,6 +131,41 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
         }
         self.text(") DO UPDATE SET ");
         self.assignments(&conflict.assignments, true)
+    }
+}
+
+impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
+    /// For a set that contains the key: a row with this key that differs in the rest of the set, or has NULL there, is not the one that is meant,
+    /// and in the way.
+    fn on_conflict_of_key(&mut self, conflict: &'s OnConflict, key: u16, taken: &str) -> DBResult<()> {
+        self.text(" ON CONFLICT (");
+        self.column(key)?;
+        self.text(") DO UPDATE SET ");
+        if conflict.assignments.is_empty() {
+            self.column(key)?;
+            self.text(" = ");
+            self.column(key)?;
+        } else {
+            self.assignments(&conflict.assignments, true)?;
+        }
+        self.text(" WHERE CASE WHEN ");
+        for (i, &column) in conflict.target.iter().filter(|column| **column != key).enumerate() {
+            if i > 0 {
+                self.text(" AND ");
+            }
+            self.table();
+            self.text(".");
+            self.column(column)?;
+            self.text(" = excluded.");
+            self.column(column)?;
+        }
+        self.text(" THEN ");
+        let changes = self.dialect.truth(!conflict.assignments.is_empty());
+        self.text(changes);
+        self.text(" ELSE ");
+        self.text(taken);
+        self.text(" END");
+        Ok(())
     }
 }
 

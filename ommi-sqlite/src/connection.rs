@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use ommi_core::ast::Shape;
 use ommi_core::{DBError, DBResult, ErrorKind};
-use rusqlite::OpenFlags;
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
+use rusqlite::{OpenFlags, ffi};
 
 use crate::cache::{Cache, SharedCache};
-use crate::dialect::SINGLE;
+use crate::dialect::{SINGLE, TAKEN};
 use crate::error;
 use crate::options::{Mode, SqliteOptions};
 use crate::watch::{STEPS, Watch};
@@ -80,6 +80,11 @@ impl Connection {
         sqlite.create_scalar_function(SINGLE, 1, flags, |context| {
             let sum: Option<f64> = context.get(0)?;
             Ok(sum.map(|sum| f64::from(sum as f32)))
+        })?;
+        // Not deterministic, or it would be called in advance.
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+        sqlite.create_scalar_function(TAKEN, 0, flags, |_| -> rusqlite::Result<i64> {
+            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT_PRIMARYKEY), None))
         })?;
         sqlite.set_prepared_statement_cache_capacity(options.statement_cache);
         let watch = self.watch.clone();

@@ -44,6 +44,9 @@ macro_rules! float_sum {
 /// The function that rounds a number to an `f32`, which SQLite does not have. Each connection is given it.
 pub(crate) const SINGLE: &str = "ommi_single";
 
+/// The function that fails as a key does which is taken already. Each connection is given it too.
+pub(crate) const TAKEN: &str = "ommi_taken";
+
 impl Dialect for Sqlite {
     fn name(&self) -> &'static str {
         NAME
@@ -127,6 +130,11 @@ impl Dialect for Sqlite {
 
     fn column_type(&self, column: &ColumnSchema) -> &'static str {
         storage(column.ty)
+    }
+
+    // An integer key is the row's own number, which SQLite does not find among the columns of an index.
+    fn key_apart(&self, key: &ColumnSchema) -> Option<&'static str> {
+        (self.column_type(key) == "INTEGER").then_some("ommi_taken()")
     }
 
     fn auto_increment(&self) -> &'static str {

@@ -58,6 +58,10 @@ pub(crate) fn on_statement(error: rusqlite::Error, model: &ModelSchema, inserts:
 fn constraint(report: &Report<'_>, model: &ModelSchema, inserts: bool) -> Option<ErrorKind> {
     let (_, subject) = report.message.split_once(": ").unwrap_or_default();
     let constraint = match report.code {
+        // As the dialect has it fail, SQLite does not say where.
+        ffi::SQLITE_CONSTRAINT_PRIMARYKEY if subject.is_empty() => {
+            Constraint::new(ConstraintKind::Unique).on_table(&*model.table).on_columns(model.names(&model.key))
+        }
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             on_columns(Constraint::new(ConstraintKind::Unique), subject, model)
         }

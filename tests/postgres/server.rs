@@ -215,3 +215,76 @@ async fn a_deadlock_is_a_retryable_conflict() {
     assert!(matches!(failed.kind(), ErrorKind::Conflict) && failed.is_retryable(), "{failed:?}");
     schema.end().await;
 }
+
+/// Their number has 16 bits in the protocol.
+#[tokio::test]
+async fn more_values_than_a_statement_binds_are_not_sent() {
+    let schema = Schema::with(|options| options.max_connections(1)).await;
+    items(&schema, 3).await;
+    let pid = schema.number("SELECT pg_backend_pid()::int8").await;
+    let any_of = |count: i64| ommi::any_of((1..=count).map(|id| Item::id.eq(id)));
+    let refused = |error: DBError| {
+        assert!(matches!(error.kind(), ErrorKind::TooLarge) && !error.is_retryable(), "{error:?}");
+        assert!(error.to_string().contains("65535"), "{error}");
+    };
+    refused(schema.db.find(any_of(70_000)).all().await.unwrap_err());
+    let mut tx = schema.db.begin().await.unwrap();
+    tx.add(new!(Item { text: "kept" })).await.unwrap();
+    refused(tx.find(any_of(70_000)).count().await.unwrap_err());
+    refused(tx.find(any_of(70_000)).delete().await.unwrap_err());
+    refused(tx.find(any_of(70_000)).stream().try_next().await.unwrap_err());
+    let inner = tx.begin().await.unwrap();
+    refused(inner.find(any_of(70_000)).update(Item::count.set(1)).await.unwrap_err());
+    inner.add(new!(Item { text: "kept" })).await.unwrap();
+    inner.commit().await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(schema.db.find(Item::id.in_(1..=70_000)).count().await.unwrap(), 5);
+    assert_eq!(schema.number("SELECT pg_backend_pid()::int8").await, pid, "the connection is as good as before");
+    schema.end().await;
+}
+
+/// Added without it, a key would be counted to later, and somebody else's row refused.
+#[tokio::test]
+async fn a_key_that_the_counter_cannot_pass_is_refused() {
+    let schema = Schema::with(|options| options.max_connections(1)).await;
+    items(&schema, 1).await;
+    schema.run("DO $$ BEGIN CREATE ROLE ommi_test_writer; EXCEPTION WHEN duplicate_object THEN NULL; END $$").await;
+    let grants = "DO $$ BEGIN EXECUTE format('GRANT USAGE ON SCHEMA %I TO ommi_test_writer', current_schema()); END $$;
+        GRANT SELECT, INSERT ON items TO ommi_test_writer; SET ROLE ommi_test_writer";
+    schema.run(grants).await;
+    let with_key = || new!(Item { id: 5, text: "with a key" });
+    let refused = |error: DBError| {
+        assert!(matches!(error.kind(), ErrorKind::Database) && !error.is_retryable(), "{error:?}");
+        assert!(error.to_string().contains("items_id_seq") && error.to_string().contains("UPDATE"), "{error}");
+    };
+    refused(schema.db.add(with_key()).await.unwrap_err());
+    let tx = schema.db.begin().await.unwrap();
+    refused(tx.add(with_key()).await.unwrap_err());
+    tx.rollback().await.unwrap();
+    schema
+        .run("RESET ROLE; GRANT USAGE, UPDATE ON SEQUENCE items_id_seq TO ommi_test_writer; SET ROLE ommi_test_writer")
+        .await;
+    schema.db.add(with_key()).await.unwrap();
+    assert_eq!(schema.db.add(new!(Item { text: "counted" })).await.unwrap().id, 6);
+    schema.run("RESET ROLE; DROP OWNED BY ommi_test_writer; DROP ROLE ommi_test_writer").await;
+    schema.end().await;
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "foreign_texts")]
+struct ForeignText {
+    id: i64,
+    text: String,
+}
+
+#[tokio::test]
+async fn text_too_long_for_a_foreign_column_violates_it() {
+    let schema = Schema::new().await;
+    schema.run("CREATE TABLE foreign_texts (id bigint PRIMARY KEY, text varchar(3) NOT NULL)").await;
+    let row = |text: &str| ForeignText { id: 1, text: text.to_owned() };
+    let error = schema.db.add(row("four")).await.unwrap_err();
+    let constraint = error.constraint().unwrap();
+    assert_eq!((constraint.kind(), constraint.table()), (ommi::ConstraintKind::Check, Some("foreign_texts")));
+    schema.db.add(row("the")).await.unwrap();
+    schema.end().await;
+}

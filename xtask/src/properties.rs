@@ -11,6 +11,7 @@ use crate::suites::{cargo, memory_driver, run, workspace};
 const DRIVERS: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite_memory::properties", "sqlite_file::properties"]),
     ("postgres", &["postgres::prepared::properties", "postgres::unprepared::properties"]),
+    ("mongo", &["mongo::replica_set::properties", "mongo::standalone::properties"]),
 ];
 
 /// The driver that is outside the workspace.

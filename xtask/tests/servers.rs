@@ -7,40 +7,53 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A run that waits, with its temporary folder and the port of its server.
+/// A run that waits, with its temporary folder and the ports of its servers.
 struct Run {
     xtask: Child,
     folder: PathBuf,
-    port: u16,
+    ports: Vec<u16>,
 }
+
+/// The variables that name the servers.
+const VARIABLES: [&str; 2] = ["OMMI_TEST_POSTGRES_URL", "OMMI_TEST_MONGO_URL"];
+
+/// One run starts after the other: the first may have to install a server.
+static STARTING: Mutex<()> = Mutex::new(());
 
 impl Run {
     /// `cargo xtask with-servers` in a process group of its own, as a shell starts it.
     fn start(name: &str) -> Run {
+        let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = std::env::temp_dir().join(format!("ommi-xtask-{name}-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         // The server's user has to come through.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(["with-servers", "sh", "-c", "echo $OMMI_TEST_POSTGRES_URL; exec sleep 60"]);
-        command.env("TMPDIR", &folder).env_remove("OMMI_TEST_POSTGRES_URL");
+        let tell = VARIABLES.map(|variable| format!("echo ${variable}; ")).concat();
+        command.args(["with-servers", "sh", "-c", &format!("{tell}exec sleep 60")]);
+        command.env("TMPDIR", &folder);
+        for variable in VARIABLES {
+            command.env_remove(variable);
+        }
         let mut xtask = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
-        let mut url = String::new();
-        BufReader::new(xtask.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        let port = url
-            .split(['/', ':', '?'])
-            .find_map(|part| part.parse().ok())
-            .unwrap_or_else(|| panic!("no port in {url:?}"));
-        let run = Run { xtask, folder, port };
-        assert!(run.answers() && run.data() > 0);
+        let mut urls = BufReader::new(xtask.stdout.take().unwrap()).lines();
+        let mut port = || {
+            let url = urls.next().unwrap().unwrap();
+            let port = url.split(['/', ':', '?', '@']).find_map(|part| part.parse().ok());
+            port.unwrap_or_else(|| panic!("no port in {url:?}"))
+        };
+        let ports = VARIABLES.map(|_| port()).to_vec();
+        let run = Run { xtask, folder, ports };
+        assert!(run.ports.iter().all(|port| answers(*port)) && run.data() > 1);
         run
     }
 
     fn answers(&self) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        self.ports.iter().any(|port| answers(*port))
     }
 
     fn data(&self) -> usize {
@@ -67,6 +80,10 @@ impl Run {
         let _ = Command::new("kill").args(["-KILL", "--", &format!("-{id}")]).stderr(Stdio::null()).status();
         fs::remove_dir(&self.folder).unwrap();
     }
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 #[test]

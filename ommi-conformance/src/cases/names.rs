@@ -2,7 +2,7 @@
 
 use ommi::{ConstraintKind, prelude::*};
 
-use crate::expect::violation;
+use crate::expect::{out_of_range, violation};
 
 /// Adds, changes, sorts, finds and deletes, with each name of a model in each place where names stand.
 macro_rules! works {
@@ -248,9 +248,13 @@ struct Long {
     second: Option<String>,
     #[ommi(column = "a_column_with_a_very_long_name_that_is_sixty_characters_lo_3", index)]
     third: Option<String>,
+    #[ommi(column = "a_column_with_a_very_long_name_that_is_sixty_characters_lo_4", default = 0)]
+    small: i8,
+    #[ommi(column = "a_column_with_a_very_long_name_that_is_sixty_characters_lo_5", default = 0)]
+    byte: u8,
 }
 
-/// The names of their indexes, cut where they are too long, stay different.
+/// The names of their indexes and checks, cut where they are too long, stay different.
 pub(crate) async fn long_names(db: &Ommi) -> DBResult<()> {
     works!(db, Long, text);
     db.create_tables::<Long>().await?;
@@ -260,6 +264,19 @@ pub(crate) async fn long_names(db: &Ommi) -> DBResult<()> {
     let second = "a_column_with_a_very_long_name_that_is_sixty_characters_lo_2";
     violation(db.add(new!(Long { text: "a" })).await, ConstraintKind::Unique, table, &[first]);
     violation(db.add(new!(Long { text: "b", second: "a" })).await, ConstraintKind::Unique, table, &[second]);
+    let all = || db.find_all::<Long>();
+    for (change, name) in [
+        (Long::small.increment(127), "a_column_with_a_very_long_name_that_is_sixty_characters_lo_4"),
+        (Long::byte.decrement(1), "a_column_with_a_very_long_name_that_is_sixty_characters_lo_5"),
+    ] {
+        all().update(Long::small.set(1)).await?;
+        match out_of_range(all().update(change).await, table).kind() {
+            ErrorKind::OutOfRange { column, .. } => {
+                assert!(column.as_deref().is_none_or(|column| column == name), "{column:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
     Ok(())
 }
 

@@ -184,6 +184,62 @@ pub(crate) async fn on_a_unique_set_with_a_part_of_the_key(db: &Ommi) -> DBResul
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "docs", unique(tenant, id))]
+struct Doc {
+    #[ommi(key)]
+    id: String,
+    tenant: Option<i64>,
+    n: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "pages", unique(tenant, id))]
+struct Page {
+    #[ommi(auto)]
+    id: i64,
+    tenant: Option<i64>,
+    n: i64,
+}
+
+/// A row with the same key and another value beside it is not the one that is meant, and in the way all the same.
+macro_rules! finds_by_the_whole_key {
+    ($db:expr, $model:ident, $table:literal, [$first:expr, $second:expr, $third:expr]) => {{
+        let db = $db;
+        db.create_tables::<$model>().await?;
+        let row = |id, tenant, n| $model { id, tenant, n };
+        let put = async |id, tenant| {
+            db.upsert(row(id, tenant, 1)).on(($model::tenant, $model::id)).update($model::n.increment(1)).await
+        };
+        let ignored = async |id, tenant| db.upsert(row(id, tenant, 1)).on(($model::tenant, $model::id)).ignore().await;
+        assert_eq!(put($first, Some(7)).await?, row($first, Some(7), 1));
+        assert_eq!(db.get::<$model>($first).await?, row($first, Some(7), 1));
+        assert_eq!(put($first, Some(7)).await?, row($first, Some(7), 2));
+        violation(put($first, Some(8)).await, ConstraintKind::Unique, $table, &["id"]);
+        violation(ignored($first, Some(8)).await, ConstraintKind::Unique, $table, &["id"]);
+        assert_eq!(ignored($first, Some(7)).await?, None);
+        assert_eq!(put($second, None).await?, row($second, None, 1));
+        violation(put($second, None).await, ConstraintKind::Unique, $table, &["id"]);
+        violation(ignored($second, None).await, ConstraintKind::Unique, $table, &["id"]);
+        // What is changed may be what the row was found by.
+        for tenant in [7, 9] {
+            let upsert = db.upsert(row($third, Some(7), 1)).on(($model::id, $model::tenant));
+            assert_eq!(upsert.update($model::tenant.set(9)).await?, row($third, Some(tenant), 1));
+        }
+        let all = db.find_all::<$model>().sort($model::id).all().await?;
+        assert_eq!(all, [row($first, Some(7), 2), row($second, None, 1), row($third, Some(9), 1)]);
+    }};
+}
+
+pub(crate) async fn on_a_unique_set_with_the_whole_key(db: &Ommi) -> DBResult<()> {
+    finds_by_the_whole_key!(db, Doc, "docs", ["a".to_owned(), "b".to_owned(), "c".to_owned()]);
+    finds_by_the_whole_key!(db, Page, "pages", [1, 2, 3]);
+    let row = new!(Page { tenant: 7, n: 1 });
+    let added = db.upsert(row).on((Page::tenant, Page::id)).update(Page::n.increment(1)).await?;
+    assert_eq!((added.id, added.n), (4, 1), "a key that is yet to be made meets nothing");
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(table = "links")]
 struct Link {
     #[ommi(key)]

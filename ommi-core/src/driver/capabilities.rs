@@ -81,6 +81,9 @@ capabilities! {
     "values per statement" max_binds: usize = usize::MAX,
     /// The most rows that one insert is given.
     "rows per insert" max_insert_rows: usize = usize::MAX,
+    /// About how many bytes of values one insert is given at most, unless a single row has more. A driver that splits its inserts by itself, or
+    /// sends row by row, needs no limit.
+    "bytes per insert" max_insert_bytes: usize = usize::MAX,
 }
 
 /// One capability of a driver, in words.

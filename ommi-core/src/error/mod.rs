@@ -31,6 +31,7 @@ struct Inner {
     detail: Option<Cow<'static, str>>,
     retryable: bool,
     outcome_unknown: bool,
+    unsent: bool,
     stale: Option<Box<StaleRow>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -122,7 +123,8 @@ impl DBError {
     /// An error of this kind.
     pub fn new(kind: ErrorKind) -> DBError {
         let retryable = matches!(kind, ErrorKind::Conflict);
-        DBError(Arc::new(Inner { kind, detail: None, retryable, outcome_unknown: false, stale: None, source: None }))
+        let (outcome_unknown, unsent) = (false, false);
+        DBError(Arc::new(Inner { kind, detail: None, retryable, outcome_unknown, unsent, stale: None, source: None }))
     }
 
     /// What happened, to match on.
@@ -181,16 +183,22 @@ impl DBError {
 
     // ---- for drivers --------------------------------------------------------------
 
-    /// Whether it is of a kind that is found before anything is sent, or in what was read: the database met no error, so that a transaction
-    /// can go on after it.
+    /// Whether it is of a kind that is found before anything is sent, or in what was read, or [said to be](DBError::unsent): the database met no
+    /// error, so that a transaction can go on after it.
     pub fn is_found_by_client(&self) -> bool {
-        matches!(
-            self.0.kind,
-            ErrorKind::InvalidValue { .. }
-                | ErrorKind::Query
-                | ErrorKind::Unsupported { .. }
-                | ErrorKind::Decode { .. }
-        )
+        self.0.unsent
+            || matches!(
+                self.0.kind,
+                ErrorKind::InvalidValue { .. }
+                    | ErrorKind::Query
+                    | ErrorKind::Unsupported { .. }
+                    | ErrorKind::Decode { .. }
+            )
+    }
+
+    /// Says that nothing of the operation was sent, where the kind alone does not: of a statement that is too large to be sent, say.
+    pub fn unsent(self) -> DBError {
+        self.change(|inner| inner.unsent = true)
     }
 
     /// Adds a sentence that says more than the kind does. It must hold no user data.
@@ -226,6 +234,7 @@ impl DBError {
                 detail: shared.detail.clone(),
                 retryable: shared.retryable,
                 outcome_unknown: shared.outcome_unknown,
+                unsent: shared.unsent,
                 stale: shared.stale.clone(),
                 source: Some(Box::new(DBError(shared))),
             },

@@ -97,8 +97,8 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
     let mut inserts: Vec<Insert> = batches
         .into_iter()
         .flat_map(|batch| {
-            let size = capabilities.rows_per_insert(batch.width());
-            batch.into_inserts(size)
+            let rows = capabilities.rows_per_insert(batch.width());
+            batch.into_inserts(rows, capabilities.max_insert_bytes)
         })
         .collect();
     let mut added = Vec::with_capacity(total);
@@ -145,18 +145,43 @@ impl Batch {
         columns(&self.schema, self.generated).len()
     }
 
-    fn into_inserts(self, size: usize) -> impl Iterator<Item = Insert> {
+    /// Inserts of so many rows, and about so many bytes, at most.
+    fn into_inserts(self, most_rows: usize, most_bytes: usize) -> impl Iterator<Item = Insert> {
         let width = self.width();
         let Batch { schema, generated, mut values, mut rows } = self;
         std::iter::from_fn(move || {
             if rows == 0 {
                 return None;
             }
-            let now = rows.min(size);
+            let now = first_rows(&values, width, rows.min(most_rows), most_bytes);
             rows -= now;
             let rest = if rows == 0 { Vec::new() } else { values.split_off(now * width) };
             Some(insert_of(schema.clone(), generated, std::mem::replace(&mut values, rest), now))
         })
+    }
+}
+
+/// How many of the first rows have no more bytes than this together: at least one.
+fn first_rows(values: &[Value<'static>], width: usize, most_rows: usize, most_bytes: usize) -> usize {
+    if most_bytes == usize::MAX || width == 0 {
+        return most_rows;
+    }
+    let mut bytes = 0usize;
+    for (before, row) in values.chunks_exact(width).take(most_rows).enumerate() {
+        bytes = row.iter().map(size).fold(bytes, usize::saturating_add);
+        if bytes > most_bytes {
+            return before.max(1);
+        }
+    }
+    most_rows
+}
+
+/// About how many bytes a value takes.
+fn size(value: &Value<'_>) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
     }
 }
 
@@ -254,5 +279,41 @@ impl Row for Stored<'_> {
             Some(value) => Ok(std::mem::take(value)),
             None => Err(DBError::query(format!("a row has no value number {index}"))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{ColumnBuilder, ModelSchema};
+    use crate::value::ColumnType;
+
+    #[test]
+    fn large_rows_are_spread_over_inserts() {
+        let model = ModelSchema::builder("Blob", "blobs")
+            .column(ColumnBuilder::new("id", ColumnType::I64).key())
+            .column(ColumnBuilder::new("bytes", ColumnType::Bytes))
+            .build()
+            .unwrap();
+        let schema = SchemaRef::from(Arc::new(model));
+        let split = |sizes: &[usize], rows: usize, bytes: usize| {
+            let mut batch = Batch::new(schema.clone(), sizes.len());
+            for (id, size) in (0..).zip(sizes) {
+                batch.values.extend([Value::Int(id), Value::Bytes(vec![0; *size].into())]);
+                batch.rows += 1;
+            }
+            let inserts: Vec<Insert> = batch.into_inserts(rows, bytes).collect();
+            let values: Vec<Value<'static>> = inserts.iter().flat_map(|insert| insert.values.clone()).collect();
+            let ids = values.iter().step_by(2).cloned();
+            assert!(ids.eq((0..).take(sizes.len()).map(Value::Int)), "all of them, in their order");
+            inserts.iter().map(|insert| insert.rows).collect::<Vec<usize>>()
+        };
+        let ten = [92; 10];
+        assert_eq!(split(&ten, usize::MAX, usize::MAX), [10]);
+        assert_eq!(split(&ten, usize::MAX, 1_000), [10]);
+        assert_eq!(split(&ten, usize::MAX, 999), [9, 1]);
+        assert_eq!(split(&ten, 2, 350), [2; 5]);
+        assert_eq!(split(&ten, 4, 350), [3, 3, 3, 1]);
+        assert_eq!(split(&[5, 5, 5_000, 5], usize::MAX, 1_000), [2, 1, 1], "a row that has more stands alone");
     }
 }

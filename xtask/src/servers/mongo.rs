@@ -114,6 +114,8 @@ impl Program {
             }
             Program::Secantus(program) => {
                 let mut command = Command::new(program);
+                // In memory means a temporary folder to it, which it leaves behind when it is killed. Here it goes with all else.
+                command.env("TMPDIR", folder);
                 let data = if own { folder.join("data") } else { PathBuf::from(":memory:") };
                 command.args(["--host", "127.0.0.1", "--log-level", "WARNING", "--storage-path"]).arg(data);
                 if own {
