@@ -131,7 +131,7 @@ async fn on_postgres_with_each_answer() -> DBResult<()> {
 #[tokio::test]
 async fn on_postgres_unprepared() -> DBResult<()> {
     let faults = [(Way::Request, Deed::CutBefore), (Way::Request, Deed::CutAfter), (Way::Answer, Deed::CutWithin)];
-    on_postgres(false, 7, &faults).await
+    on_postgres(false, 13, &faults).await
 }
 
 /// A connection that ends without TLS's own goodbye is a lost one, and not one to a server that is not trusted.
@@ -140,7 +140,7 @@ async fn on_postgres_encrypted() -> DBResult<()> {
     let server = OwnServer::encrypted();
     let options = PostgresOptions::parse(&server.url)?.sslmode(SslMode::Require);
     let faults = [(Way::Request, Deed::CutAfter), (Way::Answer, Deed::CutWithin)];
-    cut_on_postgres(Protocol::EncryptedPostgres, (&server.url, "cut"), options, 5, &faults).await
+    cut_on_postgres(Protocol::EncryptedPostgres, (&server.url, "cut"), options, 11, &faults).await
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ async fn cycles(db: &Ommi, count: usize, round: usize) -> DBResult<()> {
                 inner.find(named(1, "alone")).update(raise()).await?;
             }
             12 => drop(tx.find_all::<Entry>().batch(1).stream().try_next().await?),
-            28 if n / round % 2 == 0 => drop(tx.find(named(1, "again")).update(raise()).now_or_never()),
+            28 if (n / round).is_multiple_of(2) => drop(tx.find(named(1, "again")).update(raise()).now_or_never()),
             36 => {
                 drop(tx);
                 let failed: DBResult<()> = db
