@@ -588,6 +588,9 @@ macro_rules! __behaviours {
                 a_rollback_whose_time_has_passed_undoes needs transactions,
                 the_limit_of_a_transaction_holds_for_its_statements needs transactions,
                 the_limit_of_a_transaction_holds_for_its_commit needs transactions,
+                one_that_passes_in_an_include,
+                one_that_passes_in_an_include_in_a_transaction needs transactions,
+                a_write_stopped_within_says_why_the_outer_one_is_lost needs savepoints,
             }
             lazy_loading {
                 one_statement_for_all_rows_of_a_query,
@@ -621,6 +624,13 @@ macro_rules! __behaviours {
                 from_several_tasks_it_is_asked_once,
                 what_is_taken_outlives_the_rows,
             }
+            batches {
+                one_goes_with_its_last_row,
+                one_does_not_keep_another,
+                rows_that_lead_back_go_too,
+                what_is_loaded_for_one_row_goes_when_it_is_let_go,
+                what_was_rolled_back_goes_with_the_rows needs transactions,
+            }
             strict_loading {
                 a_second_row_by_itself_is_refused,
                 however_one_row_was_read,
@@ -652,6 +662,10 @@ macro_rules! __behaviours {
                 with_a_stream,
                 with_a_stream_in_a_transaction needs transactions,
                 in_a_transaction needs transactions,
+                branches_at_the_same_time,
+                branches_in_turn_in_a_transaction needs transactions,
+                of_a_relation_twice,
+                of_a_relation_twice_in_different_ways,
             }
             related_rows {
                 some_row_meets_it needs related_rows,
@@ -662,6 +676,8 @@ macro_rules! __behaviours {
                 through_an_association needs related_rows,
                 over_several_relations needs related_rows,
                 in_an_update_and_a_delete needs related_rows,
+                to_many_in_each_write needs related_rows,
+                through_an_association_in_each_write needs related_rows,
                 in_the_order_of_a_related_row needs related_rows,
                 over_many_relations needs related_rows,
                 an_invalid_condition_on_related_rows needs related_rows,
@@ -679,6 +695,7 @@ macro_rules! __behaviours {
                 a_row_is_made_to_belong_to_none,
                 a_row_that_belongs_to_a_row_is_removed,
                 rows_are_associated_once,
+                rows_are_associated_once_by_many_at_a_time,
                 with_columns_of_the_association,
                 rows_are_associated_and_no_others needs transactions,
                 a_new_row_is_associated needs transactions,

@@ -25,13 +25,15 @@
 //! `properties::graphs` for relations between random rows, and `properties::programs` for transactions of several handles against a model.
 //! They are controlled by two environment variables:
 //!
-//! - `OMMI_PROPERTY_CASES`: how many cases; 2 000 unless said otherwise
+//! - `OMMI_PROPERTY_CASES`: how many cases; 2 000 unless said otherwise. A driver that has several suites may share them out
+//!   (`suite!(empty, 1 / 2)`), all but the programs, which not every suite has
 //! - `PROPTEST_RNG_SEED`: the seed; another one in each run unless said otherwise. A failure prints its seed.
 
 mod behaviours;
 mod cases;
 mod database;
 mod expect;
+mod in_flight;
 mod requirement;
 mod rows;
 mod run;
@@ -54,6 +56,14 @@ pub use run::{coverage, run};
 #[macro_export]
 macro_rules! suite {
     ($setup:expr $(,)?) => {
+        $crate::suite!($setup, 1 / 1);
+    };
+    ($setup:expr, 1 / $suites:literal $(,)?) => {
+        /// How many cases of a property are run here, of so many in all.
+        fn conformance_share(cases: u32) -> u32 {
+            cases.div_ceil($suites)
+        }
+
         fn conformance_setup() -> impl AsyncFn() -> $crate::DBResult<$crate::Database> {
             $setup
         }
@@ -70,27 +80,31 @@ macro_rules! suite {
         mod properties {
             #[test]
             fn round_trip() {
-                $crate::properties::round_trip(super::conformance_setup(), $crate::properties::cases());
+                let cases = super::conformance_share($crate::properties::cases());
+                $crate::properties::round_trip(super::conformance_setup(), cases);
             }
 
             #[test]
             fn queries() {
-                $crate::properties::queries(super::conformance_setup(), $crate::properties::cases());
+                let cases = super::conformance_share($crate::properties::cases());
+                $crate::properties::queries(super::conformance_setup(), cases);
             }
 
             #[test]
             fn graphs() {
-                $crate::properties::graphs(super::conformance_setup(), $crate::properties::cases());
+                let cases = super::conformance_share($crate::properties::cases());
+                $crate::properties::graphs(super::conformance_setup(), cases);
             }
 
             #[test]
             fn shapes() {
-                $crate::properties::shapes(super::conformance_setup(), $crate::properties::cases());
+                let cases = super::conformance_share($crate::properties::cases());
+                $crate::properties::shapes(super::conformance_setup(), cases);
             }
 
             #[test]
             fn programs() {
-                // A program is some twenty statements, so a quarter of them will do.
+                // A program is some twenty statements, so a quarter of them will do. Without transactions there are none, so they are not shared.
                 $crate::properties::programs(super::conformance_setup(), $crate::properties::cases().div_ceil(4));
             }
         }

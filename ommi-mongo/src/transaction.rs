@@ -140,22 +140,38 @@ impl MongoTransaction {
         };
         Ok(MongoTransaction { inner, abandoned, state: Arc::new(Mutex::new(state)) })
     }
+
+    /// Notes that a statement was given up under way, for want of time: what comes later is told so.
+    fn note_given_up<T>(&self, result: &DBResult<T>) {
+        if let Err(error) = result
+            && matches!(error.kind(), ErrorKind::Timeout { .. })
+            && let Ok(mut state) = self.state.try_lock()
+            && state.busy
+        {
+            state.failed.get_or_insert_with(|| error.clone());
+        }
+    }
 }
 
 /// Runs a statement in the session: as it is, or in a level, where what it changes is noted.
 macro_rules! in_session {
     ($self:ident, $context:ident, |$place:ident| $work:expr $(, in_level |$journal:ident| $in_level:expr)?) => {
-        Answer::later(within($context, async move {
-            let mut state = $self.state.lock().await;
-            state.enter()?;
-            let aligned = state.align(&$self.inner, $context).await;
-            let result = match aligned.and_then(|()| state.place()) {
-                $(Ok((mut $place, $journal)) if $context.level > 0 => $in_level.await,)?
-                Ok(($place, _)) => $work.await.map_err(Stop::Sent),
-                Err(error) => Err(Stop::Sent(error)),
-            };
-            state.leave(result)
-        }))
+        Answer::later(async move {
+            let result = within($context, async {
+                let mut state = $self.state.lock().await;
+                state.enter()?;
+                let aligned = state.align(&$self.inner, $context).await;
+                let result = match aligned.and_then(|()| state.place()) {
+                    $(Ok((mut $place, $journal)) if $context.level > 0 => $in_level.await,)?
+                    Ok(($place, _)) => $work.await.map_err(Stop::Sent),
+                    Err(error) => Err(Stop::Sent(error)),
+                };
+                state.leave(result)
+            })
+            .await;
+            $self.note_given_up(&result);
+            result
+        })
     };
 }
 

@@ -330,33 +330,40 @@ pub(crate) async fn simple(connection: &mut PgConnection, text: &str) -> Result<
     Ok(first)
 }
 
-/// Stops what a process of the server is doing for this piece of work, and waits for its end; nothing where it does not come.
+/// Stops what a process of the server is doing for this piece of work, and waits for its end; nothing where it does not come, or where the request
+/// does not arrive: on a network that carries nothing, another would not either.
 async fn stop<T>(inner: &Inner, pid: impl Fn() -> Option<i32>, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
     for patience in PATIENCE {
-        if let Some(pid) = pid() {
-            cancel(inner, pid).await;
-        }
+        let arrived = match pid() {
+            Some(pid) => cancel(inner, pid).await,
+            None => true,
+        };
         if let Ok(result) = timeout(Duration::from_millis(patience), &mut work).await {
             return Some(result);
+        }
+        if !arrived {
+            return None;
         }
     }
     None
 }
 
 /// Asks to stop what a process of the server is doing. It waits until the request was handed to the process, so that it cannot hit what the
-/// connection does afterwards. A server that cannot be reached has nothing to stop.
-async fn cancel(inner: &Inner, pid: i32) {
+/// connection does afterwards. A server that refuses it has nothing to stop; whether it answered at all is told.
+async fn cancel(inner: &Inner, pid: i32) -> bool {
     // Boxed, since it opens a connection.
     let request = Box::pin(async {
         let mut side = PgConnection::connect_with(&inner.pool.connect_options()).await?;
         simple(&mut side, &format!("SELECT pg_cancel_backend({pid})")).await?;
         side.close().await
     });
-    match timeout(GRACE, request).await {
+    let answer = timeout(GRACE, request).await;
+    match &answer {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(target: "ommi", %error, "a statement could not be cancelled"),
         Err(_) => tracing::debug!(target: "ommi", "a request to cancel a statement took too long"),
     }
+    answer.is_ok()
 }
 
 /// Reads what is left of answers, and ends the transaction.

@@ -48,8 +48,8 @@ struct State {
     /// How many savepoints are open.
     savepoints: u32,
     abandoned: Abandoned,
-    /// SQLite has rolled back by itself: after an interrupted write, or when the disk is full.
-    aborted: bool,
+    /// What made SQLite roll back by itself: an interrupted write, or a full disk.
+    first_error: Option<DBError>,
     /// Something of it ran on a blocking thread, so that committing it may take long too.
     heavy: bool,
 }
@@ -97,7 +97,7 @@ impl Guard {
             Ok(()) => run(state.lease.connection()?),
             Err(halt) => Err(halt),
         };
-        state.look()?;
+        state.look(&result)?;
         result
     }
 
@@ -110,7 +110,7 @@ impl Guard {
         let state = &mut *self.0;
         state.usable()?;
         let result = state.act(act, task);
-        state.look()?;
+        state.look(&result)?;
         result
     }
 }
@@ -125,15 +125,21 @@ enum Act {
 
 impl State {
     fn usable(&self) -> Result<(), Halt> {
-        match self.aborted {
-            true => Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted))),
-            false => Ok(()),
+        match &self.first_error {
+            Some(first) => Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted).with_source(first.clone()))),
+            None => Ok(()),
         }
     }
 
-    /// Looks whether SQLite has rolled back by itself, after whatever ran: what came next would not be in a transaction.
-    fn look(&mut self) -> DBResult<()> {
-        self.aborted = self.begun && self.lease.connection()?.sqlite.is_autocommit();
+    /// Looks whether SQLite has rolled back by itself, after something failed: what came next would not be in a transaction.
+    fn look<T>(&mut self, result: &Result<T, Halt>) -> DBResult<()> {
+        let Err(halt) = result else { return Ok(()) };
+        if self.begun && self.first_error.is_none() && self.lease.connection()?.sqlite.is_autocommit() {
+            self.first_error = Some(match halt {
+                Halt::Failed(error) => error.clone(),
+                _ => DBError::new(ErrorKind::Database).with_detail("SQLite has ended the transaction"),
+            });
+        }
         Ok(())
     }
 
@@ -226,7 +232,7 @@ impl SqliteTransaction {
             begun: false,
             savepoints: 0,
             abandoned: abandoned.clone(),
-            aborted: false,
+            first_error: None,
             heavy: false,
         };
         let shared = Shared { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };

@@ -69,7 +69,7 @@ mod replica_set {
         database(|options| options).await
     }
 
-    ommi_conformance::suite!(empty);
+    ommi_conformance::suite!(empty, 1 / 2);
 }
 
 /// As a server that is no replica set: no transactions, so statements of several documents are not atomic.
@@ -80,5 +80,5 @@ mod standalone {
         database(|options| options.transactions(false)).await
     }
 
-    ommi_conformance::suite!(empty);
+    ommi_conformance::suite!(empty, 1 / 2);
 }

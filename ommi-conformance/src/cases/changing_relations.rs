@@ -180,6 +180,31 @@ pub(crate) async fn rows_are_associated_once(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+/// From either side, with columns of the association and without: whoever comes second finds it there.
+pub(crate) async fn rows_are_associated_once_by_many_at_a_time(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let (ann, unused) = (ann(db).await?, db.find(Tag::name.eq("unused")).one().await?);
+    for round in 0..5 {
+        let tasks = (0..6).map(|n| {
+            let (db, ann, tag) = (db.clone(), ann.clone(), unused.clone());
+            tokio::spawn(async move {
+                match n % 3 {
+                    0 => ann.tags.link(&db, &tag).await,
+                    1 => ann.tags.link_with(&db, &tag, new!(UserTag { weight: 7, .. })).await,
+                    _ => tag.users.link(&db, &ann).await,
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.expect("no task panics")?;
+        }
+        let there = db.find(UserTag::user_id.eq(ann.id) & UserTag::tag_id.eq(unused.id)).count().await?;
+        assert_eq!(there, 1, "round {round}");
+        ann.tags.unlink(db, &unused).await?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn with_columns_of_the_association(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
     let (ann, unused) = (ann(db).await?, db.find(Tag::name.eq("unused")).one().await?);

@@ -5,6 +5,7 @@ use ommi::testing::assert_queries;
 
 use super::blog::{Comment, Post, Tag, Team, User, filled, names, tags, titles};
 use crate::expect::assert_kind;
+use crate::in_flight::Reads;
 
 pub(crate) async fn of_many(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
@@ -181,6 +182,107 @@ pub(crate) async fn in_a_transaction(db: &Ommi) -> DBResult<()> {
         tx.add(new!(Post { author_id: ann.id, title: "a4" })).await?;
         let ann = tx.find(User::name.eq("Ann")).include((User::posts, User::team)).one().await?;
         assert_eq!(ann.posts.get().map(titles), Some(vec!["a1", "a2", "a3", "a4"]));
+        DBResult::Ok(())
+    })
+    .await
+}
+
+/// Those of the rows themselves, and those of what is included. Where a store gives all of it one moment, in a transaction, they take turns.
+pub(crate) async fn branches_at_the_same_time(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let together = if db.driver().capabilities().snapshot_includes { 1 } else { 2 };
+    let (watched, reads) = Reads::of(db, together);
+    let users = watched.find_all::<User>().sort(User::name).include((User::posts, User::team)).all().await?;
+    assert_eq!((reads.sent(), reads.most()), (3, together));
+    assert_eq!(users[0].posts.get().map(titles), Some(vec!["a1", "a2", "a3"]));
+    assert_eq!(users[0].team.get().map(|team| team.name.as_str()), Some("core"));
+
+    // The posts come after the teams' rows, and these two after the posts.
+    let (watched, reads) = Reads::of(db, 1);
+    let include = User::posts.include((Post::comments, Post::author));
+    let ann = watched.find(User::name.eq("Ann")).include(include).one().await?;
+    assert_eq!((reads.sent(), reads.most()), (4, together));
+    let post = &ann.posts.get().expect("included")[0];
+    assert_eq!(post.comments.get().map(|comments| comments.len()), Some(2));
+    assert_eq!(post.author.get().map(|author| author.name.as_str()), Some("Ann"));
+    Ok(())
+}
+
+pub(crate) async fn branches_in_turn_in_a_transaction(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let (watched, reads) = Reads::of(db, 1);
+    let tx = watched.begin().await?;
+    let include = (User::posts.include((Post::comments, Post::author)), User::team, User::profile);
+    let users = tx.find_all::<User>().sort(User::name).include(include).all().await?;
+    assert_eq!((reads.sent(), reads.most()), (6, 1));
+    assert_eq!(users[0].posts.get().map(titles), Some(vec!["a1", "a2", "a3"]));
+    assert_eq!(users[0].profile.get().map(|profile| profile.about.as_str()), Some("first"));
+    tx.commit().await
+}
+
+/// It is loaded once, with what is nested in either.
+pub(crate) async fn of_a_relation_twice(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let check = |users: &[User]| {
+        let posts = users[0].posts.get().expect("included");
+        assert_eq!(titles(posts), ["a1", "a2", "a3"]);
+        assert_eq!(posts[0].comments.get().map(|comments| comments.len()), Some(2));
+        assert_eq!(posts[0].author.get().map(|author| author.name.as_str()), Some("Ann"));
+    };
+    let users = || db.find_all::<User>().sort(User::name);
+    assert_queries(2, db, async |db| {
+        let users = db.find_all::<User>().sort(User::name).include(User::posts).include(User::posts).all().await?;
+        assert_eq!(users[0].posts.get().map(titles), Some(vec!["a1", "a2", "a3"]));
+        DBResult::Ok(())
+    })
+    .await?;
+    assert_queries(4, db, async |db| {
+        let users = db.find_all::<User>().sort(User::name);
+        let comments = User::posts.include(Post::comments);
+        check(&users.include((comments, User::posts, User::posts.include(Post::author))).all().await?);
+        DBResult::Ok(())
+    })
+    .await?;
+    // In the rows of another include, and with the same condition.
+    let of_teams = Team::members.include(User::posts).include(User::posts.include(Post::comments));
+    let teams = assert_queries(4, db, async |db| db.find_all::<Team>().sort(Team::name).include(of_teams).all().await);
+    let post = &teams.await?[0].members.get().expect("included")[0].posts.get().expect("included")[0].clone();
+    assert_eq!(post.comments.get().map(|comments| comments.len()), Some(2));
+    let filtered = || User::posts.filter(Post::score.is_not_null()).sort(Post::title.desc());
+    let found = users().include(filtered()).include(filtered().include(Post::comments)).all().await?;
+    assert_eq!(found[0].posts.get().map(titles), Some(vec!["a2", "a1"]));
+    assert!(found[0].posts.get().is_some_and(|posts| posts[0].comments.is_loaded()));
+    Ok(())
+}
+
+/// A row can hold one of them, and neither is what both asked for.
+pub(crate) async fn of_a_relation_twice_in_different_ways(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let scored = || User::posts.filter(Post::score.is_not_null());
+    let others = [
+        User::posts.filter(Post::score.is_null()),
+        User::posts.sort(Post::title.desc()),
+        User::posts.limit(1),
+        User::posts.offset(1),
+        scored().limit(1),
+    ];
+    assert_queries(0, db, async |db| {
+        let refused = |error: DBError, relation: &str| {
+            assert!(matches!(error.kind(), ErrorKind::Query), "{error:?}");
+            assert!(error.to_string().contains(relation), "{error}");
+        };
+        for other in others {
+            let find = db.find_all::<User>().include(scored());
+            refused(find.include(other.clone()).all().await.expect_err("twice"), "User.posts");
+            let plain = db.find_all::<User>().include((User::posts, User::team, other));
+            refused(plain.clone().first().await.expect_err("twice"), "User.posts");
+            refused(plain.stream().try_next().await.expect_err("twice"), "User.posts");
+        }
+        let nested = Team::members.include((User::posts, User::posts.limit(1)));
+        refused(db.find_all::<Team>().include(nested).all().await.expect_err("twice"), "User.posts");
+        let apart = Team::members.include(User::tags.limit(1));
+        let find = db.find_all::<Team>().include((apart, Team::members.include(User::tags)));
+        refused(find.all().await.expect_err("twice"), "User.tags");
         DBResult::Ok(())
     })
     .await

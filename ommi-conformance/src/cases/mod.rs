@@ -4,6 +4,7 @@ pub(crate) mod adding;
 pub(crate) mod adding_trees;
 pub(crate) mod associations;
 pub(crate) mod bank;
+pub(crate) mod batches;
 pub(crate) mod blog;
 pub(crate) mod cancellation;
 pub(crate) mod changing_relations;

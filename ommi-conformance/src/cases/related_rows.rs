@@ -112,6 +112,106 @@ pub(crate) async fn in_the_order_of_a_related_row(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "related_films")]
+struct Film {
+    #[ommi(auto)]
+    id: i64,
+    title: String,
+    #[ommi(default = 0)]
+    seen: i64,
+    roles: HasMany<Role>,
+    actors: HasMany<Actor, Through<Role>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "related_actors")]
+struct Actor {
+    #[ommi(auto)]
+    id: i64,
+    name: String,
+    films: HasMany<Film, Through<Role>>,
+}
+
+/// Stays when its film is deleted.
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "related_roles")]
+struct Role {
+    #[ommi(key, references = Film::id, constraint = false)]
+    film_id: i64,
+    #[ommi(key, references = Actor::id, constraint = false)]
+    actor_id: i64,
+    lines: Option<i64>,
+}
+
+/// Ann, Bob and Cid play in A, Bob in B, Cid in C, nobody in D.
+async fn films(db: &Ommi) -> DBResult<Vec<Film>> {
+    db.create_tables::<(Film, Actor, Role)>().await?;
+    let films = db.add_all(["A", "B", "C", "D"].map(|title| new!(Film { title }))).await?;
+    let actors = db.add_all(["Ann", "Bob", "Cid"].map(|name| new!(Actor { name }))).await?;
+    let roles = [(0, 0, Some(5)), (0, 1, Some(1)), (0, 2, None), (1, 1, None), (2, 2, Some(3))];
+    let role = |(film, actor, lines): (usize, usize, Option<i64>)| {
+        new!(Role { film_id: films[film].id, actor_id: actors[actor].id, lines })
+    };
+    db.add_all(roles.map(role)).await?;
+    Ok(films)
+}
+
+/// An update and a delete find the rows that a query finds.
+async fn each_write(db: &Ommi, cases: impl IntoIterator<Item = (Predicate<Film>, &str)>) -> DBResult<()> {
+    let films = films(db).await?;
+    let titles = |films: &[Film]| films.iter().map(|film| film.title.as_str()).collect::<String>();
+    for (number, (predicate, expected)) in cases.into_iter().enumerate() {
+        let seen = number as i64 + 1;
+        let found = db.find(predicate.clone()).sort(Film::id).all().await?;
+        assert_eq!(titles(&found), expected, "{predicate:?}");
+        let changed = db.find(predicate.clone()).update(Film::seen.set(seen)).await?;
+        let found = db.find(Film::seen.eq(seen)).sort(Film::id).all().await?;
+        assert_eq!((titles(&found), changed), (expected.to_owned(), found.len() as u64), "{predicate:?}");
+        let deleted = db.find(predicate.clone()).delete().await?;
+        let left = db.find_all::<Film>().sort(Film::id).all().await?;
+        let gone = |film: &&Film| !left.iter().any(|other| other.id == film.id);
+        let gone: Vec<Film> = films.iter().filter(gone).cloned().collect();
+        assert_eq!((titles(&gone), deleted), (expected.to_owned(), gone.len() as u64), "{predicate:?}");
+        db.add_all(gone).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn to_many_in_each_write(db: &Ommi) -> DBResult<()> {
+    let many_lines = || Role::lines.ge(3);
+    let cases = [
+        (Film::roles.any(many_lines()), "AC"),
+        (Film::roles.none(many_lines()), "BD"),
+        (Film::roles.all(Role::lines.ge(1)), "CD"),
+        (!Film::roles.all(Role::lines.ge(1)), "AB"),
+        (Film::roles.is_empty(), "D"),
+        (Film::roles.count().ge(1), "ABC"),
+        (Film::roles.count().eq(0) | Film::roles.count().gt(2), "AD"),
+        (Film::roles.count_where(Role::lines.is_null()).eq(1), "AB"),
+        (Film::roles.count_where(many_lines()).lt(1) & Film::title.ne("D"), "B"),
+    ];
+    each_write(db, cases).await
+}
+
+pub(crate) async fn through_an_association_in_each_write(db: &Ommi) -> DBResult<()> {
+    let bob = || Actor::name.eq("Bob");
+    let cases = [
+        (Film::actors.any(bob()), "AB"),
+        (Film::actors.none(bob()), "CD"),
+        (Film::actors.all(bob()), "BD"),
+        (!Film::actors.all(bob()), "AC"),
+        (Film::actors.is_empty(), "D"),
+        (Film::actors.count().gt(1), "A"),
+        (Film::actors.count().le(1), "BCD"),
+        (Film::actors.count_where(!bob()).eq(1), "C"),
+        // Through the same association and back, to the rows that are written.
+        (Film::actors.any(Actor::films.count().eq(2)), "ABC"),
+        (Film::actors.any(Actor::films.none(Film::title.ne("A"))), "A"),
+    ];
+    each_write(db, cases).await
+}
+
 /// Each level has names of its own, however deep it lies. A store may look at every row on every level, so there are not more of them.
 pub(crate) async fn over_many_relations(db: &Ommi) -> DBResult<()> {
     filled(db).await?;

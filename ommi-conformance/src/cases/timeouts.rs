@@ -1,8 +1,11 @@
 //! A limit of time reaches the database, and leaves it usable.
 
+use std::error::Error as _;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ommi::prelude::*;
+use ommi::testing::counting;
 
 use crate::expect::assert_kind;
 
@@ -234,5 +237,113 @@ pub(crate) async fn the_limit_of_a_transaction_holds_for_its_commit(db: &Ommi) -
     assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3);
     transaction(Duration::ZERO).timeout(Duration::from_secs(60)).await?;
     assert_eq!(db.find(Page::seen.eq(1)).count().await?, 3);
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "timeout_volumes")]
+struct Volume {
+    #[ommi(auto)]
+    id: i64,
+    #[ommi(default = 0)]
+    lent: i64,
+    leaves: HasMany<Leaf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "timeout_leaves")]
+struct Leaf {
+    #[ommi(auto)]
+    id: i64,
+    #[ommi(references = Volume::id)]
+    volume_id: i64,
+    text: String,
+}
+
+/// One volume, with so many leaves that what is asked of them in [`slow_leaves`] takes long.
+async fn volume(db: &Ommi) -> DBResult<Volume> {
+    db.create_tables::<(Volume, Leaf)>().await?;
+    let volume = db.add(new!(Volume { .. })).await?;
+    let text = "a long text in which a needle is looked for, ".repeat(20);
+    db.add_all((0..2_000).map(|_| new!(Leaf { volume_id: volume.id, text: &text }))).await?;
+    Ok(volume)
+}
+
+fn slow_leaves() -> Predicate<Leaf> {
+    any_of((0..300).map(|n| Leaf::text.icontains(format!("needle {n}"))))
+}
+
+/// The second statement is given what the first has left of the time.
+pub(crate) async fn one_that_passes_in_an_include(db: &Ommi) -> DBResult<()> {
+    let volume = volume(db).await?;
+    let (counted, sent) = counting(db);
+    let started = Instant::now();
+    // On a machine that is busy the volume alone may take longer.
+    for limit in [100, 400].map(Duration::from_millis) {
+        sent.store(0, Ordering::Relaxed);
+        let find = counted.find_all::<Volume>().include(Volume::leaves.filter(slow_leaves()));
+        assert_kind!(find.all().timeout(limit).await, ErrorKind::Timeout { after, .. } if *after == limit);
+        if sent.load(Ordering::Relaxed) == 2 {
+            break;
+        }
+    }
+    assert_eq!(sent.load(Ordering::Relaxed), 2);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    // Each connection of a pool is as it was.
+    for _ in 0..5 {
+        let find = db.find_all::<Volume>().include(Volume::leaves.filter(Leaf::id.le(0)));
+        let found = find.all().timeout(Duration::from_secs(60)).await?;
+        assert_eq!(found.iter().map(|volume| volume.leaves.get().map(<[_]>::len)).collect::<Vec<_>>(), [Some(0)]);
+    }
+    assert_eq!(db.find(Volume::id.eq(volume.id)).update(Volume::lent.increment(1)).await?, 1);
+    db.find(Leaf::volume_id.eq(volume.id)).delete().timeout(Duration::from_secs(60)).await.map(drop)
+}
+
+/// Only the rollback is left, and it leaves nothing locked.
+pub(crate) async fn one_that_passes_in_an_include_in_a_transaction(db: &Ommi) -> DBResult<()> {
+    let volume = volume(db).await?;
+    for limit in [100, 400].map(Duration::from_millis) {
+        let tx = db.begin().await?;
+        assert_eq!(tx.find(Volume::id.eq(volume.id)).update(Volume::lent.set(1)).await?, 1);
+        let find = tx.find_all::<Volume>().include(Volume::leaves.filter(slow_leaves()));
+        assert_kind!(find.all().timeout(limit).await, ErrorKind::Timeout { after, .. } if *after == limit);
+        let error = assert_kind!(tx.find_all::<Volume>().count().await, ErrorKind::TransactionAborted);
+        let first = error.source().and_then(|source| source.downcast_ref::<DBError>());
+        assert!(first.is_some_and(|first| matches!(first.kind(), ErrorKind::Timeout { .. })), "{first:?}");
+        tx.rollback().await?;
+        let after = db.find(Volume::lent.eq(0)).update(Volume::lent.increment(0)).timeout(Duration::from_secs(30));
+        assert_eq!(after.await?, 1, "it was undone, and is not locked");
+    }
+    Ok(())
+}
+
+/// Where a store gives up everything with it, the outer one says so, and why; else it goes on.
+pub(crate) async fn a_write_stopped_within_says_why_the_outer_one_is_lost(db: &Ommi) -> DBResult<()> {
+    pages(db, 3_000).await?;
+    for rolls_back in [true, false] {
+        let mut tx = db.begin().await?;
+        tx.add(new!(Page { text: "outer" })).await?;
+        let inner = tx.begin().await?;
+        let write = inner.find(!slow()).update(Page::seen.set(1)).timeout(Duration::from_millis(50));
+        assert_kind!(write.await, ErrorKind::Timeout { .. });
+        match rolls_back {
+            // Where nothing is left to be rolled back this may be said here already.
+            true => drop(inner.rollback().await),
+            false => drop(inner),
+        }
+        for _ in 0..2 {
+            match tx.find_all::<Page>().count().await {
+                Ok(count) => assert_eq!(count, 3_001),
+                Err(error) => {
+                    assert!(matches!(error.kind(), ErrorKind::TransactionAborted), "{error:?}");
+                    let first = error.source().and_then(|source| source.downcast_ref::<DBError>());
+                    let is_first = first.is_some_and(|first| matches!(first.kind(), ErrorKind::Timeout { .. }));
+                    assert!(is_first, "rolled back: {rolls_back}; {error:?} by {first:?}");
+                }
+            }
+        }
+        tx.rollback().await?;
+        assert_eq!(db.find(Page::seen.eq(0)).count().await?, 3_000);
+    }
     Ok(())
 }

@@ -104,6 +104,9 @@ impl<'h, M: Model> Find<'h, M> {
     /// Loads relations of the rows with them: `User::posts`, `User::posts.sort(Post::id.desc()).limit(3)`, or a tuple of such. The number of
     /// statements depends on what is included and not on the number of rows.
     ///
+    /// A relation that is included twice is loaded once, with what is nested in either. If the two ask for different rows, in their filters, sorts,
+    /// limits or offsets, that is a `Query` error, and nothing is sent.
+    ///
     /// On SQLite all of it is of one moment. Elsewhere, outside of a transaction, each statement sees the database at its own, and includes
     /// that do not depend on each other run at the same time.
     pub fn include(mut self, includes: impl IntoIncludes<M>) -> Find<'h, M> {

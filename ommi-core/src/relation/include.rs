@@ -1,10 +1,12 @@
 //! Relations that are loaded with the rows of a query.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, try_join_all};
 
+use super::RelationInfo;
 use super::batch::Batch;
 use super::fields::{HasMany, RelationField, Via};
 use super::key::KeySource;
@@ -33,6 +35,22 @@ impl<M: Model, F: RelationField> Include<M, F> {
     /// Loads relations of the related rows too.
     pub fn include(mut self, includes: impl IntoIncludes<F::Target>) -> Include<M, F> {
         includes.collect(&mut self.nested);
+        self
+    }
+
+    /// This, and another include of the same relation. A row holds what was loaded of a relation once, so both must ask for the same rows.
+    fn and(mut self, other: Include<M, F>) -> Include<M, F> {
+        self.problem = self.problem.or(other.problem);
+        if self.narrow != other.narrow && self.problem.is_none() {
+            let relation = self.relation.info().map_or_else(|_| "a relation".to_owned(), RelationInfo::full_name);
+            let error = DBError::query(format!(
+                "`{relation}` is included twice, with different conditions, orders or limits; a row can hold it once"
+            ));
+            self.problem = Some(Box::new(Problem::Elsewhere(error)));
+        }
+        for include in other.nested {
+            include.join(&mut self.nested);
+        }
         self
     }
 }
@@ -93,6 +111,12 @@ pub type Included<M> = Arc<dyn Load<M>>;
 /// Loads a relation for a batch of rows of `M`.
 #[doc(hidden)]
 pub trait Load<M>: fmt::Debug + Send + Sync {
+    /// For those who look for an include of the same relation.
+    fn as_any(&self) -> &dyn Any;
+
+    /// Adds it to others, as [`IntoIncludes::collect`] does.
+    fn join(&self, includes: &mut Vec<Included<M>>);
+
     /// Nothing, or what is wrong with it.
     fn usable(&self) -> DBResult<()>;
 
@@ -101,6 +125,14 @@ pub trait Load<M>: fmt::Debug + Send + Sync {
 }
 
 impl<M: Model, F: RelationField> Load<M> for Include<M, F> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn join(&self, includes: &mut Vec<Included<M>>) {
+        self.clone().collect(includes);
+    }
+
     fn usable(&self) -> DBResult<()> {
         if let Some(problem) = &self.problem {
             return Err(problem.error(&F::Target::schema()));
@@ -162,6 +194,14 @@ impl<M: Model, F: RelationField> IntoIncludes<M> for Relation<M, F> {
 
 impl<M: Model, F: RelationField> IntoIncludes<M> for Include<M, F> {
     fn collect(self, includes: &mut Vec<Included<M>>) {
+        // Loaded twice it would be there once all the same, as whichever came last left it.
+        for include in includes.iter_mut() {
+            let other = include.as_any().downcast_ref::<Include<M, F>>();
+            if let Some(other) = other.filter(|other| other.relation.slot() == self.relation.slot()) {
+                *include = Arc::new(other.clone().and(self));
+                return;
+            }
+        }
         includes.push(Arc::new(self));
     }
 }

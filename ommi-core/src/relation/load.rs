@@ -15,7 +15,7 @@ use crate::schema::SchemaRef;
 use crate::value::Value;
 
 /// Which of the related rows, and in which order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Narrow {
     pub(crate) filter: Condition,
     pub(crate) sort: Vec<Sort>,

@@ -4,6 +4,7 @@
 //! each of them was told is compared with what is stored.
 
 mod cut_connections;
+mod dead_networks;
 mod killed_process;
 mod killed_server;
 mod leftovers;

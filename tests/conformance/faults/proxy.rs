@@ -1,6 +1,7 @@
 //! A proxy before a database server, which cuts connections, or holds a message, at a place in the protocol that a test names.
 //!
-//! It knows how messages are framed, and which of MongoDB's are its client's own; nothing else of the protocols. Connections are not encrypted.
+//! It knows how messages are framed, and which of MongoDB's are its client's own; nothing else of the protocols. Of a connection that is encrypted it
+//! sees the records of TLS.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,9 @@ use tokio::task::{JoinHandle, JoinSet};
 pub(crate) enum Protocol {
     /// A letter, none in the first request of a connection; then the length with itself, in four bytes, high ones first.
     Postgres,
+    /// The same, whose first request asks for TLS. The first answer is one byte; then come records: a letter, the version in two bytes, and
+    /// the length without all that in two more.
+    EncryptedPostgres,
     /// The length with itself, in four bytes, low ones first.
     Mongo,
 }
@@ -83,6 +87,8 @@ struct Shared {
     struck: watch::Sender<bool>,
     /// Whether a message that is held is to be passed on, once that is known.
     released: watch::Sender<Option<bool>>,
+    /// Whether nothing passes, and nobody is told.
+    frozen: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -113,6 +119,7 @@ impl Proxy {
             fault: Mutex::default(),
             struck: watch::Sender::new(false),
             released: watch::Sender::new(None),
+            frozen: watch::Sender::new(false),
         });
         let served = shared.clone();
         let serving = tokio::spawn(async move {
@@ -150,6 +157,16 @@ impl Proxy {
     /// Passes the message on that is held, or cuts its connection instead.
     pub(crate) fn release(&self, pass_on: bool) {
         self.shared.released.send_replace(Some(pass_on));
+    }
+
+    /// From here on every message waits, on whatever connection, as if the network were dead. No connection ends.
+    pub(crate) fn freeze(&self) {
+        self.shared.frozen.send_replace(true);
+    }
+
+    /// Passes on what waits, and what comes.
+    pub(crate) fn thaw(&self) {
+        self.shared.frozen.send_replace(false);
     }
 }
 
@@ -193,10 +210,12 @@ impl Shared {
         mut from: impl AsyncRead + Unpin,
         mut to: impl AsyncWrite + Unpin,
     ) -> io::Result<()> {
-        let mut letter = self.protocol == Protocol::Postgres && way == Way::Answer;
+        let mut first = true;
         loop {
-            let message = self.message(&mut from, letter).await?;
-            letter = self.protocol == Protocol::Postgres;
+            let message = self.message(way, first, &mut from).await?;
+            first = false;
+            // The sender is there as long as this.
+            let _ = self.frozen.subscribe().wait_for(|frozen| !frozen).await;
             match self.deed(link, way, &message) {
                 None => to.write_all(&message).await?,
                 Some(Deed::CutBefore) => return Ok(()),
@@ -213,17 +232,23 @@ impl Shared {
         }
     }
 
-    async fn message(&self, from: &mut (impl AsyncRead + Unpin), letter: bool) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; 4 + usize::from(letter)];
-        from.read_exact(&mut bytes).await?;
-        let length: [u8; 4] = bytes[usize::from(letter)..].try_into().map_err(io::Error::other)?;
-        let length = match self.protocol {
-            Protocol::Postgres => u32::from_be_bytes(length),
-            Protocol::Mongo => u32::from_le_bytes(length),
+    async fn message(&self, way: Way, first: bool, from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+        // How long the head is, where in it the length stands, and what of the message that does not count.
+        let (head, at, uncounted) = match (self.protocol, way, first) {
+            (Protocol::EncryptedPostgres, Way::Answer, true) => (1, 1..1, 1),
+            (Protocol::EncryptedPostgres, _, false) => (5, 3..5, 5),
+            (Protocol::Postgres | Protocol::EncryptedPostgres, Way::Request, true) | (Protocol::Mongo, ..) => {
+                (4, 0..4, 0)
+            }
+            (Protocol::Postgres, ..) => (5, 1..5, 1),
         };
-        let had = bytes.len();
-        bytes.resize(length as usize + usize::from(letter), 0);
-        from.read_exact(&mut bytes[had..]).await?;
+        let mut bytes = vec![0; head];
+        from.read_exact(&mut bytes).await?;
+        let low_first = self.protocol == Protocol::Mongo;
+        let digits: Vec<u8> = if low_first { bytes[at].iter().rev().copied().collect() } else { bytes[at].to_vec() };
+        let length = digits.iter().fold(0, |length, digit| length * 256 + usize::from(*digit));
+        bytes.resize((length + uncounted).max(head), 0);
+        from.read_exact(&mut bytes[head..]).await?;
         Ok(bytes)
     }
 
