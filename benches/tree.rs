@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::rc::Rc;
 
 use ommi::prelude::*;
+use tokio::runtime::Runtime as Tokio;
+
+use crate::{OMMI, Side, Workload};
 
 /// The root.
 #[derive(Debug, Clone, Model)]
@@ -43,8 +47,52 @@ pub async fn fill(db: &Ommi, authors: i64) {
     db.add_all(remarks).await.unwrap();
 }
 
+/// What Ommi reads the trees with.
+pub struct Reader {
+    pub tokio: Tokio,
+    pub db: Ommi,
+}
+
+impl Reader {
+    /// A side that reads so.
+    pub fn side(self: &Rc<Reader>, read: impl AsyncFn(&Ommi) + 'static) -> Side {
+        let reader = self.clone();
+        Box::new(move |times| {
+            reader.tokio.block_on(async {
+                for _ in 0..times {
+                    read(&reader.db).await;
+                }
+            });
+        })
+    }
+}
+
+/// The trees, beside another side that reads so many authors with so many levels below them; and authors with their articles, so many.
+pub fn workloads(
+    rival: &'static str,
+    reader: &Rc<Reader>,
+    parents: &[i64],
+    by_hand: impl Fn(i64, usize) -> Side,
+) -> Vec<Workload> {
+    let included = |authors: i64, depth: usize| {
+        reader.side(async move |db| {
+            black_box(included(db, authors, depth).await);
+        })
+    };
+    let workload = |name: String, raw: Side, ommi: Side| Workload { name, sides: vec![(rival, raw), (OMMI, ommi)] };
+    let tree = "tree 100, 1000, 10000";
+    let mut workloads = vec![
+        workload(format!("{tree} by include"), by_hand(100, 2), included(100, 2)),
+        workload(format!("{tree} lazily"), by_hand(100, 2), reader.side(async |db| lazily(db).await)),
+    ];
+    let of_parents =
+        |&parents: &i64| workload(format!("include of {parents} parents"), by_hand(parents, 1), included(parents, 1));
+    workloads.extend(parents.iter().map(of_parents));
+    workloads
+}
+
 /// Reads authors with their articles, and those with their remarks if it is to be that deep.
-pub async fn included(db: &Ommi, authors: i64, depth: usize) -> Vec<Author> {
+async fn included(db: &Ommi, authors: i64, depth: usize) -> Vec<Author> {
     let find = db.find(Author::id.le(authors));
     let find = match depth {
         1 => find.include(Author::articles),
@@ -54,7 +102,7 @@ pub async fn included(db: &Ommi, authors: i64, depth: usize) -> Vec<Author> {
 }
 
 /// Reads a hundred authors, and everything of theirs when it is come to.
-pub async fn lazily(db: &Ommi) {
+async fn lazily(db: &Ommi) {
     let authors = db.find(Author::id.le(100)).all().await.unwrap();
     for author in &authors {
         for article in author.articles.load(db).await.unwrap() {

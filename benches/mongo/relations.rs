@@ -7,10 +7,9 @@ use futures::TryStreamExt;
 use ommi::mongo::mongodb::bson::doc;
 use ommi::mongo::mongodb::{Collection, Database};
 use ommi::prelude::*;
-use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, gather};
-use ommi_benches::{OMMI, Runtime, Side, Workload};
+use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, Reader, gather};
+use ommi_benches::{Runtime, Workload};
 use serde::Deserialize;
-use tokio::runtime::Runtime as Tokio;
 
 use crate::server::Server;
 
@@ -78,14 +77,7 @@ impl Raw {
     }
 }
 
-/// Both sides, on one runtime. Each has a client of its own.
-struct Clients {
-    tokio: Tokio,
-    raw: Raw,
-    db: Ommi,
-}
-
-/// After the other workloads' collections were made, in the same database.
+/// After the other workloads' collections were made, in the same database. Each side has a client of its own.
 pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     let tokio = runtime.build();
     let (raw, db) = tokio.block_on(async {
@@ -93,33 +85,15 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
         tree::fill(&db, 1_000).await;
         (Raw::new(server.connect().await.database()), db)
     });
-    let clients = Rc::new(Clients { tokio, raw, db });
-    let by_hand = |authors: i64, depth: usize| -> Side {
-        let clients = clients.clone();
+    let (raw, reader) = (Rc::new(raw), Rc::new(Reader { tokio, db }));
+    tree::workloads("mongodb", &reader, &[100], |authors, depth| {
+        let (raw, reader) = (raw.clone(), reader.clone());
         Box::new(move |times| {
-            clients.tokio.block_on(async {
+            reader.tokio.block_on(async {
                 for _ in 0..times {
-                    black_box(clients.raw.tree(authors, depth).await);
+                    black_box(raw.tree(authors, depth).await);
                 }
             });
         })
-    };
-    let included = |authors: i64, depth: usize| -> Side {
-        let clients = clients.clone();
-        Box::new(move |times| {
-            clients.tokio.block_on(async {
-                for _ in 0..times {
-                    black_box(tree::included(&clients.db, authors, depth).await);
-                }
-            });
-        })
-    };
-    let workload = |name: &str, raw: Side, ommi: Side| Workload {
-        name: name.to_owned(),
-        sides: vec![("mongodb", raw), (OMMI, ommi)],
-    };
-    vec![
-        workload("tree 100, 1000, 10000 by include", by_hand(100, 2), included(100, 2)),
-        workload("include of 100 parents", by_hand(100, 1), included(100, 1)),
-    ]
+    })
 }

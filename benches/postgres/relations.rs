@@ -4,9 +4,8 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use ommi::prelude::*;
-use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, gather};
-use ommi_benches::{OMMI, Runtime, Side, Workload};
-use tokio::runtime::Runtime as Tokio;
+use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, Reader, gather};
+use ommi_benches::{Runtime, Workload};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use crate::server::{SCHEMA, Server};
@@ -61,13 +60,6 @@ impl Raw {
     }
 }
 
-/// Both sides, on one runtime.
-struct Clients {
-    tokio: Tokio,
-    raw: Raw,
-    db: Ommi,
-}
-
 /// After the other workloads' tables were made, in the same schema.
 pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
     let tokio = runtime.build();
@@ -76,45 +68,15 @@ pub fn all(server: &Server, runtime: Runtime) -> Vec<Workload> {
         tree::fill(&db, 10_000).await;
         (Raw::connect(server).await, db)
     });
-    let clients = Rc::new(Clients { tokio, raw, db });
-    let by_hand = |authors: i64, depth: usize| -> Side {
-        let clients = clients.clone();
+    let (raw, reader) = (Rc::new(raw), Rc::new(Reader { tokio, db }));
+    tree::workloads("tokio-postgres", &reader, &[100, 10_000], |authors, depth| {
+        let (raw, reader) = (raw.clone(), reader.clone());
         Box::new(move |times| {
-            clients.tokio.block_on(async {
+            reader.tokio.block_on(async {
                 for _ in 0..times {
-                    black_box(clients.raw.tree(authors, depth).await);
+                    black_box(raw.tree(authors, depth).await);
                 }
             });
         })
-    };
-    let included = |authors: i64, depth: usize| -> Side {
-        let clients = clients.clone();
-        Box::new(move |times| {
-            clients.tokio.block_on(async {
-                for _ in 0..times {
-                    black_box(tree::included(&clients.db, authors, depth).await);
-                }
-            });
-        })
-    };
-    let lazily: Side = {
-        let clients = clients.clone();
-        Box::new(move |times| {
-            clients.tokio.block_on(async {
-                for _ in 0..times {
-                    tree::lazily(&clients.db).await;
-                }
-            });
-        })
-    };
-    let workload = |name: &str, raw: Side, ommi: Side| Workload {
-        name: name.to_owned(),
-        sides: vec![("tokio-postgres", raw), (OMMI, ommi)],
-    };
-    vec![
-        workload("tree 100, 1000, 10000 by include", by_hand(100, 2), included(100, 2)),
-        workload("tree 100, 1000, 10000 lazily", by_hand(100, 2), lazily),
-        workload("include of 100 parents", by_hand(100, 1), included(100, 1)),
-        workload("include of 10000 parents", by_hand(10_000, 1), included(10_000, 1)),
-    ]
+    })
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ommi::prelude::*;
 use rusqlite::Connection;
 
-use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, gather};
+use ommi_benches::tree::{self, RawArticle, RawAuthor, RawRemark, Reader, gather};
 use ommi_benches::{OMMI, Runtime, Side, Workload};
 
 use crate::raw;
@@ -66,12 +66,10 @@ macro_rules! belongings {
 
 belongings!(Card Passport Visit);
 
-type OnDatabase = dyn Fn(&Ommi, &tokio::runtime::Runtime);
-
 pub fn all(runtime: Runtime) -> Vec<Workload> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relations.db");
-    let tokio = Rc::new(runtime.build());
+    let tokio = runtime.build();
     let db = tokio.block_on(async {
         let db = Ommi::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
         db.create_tables::<Person>().await.unwrap();
@@ -81,57 +79,36 @@ pub fn all(runtime: Runtime) -> Vec<Workload> {
         tree::fill(&db, 10_000).await;
         db
     });
-    let side = |run: Box<OnDatabase>| -> Side {
-        let (tokio, db) = (tokio.clone(), db.clone());
-        Box::new(move |times| (0..times).for_each(|_| run(&db, &tokio)))
-    };
-    let people = || {
-        side(Box::new(|db, tokio| {
-            black_box(tokio.block_on(db.find_all::<Person>().all()).unwrap());
-        }))
-    };
-    let with_one = side(Box::new(|db, tokio| {
-        black_box(tokio.block_on(db.find_all::<PersonWithOne>().all()).unwrap());
-    }));
-    let with_three = side(Box::new(|db, tokio| {
-        black_box(tokio.block_on(db.find_all::<PersonWithThree>().all()).unwrap());
-    }));
-    let get = side(Box::new(|db, tokio| {
-        black_box(tokio.block_on(db.get::<Person>(77)).unwrap());
-    }));
-    let get_three = side(Box::new(|db, tokio| {
-        black_box(tokio.block_on(db.get::<PersonWithThree>(77)).unwrap());
-    }));
+    let reader = Rc::new(Reader { tokio, db });
+    let people = || reader.side(async |db| drop(black_box(db.find_all::<Person>().all().await.unwrap())));
+    let with_one = reader.side(async |db| drop(black_box(db.find_all::<PersonWithOne>().all().await.unwrap())));
+    let with_three = reader.side(async |db| drop(black_box(db.find_all::<PersonWithThree>().all().await.unwrap())));
+    let get = reader.side(async |db| drop(black_box(db.get::<Person>(77).await.unwrap())));
+    let get_three = reader.side(async |db| drop(black_box(db.get::<PersonWithThree>(77).await.unwrap())));
     let connection = Rc::new(raw::open(&path));
-    let by_hand = |authors: i64, depth: usize| -> Side {
-        let connection = connection.clone();
-        Box::new(move |times| {
-            (0..times).for_each(|_| drop(black_box(by_queries(&connection, authors, depth))));
-        })
-    };
-    let included = |authors: i64, depth: usize| {
-        side(Box::new(move |db, tokio| drop(black_box(tokio.block_on(tree::included(db, authors, depth))))))
-    };
-    let lazily = side(Box::new(|db, tokio| tokio.block_on(tree::lazily(db))));
     // Deletes the files with the last workload.
     let folder = Rc::new(folder);
-    let workload = |name: &str, raw: Side, mut ommi: Side| {
+    let workload = |name: &str, none: Side, mut related: Side| {
         let folder = folder.clone();
-        let ommi = Box::new(move |times| {
+        let related = Box::new(move |times| {
             let _ = &folder;
-            ommi(times);
+            related(times);
         });
-        Workload { name: name.to_owned(), sides: vec![("raw", raw), (OMMI, ommi)] }
+        Workload { name: name.to_owned(), sides: vec![("raw", none), (OMMI, related)] }
     };
-    vec![
+    let mut workloads = vec![
         workload("10000 rows, 1 relation beside none", people(), with_one),
         workload("10000 rows, 3 relations beside none", people(), with_three),
         workload("get, 3 relations beside none", get, get_three),
-        workload("tree 100, 1000, 10000 by include", by_hand(100, 2), included(100, 2)),
-        workload("tree 100, 1000, 10000 lazily", by_hand(100, 2), lazily),
-        workload("include of 100 parents", by_hand(100, 1), included(100, 1)),
-        workload("include of 10000 parents", by_hand(10_000, 1), included(10_000, 1)),
-    ]
+    ];
+    workloads.extend(tree::workloads("raw", &reader, &[100, 10_000], |authors, depth| {
+        let (connection, folder) = (connection.clone(), folder.clone());
+        Box::new(move |times| {
+            let _ = &folder;
+            (0..times).for_each(|_| drop(black_box(by_queries(&connection, authors, depth))));
+        })
+    }));
+    workloads
 }
 
 /// What somebody writes by hand: a query for each level, the keys of one level given to the next, and a map to bring rows together.

@@ -4,6 +4,7 @@ mod encrypted;
 mod explain;
 #[path = "../own_server.rs"]
 mod own_server;
+mod pool;
 mod pooler;
 mod restart;
 mod schemas;

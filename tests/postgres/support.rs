@@ -49,6 +49,12 @@ impl Schema {
         sqlx::query_scalar(query).bind(&self.name).fetch_one(&self.pool).await.unwrap()
     }
 
+    /// How many connections of another test the server has.
+    pub(crate) async fn connections_of(&self, other: &Schema) -> i64 {
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+        sqlx::query_scalar(query).bind(&other.name).fetch_one(&self.pool).await.unwrap()
+    }
+
     /// Ends every other connection of this test, as a restart of the server does.
     pub(crate) async fn kill_connections(&self) -> i64 {
         let side = options().max_connections(1).connect().await.unwrap();
@@ -56,7 +62,7 @@ impl Schema {
         sqlx::query_scalar(query).bind(&self.name).fetch_one(side.pool()).await.unwrap()
     }
 
-    /// Drops the schema of another test, whose pool is closed..
+    /// Drops the schema of another test, whose pool is closed.
     pub(crate) async fn drop_other(&self, other: &Schema) {
         let statement = format!("SET lock_timeout = 5000; DROP SCHEMA {} CASCADE", other.name);
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&self.pool).await.unwrap();

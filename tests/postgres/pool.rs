@@ -1,0 +1,83 @@
+//! The limits of the pool and of what its connections keep, as the server sees them.
+
+use std::time::{Duration, Instant};
+
+use ommi::prelude::*;
+
+use crate::support::Schema;
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Item {
+    #[ommi(auto)]
+    id: i64,
+    #[ommi(default = 0)]
+    count: i64,
+}
+
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// Transactions that are open at once, and so have a connection each.
+async fn in_use(schema: &Schema, transactions: usize) {
+    let mut open = Vec::new();
+    for _ in 0..transactions {
+        let tx = schema.db.begin().await.unwrap();
+        tx.find_all::<Item>().count().await.unwrap();
+        open.push(tx);
+    }
+    for tx in open {
+        tx.commit().await.unwrap();
+    }
+}
+
+/// Asks until the answer is as wanted.
+async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_nobody_uses_are_closed_but_for_the_least() {
+    let schema = Schema::with(|options| options.max_connections(4).min_connections(2).idle_timeout(Some(MOMENT))).await;
+    let watching = Schema::new().await;
+    schema.db.create_tables::<Item>().await.unwrap();
+    in_use(&schema, 4).await;
+    assert_eq!(watching.connections_of(&schema).await, 4);
+    until("two are kept", async || watching.connections_of(&schema).await == 2).await;
+    tokio::time::sleep(MOMENT * 2).await;
+    assert_eq!(watching.connections_of(&schema).await, 2);
+    schema.end().await;
+    watching.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_is_replaced_when_it_is_old() {
+    let schema = Schema::with(|options| options.max_connections(1).idle_timeout(None).max_lifetime(Some(MOMENT))).await;
+    schema.db.create_tables::<Item>().await.unwrap();
+    let first = schema.number("SELECT pg_backend_pid()::int8").await;
+    until("another takes its place", async || {
+        // It is in use all the time.
+        schema.db.find_all::<Item>().count().await.unwrap();
+        schema.number("SELECT pg_backend_pid()::int8").await != first
+    })
+    .await;
+    schema.end().await;
+}
+
+#[tokio::test]
+async fn no_more_statements_are_kept_than_was_said() {
+    let schema = Schema::with(|options| options.max_connections(1).statement_cache(10)).await;
+    schema.db.create_tables::<Item>().await.unwrap();
+    schema.db.add_all((0..50).map(|count| new!(Item { count }))).await.unwrap();
+    for _ in 0..2 {
+        for terms in 1..=40 {
+            let condition = ommi::any_of((0..terms).map(|count| Item::count.eq(count)));
+            assert_eq!(schema.db.find(condition).count().await.unwrap(), u64::try_from(terms).unwrap());
+        }
+    }
+    let kept = schema.number("SELECT count(*) FROM pg_prepared_statements").await;
+    assert!((5..=10).contains(&kept), "{kept}");
+    schema.end().await;
+}
