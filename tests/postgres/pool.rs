@@ -46,8 +46,10 @@ async fn connections_that_nobody_uses_are_closed_but_for_the_least() {
     in_use(&schema, 4).await;
     assert_eq!(watching.connections_of(&schema).await, 4);
     until("two are kept", async || watching.connections_of(&schema).await == 2).await;
+    // Those are closed in their turn, and others opened for them.
     tokio::time::sleep(MOMENT * 2).await;
-    assert_eq!(watching.connections_of(&schema).await, 2);
+    assert!(watching.connections_of(&schema).await <= 2);
+    until("there are two again", async || watching.connections_of(&schema).await == 2).await;
     schema.end().await;
     watching.end().await;
 }

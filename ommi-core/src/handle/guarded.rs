@@ -301,9 +301,12 @@ impl<'h> Guarded<'h> {
     /// The part that makes and drops tables in it, if it is fit for that.
     pub(super) fn schema(&self, capabilities: &Capabilities) -> DBResult<&dyn SchemaDriver> {
         self.state.writable()?;
-        self.state.ending.count_statement();
         let schema = self.transaction().schema().filter(|_| capabilities.schema_in_transactions);
-        schema.ok_or_else(|| DBError::unsupported(capabilities.driver, "making and dropping tables in a transaction"))
+        let unsupported = || DBError::unsupported(capabilities.driver, "making and dropping tables in a transaction");
+        let schema = schema.ok_or_else(unsupported)?;
+        // From here on it may be changing something.
+        self.state.ending.count_statement();
+        Ok(schema)
     }
 
     /// Notes what came of making or dropping tables in it. Any error counts: some of it may have been done.

@@ -63,9 +63,9 @@ impl Tables<'_> {
             let Some(transaction) = self.transaction else {
                 return change.run(self.at.driver.schema(), &order, &context).await;
             };
-            let schema = transaction.schema(self.at.driver.capabilities())?;
             // It takes several statements: given up between two of them, it leaves half of its tables.
             let whole = Transacted::begin(self.at, &context).await?;
+            let schema = transaction.schema(self.at.driver.capabilities())?;
             let result = transaction.note_change(change.run(schema, &order, &context).await);
             whole.end(result, &context).await
         };
