@@ -68,7 +68,9 @@ pub(crate) async fn of_writes_does_all_or_nothing(db: &Ommi) -> DBResult<()> {
         let update = db.find(Item::text.contains("")).update(Item::count.increment(1));
         let finished = drop_after(polls, update).await.transpose()?.is_some();
         let change = total().await? - before;
-        assert!(change == 5_000 || (change == 0 && !finished), "{change} rows after {polls} polls");
+        // One that was given up before may have come through only now: what a server was sent takes place there, wholly.
+        let whole = change >= 0 && change % 5_000 == 0;
+        assert!(whole && (change > 0 || !finished), "{change} rows after {polls} polls");
     }
     Ok(())
 }
