@@ -258,10 +258,12 @@ pub(crate) async fn an_add_of_several_statements_in_a_transaction(db: &Ommi) -> 
     let before = db.find_all::<Pet>().count().await?;
     for polls in polls() {
         let tx = db.begin().await?;
-        // Rows whose keys are given and rows whose keys are generated take a statement each.
+        // Rows whose keys are given and rows whose keys are generated take a statement each. Those that are given are beyond all that were generated
+        // before, also in what was dropped: the numbers of that are not given back.
+        let first = 10_000 * (polls as i64 + 1);
         let pets = (0..6).map(|n| {
             let pet = new!(Pet { name: format!("pet {n}"), owner_id: 2 });
-            if n % 2 == 0 { pet.id(1_000 + n) } else { pet }
+            if n % 2 == 0 { pet.id(first + 1_000 * n) } else { pet }
         });
         let added = drop_after(polls, tx.add_all(pets)).await.transpose()?;
         let committed = tx.commit().await;
