@@ -203,8 +203,8 @@ pub trait DriverTransaction: Executor {
 #[async_trait]
 pub trait SchemaDriver: Send + Sync {
     /// Creates what is missing: tables, columns that are optional in new rows (rows that are there get the default, or NULL), unique and
-    /// plain indexes, and foreign keys, as far as the store can add them to a table that is there: one that it cannot add is a misfit. Never drops or changes what is there. The schemas come in the order in which they refer to each
-    /// other, circles apart, each table at most once, every reference to a key or unique set of its own type.
+    /// plain indexes, and foreign keys, as far as the store can add them to a table that is there: one that it cannot add is a misfit. Never
+    /// drops or changes what is there. The schemas come in the order in which they refer to each other, circles apart, each table at most once, every reference to a key or unique set of its own type.
     ///
     /// # Errors
     /// `Schema`, naming every misfit between a table and its model, with nothing changed: a column of another type, one that takes NULL
@@ -216,6 +216,6 @@ pub trait SchemaDriver: Send + Sync {
     ///
     /// # Errors
     /// `Schema` where a table beside them refers to one of them and the store has [`Capabilities::foreign_keys`]; else what the database reports.
-    /// Nothing is changed then, unless tables cannot be dropped together.
+    /// Nothing is changed then, unless the store cannot drop tables together.
     async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()>;
 }
