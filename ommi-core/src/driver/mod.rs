@@ -204,7 +204,8 @@ pub trait DriverTransaction: Executor {
 pub trait SchemaDriver: Send + Sync {
     /// Creates what is missing: tables, columns that are optional in new rows (rows that are there get the default, or NULL), unique and
     /// plain indexes, and foreign keys, as far as the store can add them to a table that is there: one that it cannot add is a misfit. Never
-    /// drops or changes what is there. The schemas come in the order in which they refer to each other, circles apart, each table at most once, every reference to a key or unique set of its own type.
+    /// drops or changes what is there. The schemas come in the order in which they refer to each other, circles apart, each table
+    /// at most once, every reference to a key or unique set of its own type.
     ///
     /// # Errors
     /// `Schema`, naming every misfit between a table and its model, with nothing changed: a column of another type, one that takes NULL
