@@ -132,9 +132,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
         self.text(") DO UPDATE SET ");
         self.assignments(&conflict.assignments, true)
     }
-}
 
-impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     /// For a set that contains the key: a row with this key that differs in the rest of the set, or has NULL there, is not the one that is meant,
     /// and in the way.
     fn on_conflict_of_key(&mut self, conflict: &'s OnConflict, key: u16, taken: &str) -> DBResult<()> {
