@@ -47,7 +47,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     fn rows(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
         let values = values(insert, first, rows)?;
         self.text(" VALUES ");
-        for (i, row) in values.chunks_exact(insert.columns.len()).enumerate() {
+        for (i, row) in values.chunks(insert.columns.len()).enumerate() {
             self.text(if i == 0 { "(" } else { ", (" });
             for (j, (value, &column)) in row.iter().zip(insert.columns.iter()).enumerate() {
                 if j > 0 {
