@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::Connection;
+use crate::control::{Control, Level};
 use crate::error;
 use crate::pool::{Lease, no_runtime};
 use crate::run::{self, Halt, Task};
@@ -160,15 +161,15 @@ impl State {
                 if task.here && connection.commits_wait {
                     return Err(Halt::Move);
                 }
-                control(connection, "COMMIT", task)
+                control(connection, Control::Commit, task)
             }
         }
     }
 
     fn begin(&mut self, task: Task) -> Result<(), Halt> {
         if !self.begun {
-            let sql = if self.read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" };
-            control(self.lease.connection()?, sql, task)?;
+            let begin = if self.read_only { Control::BeginReading } else { Control::BeginWriting };
+            control(self.lease.connection()?, begin, task)?;
             self.begun = true;
         }
         Ok(())
@@ -187,7 +188,8 @@ impl State {
         }
         self.abandoned.settle(kept);
         while self.savepoints < task.level {
-            control(self.lease.connection()?, &format!("SAVEPOINT ommi_{}", self.savepoints + 1), task)?;
+            let level = Level::Transaction(self.savepoints + 1);
+            control(self.lease.connection()?, Control::Open(level), task)?;
             self.savepoints += 1;
         }
         Ok(())
@@ -195,27 +197,27 @@ impl State {
 
     /// Undoes a level and those in it.
     fn undo(&mut self, level: u32, task: Task) -> Result<(), Halt> {
-        control(self.lease.connection()?, &format!("ROLLBACK TO ommi_{level}"), task)?;
+        control(self.lease.connection()?, Control::Undo(Level::Transaction(level)), task)?;
         self.release(level, task)
     }
 
     /// Makes a level, and those in it, part of the one around it.
     fn release(&mut self, level: u32, task: Task) -> Result<(), Halt> {
-        control(self.lease.connection()?, &format!("RELEASE ommi_{level}"), task)?;
+        control(self.lease.connection()?, Control::Release(Level::Transaction(level)), task)?;
         self.savepoints = level.saturating_sub(1);
         Ok(())
     }
 }
 
 /// Runs a statement about the transaction itself.
-fn control(connection: &Connection, sql: &str, task: Task) -> Result<(), Halt> {
+fn control(connection: &Connection, control: Control, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
     let failed = |failure| match task.limit {
         _ if error::is_busy(&failure) => Halt::Busy(failure),
         Some((_, given)) if error::is_interrupt(&failure) => Halt::Failed(DBError::timeout(given).with_source(failure)),
         _ => Halt::Failed(error::general(failure)),
     };
-    connection.control(sql).map_err(failed)
+    connection.control(control).map_err(failed)
 }
 
 impl SqliteTransaction {
