@@ -30,12 +30,6 @@ use crate::work::{self, Add, Fetch, Hold, Patience, Source};
 /// A transaction.
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
-    shared: Arc<Shared>,
-}
-
-/// What the statements of a transaction share.
-#[derive(Debug)]
-pub(crate) struct Shared {
     state: Arc<Mutex<State>>,
     busy_timeout: Duration,
     abandoned: Abandoned,
@@ -58,18 +52,18 @@ struct State {
 /// A statement's turn in a transaction.
 pub(crate) struct Guard(OwnedMutexGuard<State>);
 
-impl Shared {
+impl SqliteTransaction {
     pub(crate) fn try_lock(&self) -> Option<Guard> {
         self.state.clone().try_lock_owned().ok().map(Guard)
     }
 
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
-        let lock = self.state.clone().lock_owned();
-        let Some((deadline, given)) = context.limit else { return Ok(Guard(lock.await)) };
         // Where nobody has the turn there is nothing to wait for, and so no need of a runtime.
         if let Some(guard) = self.try_lock() {
             return Ok(guard);
         }
+        let lock = self.state.clone().lock_owned();
+        let Some((deadline, given)) = context.limit else { return Ok(Guard(lock.await)) };
         Handle::try_current().map_err(no_runtime)?;
         match tokio::time::timeout_at(deadline.into(), lock).await {
             Ok(guard) => Ok(Guard(guard)),
@@ -221,6 +215,7 @@ fn control(connection: &Connection, control: Control, task: Task) -> Result<(), 
 }
 
 impl SqliteTransaction {
+    /// On this connection. It begins when something is first done in it, unless that is asked for at once.
     pub(crate) async fn begin(
         lease: Lease,
         busy_timeout: Duration,
@@ -237,20 +232,42 @@ impl SqliteTransaction {
             first_error: None,
             heavy: false,
         };
-        let shared = Shared { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };
-        let transaction = SqliteTransaction { shared: Arc::new(shared) };
+        let transaction = SqliteTransaction { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };
         if begin.options.immediate {
-            transaction.act(Act::Begin, context).await?;
+            Box::pin(transaction.act(Act::Begin, context)).await?;
         }
         Ok(transaction)
     }
 
     /// Does something about the transaction itself: in place, or on a thread where it may take long.
     async fn act(&self, act: Act, context: &Context) -> DBResult<()> {
-        let mut guard = self.shared.lock(context).await?;
-        let mut task = Task::here(context);
-        let mut patience = Patience::new(context, self.shared.busy_timeout);
+        let mut guard = self.lock(context).await?;
+        let task = Task::here(context);
+        match guard.act(act, task) {
+            Ok(()) => Ok(()),
+            // What could not be committed is rolled back with the guard's last holder.
+            Err(Halt::Failed(error)) => Err(error),
+            // Boxed: it happens seldom, and the future that would have room for it is moved about with every transaction.
+            Err(halt) => Box::pin(self.act_on(act, guard, halt, task, context)).await,
+        }
+    }
+
+    /// Goes on with what could not be done at once.
+    async fn act_on(
+        &self,
+        act: Act,
+        mut guard: Guard,
+        mut halt: Halt,
+        mut task: Task,
+        context: &Context,
+    ) -> DBResult<()> {
+        let mut patience = Patience::new(context, self.busy_timeout);
         loop {
+            match halt {
+                Halt::Failed(error) => return Err(error),
+                Halt::Move => task = task.on_thread(),
+                Halt::Busy(error) => patience.wait(error).await?,
+            }
             // Outside of a runtime there is no other thread, and nobody else to keep waiting.
             let result = if task.here || Handle::try_current().is_err() {
                 guard.connection()?.watch.next_run();
@@ -269,17 +286,14 @@ impl SqliteTransaction {
                 result
             };
             match result {
-                // What could not be committed is rolled back with the guard's last holder.
                 Ok(()) => return Ok(()),
-                Err(Halt::Failed(error)) => return Err(error),
-                Err(Halt::Move) => task = task.on_thread(),
-                Err(Halt::Busy(error)) => patience.wait(error).await?,
+                Err(other) => halt = other,
             }
         }
     }
 
     pub(crate) fn source(&self) -> Source<'_> {
-        Source::Transaction(&self.shared)
+        Source::Transaction(self)
     }
 }
 
@@ -318,7 +332,7 @@ impl Executor for SqliteTransaction {
 #[async_trait]
 impl DriverTransaction for SqliteTransaction {
     fn enter(&self, level: u32) {
-        self.shared.abandoned.enter(level);
+        self.abandoned.enter(level);
     }
 
     fn schema(&self) -> Option<&dyn SchemaDriver> {
@@ -335,7 +349,7 @@ impl DriverTransaction for SqliteTransaction {
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
         // The turn is waited for, so that the connection is free when this returns. Past the limit, whoever has the turn rolls back.
-        let mut guard = self.shared.lock(context).await?;
+        let mut guard = self.lock(context).await?;
         guard.0.lease.connection()?.roll_back();
         Ok(())
     }
