@@ -220,8 +220,8 @@ impl Inner {
     pub(crate) async fn greatest_key(&self, model: &ModelSchema) -> DBResult<i64> {
         let find = doc! {
             "find": &*model.table,
-            // What lies beyond is no key, and says nothing of those that are.
-            "filter": { ID: { "$type": "number", "$lte": i64::MAX } },
+            // Numbers, as what they are compared with. What lies beyond is no key, and says nothing of those that are.
+            "filter": { ID: { "$lte": i64::MAX } },
             "sort": { ID: -1 },
             "projection": { ID: 1 },
             "limit": 1,

@@ -142,7 +142,7 @@ fn is_named(related: &Related) -> bool {
     }
     let model = &related.model;
     let sets = std::iter::once(&model.key).chain(model.uniques.iter().map(|unique| &unique.columns));
-    let mut sets = sets.filter(|set| !set.is_empty()).map(|set| {
+    let mut sets = sets.map(|set| {
         set.iter().try_fold(1usize, |rows, column| Some(rows.saturating_mul(values_given(&related.filter, *column)?)))
     });
     sets.any(|rows| rows.is_some_and(|rows| rows <= ROWS))
