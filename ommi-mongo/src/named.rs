@@ -287,6 +287,7 @@ mod tests {
             (one_of(2, 0..40).and(one_of(3, 0..26)), false),
             (equal(2, 1), false),
             (equal(4, 1), false),
+            (Condition::In { expr: Expr::Column(1), list: List::new([Value::Int(1)]), negated: true }, false),
             (equal(0, 7).or(equal(4, 3)), false),
             (Condition::True, false),
         ] {
