@@ -108,15 +108,21 @@ impl MongoDriver {
         let database = client.database(&options.database);
         let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
         let hello = database.run_command(doc! { "hello": 1 }).await.map_err(failed)?;
+        MongoDriver::over(client, own_client, &options, &hello)
+    }
+
+    /// On a server that has said what it is.
+    fn over(client: Client, own_client: bool, options: &MongoOptions, hello: &Document) -> DBResult<MongoDriver> {
+        let database = client.database(&options.database);
         let rollbacks = Rollbacks::new(database.clone());
         let inner = Inner {
-            capabilities: capabilities(options.transactions && has_transactions(&hello)),
+            capabilities: capabilities(options.transactions && has_transactions(hello)),
             write_concern: options.write_concern()?,
             read_concern: options.read_concern()?,
             selection: options.client.as_ref().and_then(|client| client.selection_criteria.clone()),
             transaction_options: options.transaction_options(),
             key_block: options.key_block,
-            turns: options.turns(is_router(&hello)),
+            turns: options.turns(is_router(hello)),
             client,
             database,
             own_client,
@@ -325,7 +331,34 @@ pub(crate) fn no_context() -> &'static Context {
 
 #[cfg(test)]
 mod tests {
+    use ommi_core::schema::{ColumnBuilder, ModelSchema};
+    use ommi_core::value::ColumnType;
+
     use super::*;
+
+    /// A driver whose server does not answer.
+    async fn unreachable() -> MongoDriver {
+        let options = MongoOptions::parse("mongodb://db.invalid/shop").await.unwrap();
+        let client = Client::with_options(options.client.clone().unwrap()).unwrap();
+        MongoDriver::over(client, true, &options, &doc! { "setName": "rs" }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_collection_can_have_is_refused_before_the_server_is_asked() {
+        let driver = unreachable().await;
+        let id = || ColumnBuilder::new("id", ColumnType::I64).key();
+        let model = |table: String| {
+            SchemaRef::from(Arc::new(ModelSchema::builder("Long", table).column(id()).build().unwrap()))
+        };
+        let models = [model("a".repeat(251)), model("b".repeat(251)), model("c".repeat(250))];
+        let context = Context::new();
+        for refused in [driver.create(&models, &context).await, driver.drop(&models, &context).await] {
+            match refused.unwrap_err().kind() {
+                ErrorKind::Schema { mismatches, .. } => assert_eq!(mismatches.len(), 2, "{mismatches:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 
     #[test]
     fn a_server_by_itself_has_no_transactions() {
