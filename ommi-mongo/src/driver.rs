@@ -24,7 +24,7 @@ use crate::keys::Blocks;
 use crate::names::NAME;
 use crate::options::MongoOptions;
 use crate::rollbacks::Rollbacks;
-use crate::run::{Place, given, within};
+use crate::run::{Place, given, in_time, within};
 use crate::stream::{MongoStream, Pieces};
 use crate::transaction::MongoTransaction;
 use crate::turns::Turns;
@@ -227,7 +227,7 @@ impl Inner {
 
 impl Executor for MongoDriver {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
-        Answer::later(within(context, self.inner.fetch(Place::Alone, select, sink, context)))
+        in_time(context, self.inner.fetch(Place::Alone, select, sink, context))
     }
 
     fn stream<'a>(
@@ -248,15 +248,15 @@ impl Executor for MongoDriver {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, None, context)))
+        in_time(context, self.inner.insert(Place::Alone, insert, sink, None, context))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.update(Place::Alone, update, context)))
+        in_time(context, self.inner.update(Place::Alone, update, context))
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.delete(Place::Alone, delete, context)))
+        in_time(context, self.inner.delete(Place::Alone, delete, context))
     }
 }
 
@@ -331,10 +331,46 @@ pub(crate) fn no_context() -> &'static Context {
 
 #[cfg(test)]
 mod tests {
+    use ommi_core::ast::{Assignment, Change, CompareOp, Condition, Expr};
     use ommi_core::schema::{ColumnBuilder, ModelSchema};
-    use ommi_core::value::ColumnType;
+    use ommi_core::value::{ColumnType, Value};
 
     use super::*;
+
+    /// In bytes. A future is moved into its box as a whole, for each statement.
+    const SMALL: usize = 2_000;
+
+    /// Takes no rows.
+    struct Nothing;
+
+    impl RowSink for Nothing {
+        fn row(&mut self, _: &mut dyn ommi_core::driver::Row) -> DBResult<()> {
+            Ok(())
+        }
+
+        fn clear(&mut self) {}
+
+        fn len(&self) -> usize {
+            0
+        }
+
+        fn fork(&self) -> Box<dyn RowSink> {
+            Box::new(Nothing)
+        }
+
+        fn absorb(&mut self, _: Box<dyn RowSink>) {}
+
+        fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+            self
+        }
+    }
+
+    fn size<T>(answer: &Answer<'_, T>) -> usize {
+        match answer {
+            Answer::Later(future) => size_of_val(&**future),
+            Answer::Ready(_) => panic!("the answer was there at once"),
+        }
+    }
 
     /// A driver whose server does not answer.
     async fn unreachable() -> MongoDriver {
@@ -358,6 +394,31 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn the_future_of_a_statement_is_small() {
+        let driver = unreachable().await;
+        let id = ColumnBuilder::new("id", ColumnType::I64).key();
+        let visits = ColumnBuilder::new("visits", ColumnType::I64);
+        let model = ModelSchema::builder("User", "users").column(id).column(visits).build().unwrap();
+        let model = SchemaRef::from(Arc::new(model));
+        let context = Context::new();
+        let one = || Condition::compare(CompareOp::Eq, Expr::Column(0), Expr::Value(Value::Int(1)));
+        let mut select = Select::new(model.clone());
+        select.filter = one();
+        let mut insert = Insert::new(model.clone(), Arc::new([0, 1]), vec![Value::Int(1), Value::Int(2)], 1);
+        let change = Assignment::new(1, Change::Add(Value::Int(1)));
+        let update = Update::new(model.clone(), vec![change], one());
+        let delete = Delete::new(model, one());
+        let (mut rows, mut keys) = (Nothing, Nothing);
+        let sizes = [
+            size(&driver.fetch(&select, &mut rows, &context)),
+            size(&driver.insert(&mut insert, &mut keys, &context)),
+            size(&driver.update(&update, &context)),
+            size(&driver.delete(&delete, &context)),
+        ];
+        assert!(sizes.iter().all(|size| *size <= SMALL), "{sizes:?}");
     }
 
     #[test]

@@ -42,13 +42,25 @@ impl Inner {
         place: &mut Place<'_>,
         context: &Context,
     ) -> DBResult<Option<Condition>> {
-        let Some(mut condition) = naming(model, condition) else { return Ok(None) };
+        match naming(model, condition) {
+            None => Ok(None),
+            // Apart, so that the future of a statement is small.
+            Some(condition) => Box::pin(self.read_all_named(condition, place, context)).await.map(Some),
+        }
+    }
+
+    async fn read_all_named(
+        &self,
+        mut condition: Condition,
+        place: &mut Place<'_>,
+        context: &Context,
+    ) -> DBResult<Condition> {
         for _ in 0..COMMANDS {
             let Some((next, related, negated)) = take_next(&mut condition) else { break };
             let values = self.held(&related, place, context).await?;
             *next = among(&related, values, negated);
         }
-        Ok(Some(condition))
+        Ok(condition)
     }
 
     /// What the related rows hold in the column by which they are related, each value once.
