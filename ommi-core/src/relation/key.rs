@@ -1,6 +1,7 @@
 //! The values by which rows belong together.
 
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -18,8 +19,8 @@ pub enum Key {
     Int(i64),
     /// One UUID.
     Uuid([u8; 16]),
-    /// Anything else.
-    Other(Box<[Value<'static>]>),
+    /// Anything else. Shared, since keys are handed on; and the end of a row has no loop over values in it.
+    Other(Arc<[Value<'static>]>),
 }
 
 impl Key {
@@ -31,7 +32,7 @@ impl Key {
                 Value::Null => Key::Null,
                 Value::Int(value) => Key::Int(value),
                 Value::Uuid(value) => Key::Uuid(value),
-                other => Key::Other(Box::new([other.into_owned()])),
+                other => Key::Other(Arc::new([other.into_owned()])),
             });
         }
         let mut values = Vec::with_capacity(columns.len());
@@ -41,7 +42,7 @@ impl Key {
                 value => values.push(value.into_owned()),
             }
         }
-        Ok(Key::Other(values.into_boxed_slice()))
+        Ok(Key::Other(values.into()))
     }
 }
 
@@ -64,18 +65,10 @@ enum Values {
 }
 
 impl Values {
-    /// Most keys are numbers, so those are taken at once.
-    #[inline]
+    #[inline(never)]
     fn push(&mut self, row: usize, value: Value<'_>) {
         match (&mut *self, value) {
             (Values::Ints(values, _), Value::Int(value)) => values.push(value),
-            (_, value) => self.push_other(row, value),
-        }
-    }
-
-    #[inline(never)]
-    fn push_other(&mut self, row: usize, value: Value<'_>) {
-        match (&mut *self, value) {
             (Values::Ints(values, nulls), Value::Null) => {
                 values.push(0);
                 nulls.push(row as u32);
@@ -128,13 +121,14 @@ impl Keys {
         Keys { columns, rows: 0 }
     }
 
-    /// Takes the keys of a row.
+    /// Takes the keys of a row. Most are numbers, so those are taken at once.
     #[inline]
     pub(crate) fn push<M: Model>(&mut self, row: &M) -> DBResult<()> {
         for (column, values) in &mut self.columns {
-            match row.value_of(*column) {
-                Ok(value) => values.push(self.rows, value),
-                Err(invalid) => return Err(DBError::invalid_query(&M::schema(), &invalid.at(*column))),
+            match (row.value_of(*column), &mut *values) {
+                (Ok(Value::Int(value)), Values::Ints(values, _)) => values.push(value),
+                (Ok(value), values) => values.push(self.rows, value),
+                (Err(invalid), _) => return Err(DBError::invalid_query(&M::schema(), &invalid.at(*column))),
             }
         }
         self.rows += 1;
@@ -154,7 +148,7 @@ impl Keys {
             (Some(Value::Uuid(value)), 1) => Key::Uuid(value),
             (Some(first), _) => {
                 let all: Vec<_> = std::iter::once(first).chain(values).map(Value::into_owned).collect();
-                if all.iter().any(Value::is_null) { Key::Null } else { Key::Other(all.into_boxed_slice()) }
+                if all.iter().any(Value::is_null) { Key::Null } else { Key::Other(all.into()) }
             }
         }
     }
@@ -176,7 +170,7 @@ pub(crate) struct KeyIndex {
     ints: FxHashMap<i64, u32>,
     others: FxHashMap<Box<[u8]>, u32>,
     /// The distinct keys themselves, in their order.
-    pub(crate) distinct: Vec<Box<[Value<'static>]>>,
+    pub(crate) distinct: Vec<Arc<[Value<'static>]>>,
     /// Those that are one number, in place of a list for each.
     pub(crate) numbers: Vec<i64>,
     scratch: Vec<u8>,
@@ -203,12 +197,12 @@ impl KeyIndex {
                     *place.insert(next)
                 }
             },
-            Key::Uuid(value) => self.insert_other(Box::new([Value::Uuid(value)]), next),
+            Key::Uuid(value) => self.insert_other(Arc::new([Value::Uuid(value)]), next),
             Key::Other(values) => self.insert_other(values, next),
         }
     }
 
-    fn insert_other(&mut self, values: Box<[Value<'static>]>, next: u32) -> u32 {
+    fn insert_other(&mut self, values: Arc<[Value<'static>]>, next: u32) -> u32 {
         self.scratch.clear();
         values.iter().for_each(|value| write(value, &mut self.scratch));
         match self.others.get(self.scratch.as_slice()) {
@@ -295,7 +289,7 @@ mod tests {
     #[test]
     fn equal_keys_have_one_number() {
         let mut index = KeyIndex::default();
-        let pair = |a: i64, b: &str| Key::Other(Box::new([Value::Int(a), text(b)]));
+        let pair = |a: i64, b: &str| Key::Other(Arc::new([Value::Int(a), text(b)]));
         assert_eq!(index.insert(pair(1, "a")), 0);
         assert_eq!(index.insert(pair(1, "b")), 1);
         assert_eq!(index.insert(pair(1, "a")), 0);

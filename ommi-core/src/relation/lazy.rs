@@ -71,7 +71,11 @@ impl<T> Lazy<T> {
 impl<T: Model> Lazy<T> {
     /// Says which row it belongs to, to a field that was just made.
     pub(crate) fn set_link(&mut self, link: Link) {
-        self.link = link;
+        match std::mem::replace(&mut self.link, link) {
+            // What is mostly there. It owns nothing, and so no row need be asked for what it is to free.
+            none @ Link::Detached => std::mem::forget(none),
+            other => drop(other),
+        }
     }
 
     fn relation(&self) -> DBResult<&'static RelationInfo> {

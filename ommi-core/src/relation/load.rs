@@ -208,7 +208,7 @@ fn in_chunk(number: u32, chunk: usize) -> u32 {
 }
 
 /// The condition that the columns have one of these keys, or one that [`KeyIndex`] does not know.
-fn matches(columns: &[u16], numbers: &[i64], others: &[Box<[Value<'static>]>]) -> Condition {
+fn matches(columns: &[u16], numbers: &[i64], others: &[Arc<[Value<'static>]>]) -> Condition {
     if let [column] = columns {
         let others = others.iter().filter_map(|key| key.first().cloned());
         return is_in(*column, numbers.iter().map(|&number| Value::Int(number)).chain(others));
@@ -238,7 +238,7 @@ struct Lead<'k> {
 }
 
 impl<'k> Lead<'k> {
-    fn new(all: &'k [Box<[Value<'static>]>], part: usize) -> Lead<'k> {
+    fn new(all: &'k [Arc<[Value<'static>]>], part: usize) -> Lead<'k> {
         let mut seen = KeyIndex::default();
         let mut lead = Lead { part, values: Vec::new(), keys: Vec::new() };
         for key in all {
@@ -301,7 +301,7 @@ fn key_of(mut values: Vec<Value<'static>>) -> super::Key {
         (Some(Value::Uuid(value)), true) => super::Key::Uuid(value),
         (last, _) => {
             values.extend(last);
-            super::Key::Other(values.into_boxed_slice())
+            super::Key::Other(values.into())
         }
     }
 }
@@ -426,8 +426,8 @@ mod tests {
 
     #[test]
     fn keys_with_a_part_in_common_are_looked_for_together() {
-        let keys: Vec<Box<[Value<'static>]>> =
-            (0..200).map(|n| Box::from([Value::Int(n), Value::Int(n % 3)])).collect();
+        let keys: Vec<Arc<[Value<'static>]>> =
+            (0..200).map(|n| Arc::from([Value::Int(n), Value::Int(n % 3)])).collect();
         let lead = Lead::new(&keys, 1);
         assert_eq!(lead.values, [Value::Int(0), Value::Int(1), Value::Int(2)]);
         let sizes: Vec<usize> = lead.keys.iter().map(Vec::len).collect();

@@ -324,7 +324,7 @@ fn values(relation: &RelationInfo, key: Key) -> DBResult<Vec<Value<'static>>> {
         Key::Null => Err(null_key(relation)),
         Key::Int(value) => Ok(vec![Value::Int(value)]),
         Key::Uuid(value) => Ok(vec![Value::Uuid(value)]),
-        Key::Other(values) => Ok(values.into_vec()),
+        Key::Other(values) => Ok(values.to_vec()),
     }
 }
 

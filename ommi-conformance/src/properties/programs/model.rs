@@ -116,6 +116,8 @@ pub(super) struct Level {
     pub(super) failed: bool,
     /// One within it that does not commit takes it along.
     abort_outer: bool,
+    /// The database gave it up, with those around it.
+    lost: bool,
 }
 
 /// What should be there.
@@ -147,7 +149,14 @@ impl Model {
 
     /// The database gave up all transactions of a handle.
     pub(super) fn fail_all(&mut self, handle: usize) {
-        self.open[handle].iter_mut().for_each(|level| level.failed = true);
+        for level in &mut self.open[handle] {
+            (level.failed, level.lost) = (true, true);
+        }
+    }
+
+    /// Whether the innermost transaction of a handle has others around it and was given up with them.
+    pub(super) fn is_lost_within(&self, handle: usize) -> bool {
+        matches!(self.open[handle].as_slice(), [_, .., innermost] if innermost.lost)
     }
 
     /// What a step does and must give. `cut` says of a [`Action::Cut`] that it did not come to its end.
@@ -159,7 +168,7 @@ impl Model {
             Action::Begin { abort_outer } => {
                 let abort_outer = self.open[handle].last().map_or(abort_outer, |outer| outer.abort_outer);
                 let rows = self.rows(handle).clone();
-                self.open[handle].push(Level { rows, failed: false, abort_outer });
+                self.open[handle].push(Level { rows, failed: false, abort_outer, lost: false });
                 Outcome::Done(0)
             }
             Action::End(end) => self.end(handle, end),
