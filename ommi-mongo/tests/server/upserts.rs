@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, doc};
+use ommi_core::DBResult;
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Assignment, Change, Expr, Insert, OnConflict};
-use ommi_core::driver::{Context, Driver};
+use ommi_core::driver::{Begin, Context, Driver, Executor, LevelEnd};
 use ommi_core::schema::{ColumnBuilder, ModelBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Moment, Value};
-use ommi_core::{DBResult, driver::Executor};
 use ommi_mongo::MongoDriver;
 
 use super::{Rows, connect, text, wait};
@@ -134,4 +134,34 @@ async fn values_that_are_no_values_to_a_server() {
         assert!(matches!(refused.kind(), ErrorKind::InvalidValue { .. }), "{target}: {refused}");
     }
     assert_eq!(documents.count_documents(doc! {}).await.unwrap(), 3);
+}
+
+/// A column that the row leaves out has its default, by which the row may meet one that is there: alone, and where a part of a transaction is undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_is_left_out_is_its_default() {
+    let driver = connect(|options| options).await;
+    // 0 id, 1 code (unique), 2 n
+    let model = ModelSchema::builder("Code", "codes").column(integer("id").key());
+    let model = model.column(integer("code").default_value(7i64).unique());
+    let model = create(&driver, model.column(integer("n").default_value(5i64))).await;
+    let documents = driver.database().collection::<Document>("codes");
+    let stored = |n: i64| doc! { "_id": 1i64, "code": 7i64, "n": n };
+    let row = |id: i64| {
+        let mut insert = Insert::new(model.clone(), Arc::new([0]), vec![Value::Int(id)], 1);
+        insert.on_conflict = Some(OnConflict::new(vec![1], vec![Assignment::new(2, Change::Add(Value::Int(1)))]));
+        insert
+    };
+    for (id, n) in [(1, 5), (2, 6)] {
+        wait(driver.insert(&mut row(id), &mut Rows(0, Vec::new()), &Context::new())).await.unwrap();
+        assert_eq!(documents.find_one(doc! {}).await.unwrap().unwrap(), stored(n));
+    }
+    let mut context = Context::new();
+    let tx = driver.begin(&Begin::default(), &context).await.unwrap();
+    tx.enter(1);
+    context.level = 1;
+    wait(tx.insert(&mut row(3), &mut Rows(0, Vec::new()), &context)).await.unwrap();
+    tx.leave(1, LevelEnd::Undo, &Context::new()).await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
+    assert_eq!(documents.find_one(doc! {}).await.unwrap().unwrap(), stored(6));
+    assert_eq!(documents.count_documents(doc! {}).await.unwrap(), 1);
 }
