@@ -458,6 +458,8 @@ macro_rules! __behaviours {
                 a_failed_transaction_is_rolled_back_without_an_error needs transactions,
                 a_failed_statement_prevents_the_commit needs transactions,
                 not_found_leaves_it_usable needs transactions,
+                a_row_refused_before_it_is_sent_leaves_it_usable needs transactions,
+                what_is_too_large_to_be_sent_leaves_it_usable needs transactions,
                 a_stream_within_it needs transactions,
                 another_statement_while_a_stream_is_open_is_an_error needs transactions,
                 a_stream_dropped_early_within_it needs transactions,

@@ -76,7 +76,7 @@ impl Writer {
         match RawDocumentBuf::from_bytes(self.bytes) {
             Ok(document) => Ok((document, self.explained.unwrap_or_default())),
             // Its length does not fit where BSON writes it: more than two gigabytes.
-            Err(error) => Err(DBError::new(ErrorKind::TooLarge).with_source(error)),
+            Err(error) => Err(DBError::new(ErrorKind::TooLarge).with_source(error).unsent()),
         }
     }
 

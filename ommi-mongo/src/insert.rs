@@ -187,7 +187,7 @@ impl<'i> Documents<'i> {
                     number + 1,
                     self.model.name
                 );
-                let error = DBError::new(ErrorKind::TooLarge).with_detail(detail);
+                let error = DBError::new(ErrorKind::TooLarge).with_detail(detail).unsent();
                 return Err(match LargeRow::new(self.model, |column| self.value(column, row, key)) {
                     Some(row) => error.with_source(row),
                     None => error,

@@ -43,8 +43,10 @@ impl LargeRow {
             _ => None,
         };
         let Some(row) = row else { return error };
+        let unsent = error.is_found_by_client();
         let row = LargeRow { cause: Some(error), ..row };
-        DBError::new(ErrorKind::TooLarge).with_detail(row.to_string()).with_source(row)
+        let error = DBError::new(ErrorKind::TooLarge).with_detail(row.to_string()).with_source(row);
+        if unsent { error.unsent() } else { error }
     }
 }
 

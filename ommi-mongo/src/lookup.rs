@@ -23,9 +23,9 @@ pub(crate) fn deeper(depth: usize) -> DBResult<usize> {
     if depth < DEEPEST {
         return Ok(depth + 1);
     }
-    Err(DBError::new(ErrorKind::TooLarge).with_detail(
-        "a condition or an order leads over more than 20 relations, each within the one before; MongoDB follows 20",
-    ))
+    let detail =
+        "a condition or an order leads over more than 20 relations, each within the one before; MongoDB follows 20";
+    Err(DBError::new(ErrorKind::TooLarge).with_detail(detail).unsent())
 }
 
 /// What makes a document of another collection a related one.

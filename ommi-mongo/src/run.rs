@@ -218,6 +218,7 @@ impl Inner {
         writers: &[Writer],
         context: &Context,
     ) -> Result<u64, Failure> {
+        writers.iter().try_for_each(|writer| check_size(writer.len()))?;
         let mut reached = 0;
         for writer in writers {
             let command = self.finish_write(writer.clone(), context, place)?;
@@ -283,10 +284,16 @@ const LARGEST_COMMAND: usize = 16 * 1024 * 1024 + 16 * 1024;
 /// Ends a command that a server takes.
 fn sized(writer: Writer) -> DBResult<RawDocumentBuf> {
     let (command, _) = writer.finish()?;
-    if command.as_bytes().len() > LARGEST_COMMAND {
-        return Err(DBError::new(ErrorKind::TooLarge).with_detail("a statement with its values takes 16 MB at most"));
-    }
+    check_size(command.as_bytes().len())?;
     Ok(command)
+}
+
+/// Refuses a command of so many bytes. Those that come after another of the same operation are cut to size, or were asked for before.
+fn check_size(bytes: usize) -> DBResult<()> {
+    if bytes <= LARGEST_COMMAND {
+        return Ok(());
+    }
+    Err(DBError::new(ErrorKind::TooLarge).with_detail("a statement with its values takes 16 MB at most").unsent())
 }
 
 /// How often a statement in a transaction of its own is run again at most.

@@ -54,7 +54,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
                     self.text(", ");
                 }
                 let ty = self.column_ty(column);
-                self.value(value, ty)?;
+                self.value(value, ty).map_err(|error| error.for_column(&insert.model, column))?;
             }
             self.text(")");
         }
@@ -78,7 +78,8 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
                 self.text(", ");
             }
             let ty = self.column_ty(column);
-            self.bind(Bind::Column(Column::new(values, width, place)), ty)?;
+            let values = Bind::Column(Column::new(values, width, place));
+            self.bind(values, ty).map_err(|error| error.for_column(&insert.model, column))?;
         }
         self.text(") WITH ORDINALITY AS r(");
         if O::TEXT {

@@ -168,6 +168,11 @@ pub(crate) fn general(error: rusqlite::Error) -> DBError {
     let Some(report) = report(&error) else {
         return DBError::new(ErrorKind::Database).with_source(error);
     };
+    if report.code == ffi::SQLITE_RANGE || report.message == "too many SQL variables" {
+        // Found when the statement is prepared, or its values bound.
+        let detail = "it binds more values than SQLite takes, which are 32 766";
+        return DBError::new(ErrorKind::TooLarge).with_source(error).with_detail(detail).unsent();
+    }
     let (kind, detail) = match (report.code, report.code & 0xFF) {
         (ffi::SQLITE_BUSY_SNAPSHOT, _) => (ErrorKind::Conflict, None),
         (_, ffi::SQLITE_CONSTRAINT) => {
@@ -178,7 +183,6 @@ pub(crate) fn general(error: rusqlite::Error) -> DBError {
             (ErrorKind::Constraint(Constraint::new(kind)), None)
         }
         (_, ffi::SQLITE_TOOBIG) => (ErrorKind::TooLarge, None),
-        (_, ffi::SQLITE_RANGE) => (ErrorKind::TooLarge, Some("it binds more values than SQLite takes")),
         (_, ffi::SQLITE_FULL) => (ErrorKind::Database, Some("the disk is full, or no number is left for a key")),
         (_, ffi::SQLITE_IOERR) => (ErrorKind::Database, Some("the disk reported an error")),
         (_, ffi::SQLITE_CORRUPT) => (ErrorKind::Database, Some("the database file is damaged")),

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use ommi::{ConstraintKind, prelude::*};
 
 use crate::expect::{assert_kind, error, violation};
@@ -254,6 +255,86 @@ pub(crate) async fn not_found_leaves_it_usable(db: &Ommi) -> DBResult<()> {
     })
     .await?;
     assert_eq!(balances(db).await?, [100, 50, 7]);
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Meeting {
+    #[ommi(auto)]
+    id: i64,
+    #[ommi(unique)]
+    room: i64,
+    at: NaiveDateTime,
+}
+
+/// Some stores have no such years, others no such digits: they say so before the row is sent.
+pub(crate) async fn a_row_refused_before_it_is_sent_leaves_it_usable(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<Meeting>().await?;
+    let mut tx = db.begin().await?;
+    let mut there = refused(&tx, 0).await?;
+    if db.driver().capabilities().savepoints {
+        let inner = tx.begin().await?;
+        there += refused(&inner, 100).await?;
+        inner.commit().await?;
+    }
+    tx.commit().await?;
+    assert_eq!(db.find_all::<Meeting>().count().await?, there);
+    Ok(())
+}
+
+/// Adds rows that the store may refuse, and those it takes; says how many are there then.
+async fn refused(tx: &impl Handle, first: i64) -> DBResult<u64> {
+    let day = |year| NaiveDate::from_ymd_opt(year, 1, 1).map(NaiveDateTime::from).unwrap();
+    let times = [day(10_000), day(2020) + TimeDelta::nanoseconds(1)];
+    let mut there = 0;
+    for (room, at) in (first..).step_by(10).zip(times) {
+        let row = |nth: i64| new!(Meeting { room: room + nth, at });
+        let results = [
+            tx.add(row(1)).await.map(|_| 1),
+            tx.add_all([row(2), row(3)]).await.map(|rows| rows.len() as u64),
+            tx.upsert(row(4)).on(Meeting::room).update(Meeting::at.set(at)).await.map(|_| 1),
+        ];
+        for result in results {
+            match result {
+                Ok(added) => there += added,
+                Err(error) => {
+                    let ErrorKind::InvalidValue { model, column, .. } = error.kind() else { return Err(error) };
+                    assert_eq!((model.as_deref(), column.as_deref()), (Some("Meeting"), Some("at")), "{error}");
+                }
+            }
+        }
+        tx.add(new!(Meeting { room, at: day(2020) })).await?;
+        there += 1;
+        assert_eq!(tx.find(Meeting::room.ge(first)).count().await?, there);
+    }
+    Ok(there)
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+struct Scroll {
+    #[ommi(auto)]
+    id: i64,
+    text: String,
+}
+
+/// More values than SQLite binds, and more bytes than MongoDB takes.
+pub(crate) async fn what_is_too_large_to_be_sent_leaves_it_usable(db: &Ommi) -> DBResult<()> {
+    fn there_or_too_large<T>(result: DBResult<T>) -> DBResult<bool> {
+        match result {
+            Err(error) if matches!(error.kind(), ErrorKind::TooLarge) => Ok(false),
+            other => other.map(|_| true),
+        }
+    }
+    db.create_tables::<Scroll>().await?;
+    let tx = db.begin().await?;
+    let many = any_of((0..33_000).map(|id| Scroll::id.eq(id)));
+    there_or_too_large(tx.find(many).exists().await)?;
+    assert_eq!(tx.find_all::<Scroll>().count().await?, 0);
+    let added = there_or_too_large(tx.add(new!(Scroll { text: "x".repeat(17 << 20) })).await)?;
+    assert_eq!(tx.find_all::<Scroll>().count().await?, u64::from(added));
+    tx.add(new!(Scroll { text: "short" })).await?;
+    tx.commit().await?;
+    assert_eq!(db.find_all::<Scroll>().count().await?, 1 + u64::from(added));
     Ok(())
 }
 

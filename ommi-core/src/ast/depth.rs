@@ -78,10 +78,11 @@ impl Drop for Condition {
 
 /// The error of a condition that nests too deep.
 pub(crate) fn too_deep(model: &ModelSchema) -> DBError {
-    DBError::new(ErrorKind::TooLarge).with_detail(format!(
+    let detail = format!(
         "a condition on {} nests more than {MAX_DEPTH} levels deep; `all_of` and `any_of` join any number without nesting",
         model.name
-    ))
+    );
+    DBError::new(ErrorKind::TooLarge).with_detail(detail).unsent()
 }
 
 /// Refuses a condition that nests deeper than [`MAX_DEPTH`].

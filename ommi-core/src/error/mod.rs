@@ -280,6 +280,17 @@ impl DBError {
         DBError::invalid_value(Some(&model.name), column).with_detail(invalid.to_string())
     }
 
+    /// Names the column of a model that the value was for, where this is [`ErrorKind::InvalidValue`] and names none.
+    pub fn for_column(self, model: &ModelSchema, column: u16) -> DBError {
+        match (&self.0.kind, model.column(column)) {
+            (ErrorKind::InvalidValue { column: None, .. }, Some(column)) => {
+                let (model, column) = (Some(model.name.to_string()), Some(column.field.to_string()));
+                self.change(|inner| inner.kind = ErrorKind::InvalidValue { model, column })
+            }
+            _ => self,
+        }
+    }
+
     /// [`ErrorKind::OutOfRange`].
     pub fn out_of_range(table: impl Into<String>, column: Option<String>) -> DBError {
         DBError::new(ErrorKind::OutOfRange { table: table.into(), column })

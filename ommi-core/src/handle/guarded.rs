@@ -227,6 +227,11 @@ fn of_database(error: &DBError) -> bool {
     !error.is_found_by_client()
 }
 
+/// The same of an insert, which may have written rows that it then failed to give back.
+fn of_insert(error: &DBError) -> bool {
+    of_database(error) || matches!(error.kind(), ErrorKind::Decode { .. })
+}
+
 fn forgotten_stream() -> DBError {
     DBError::new(ErrorKind::TransactionAborted).with_detail("a stream in it was neither ended nor dropped")
 }
@@ -390,9 +395,8 @@ impl Executor for Guarded<'_> {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        // An insert may be one of several that hold the rows of one `add_all`, and may have written rows that it then failed to give back.
         let state = self.state();
-        state.watch(state.writable(), |_| true, || self.transaction().insert(insert, sink, context))
+        state.watch(state.writable(), of_insert, || self.transaction().insert(insert, sink, context))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
