@@ -2,7 +2,8 @@
 //! answer on each.
 //!
 //! The [README](https://github.com/ommi-rs/ommi) is the tour; `ARCHITECTURE.md` is the map of the source.
-//! Start with [`prelude`], [`Ommi::connect`](Connect::connect) and [`Handle`].
+//! Start with [`prelude`], [`Ommi::connect`](Connect::connect), [`Handle`] and the attributes of [`Model`](derive@Model). Who writes a driver starts with
+//! [`driver`].
 
 #![deny(
     missing_docs,
@@ -71,6 +72,10 @@ pub mod prelude {
 /// A required column that is forgotten, an unknown one, and a value of the wrong type do not compile. Columns that have a default, are
 /// optional or are generated may be left out. Values convert as they do for [`IntoField`]: `"text"` for a `String`, a bare
 /// value for an `Option`.
+///
+/// Rows that belong to the new one are named by its relations, and added with it: `new!(User { email, posts: [{ title: "x" }] })`. A `..` at the end says
+/// that something else gives the required columns that are not named, as `user.posts.add(&db, new!(Post { title: "x", .. }))` does; what is missing
+/// after that is an `InvalidValue` error.
 #[macro_export]
 macro_rules! new {
     ($($row:tt)*) => {

@@ -7,13 +7,16 @@
 //! use ommi::prelude::*;
 //! use ommi_conformance::Database;
 //!
-//! /// An empty database; called once for each test.
+//! /// An empty database; called once for each test, which runs beside others.
 //! async fn empty() -> DBResult<Database> {
 //!     Ok(Database::new(Ommi::new(MyDriver::connect("…").await?)))
 //! }
 //!
 //! ommi_conformance::suite!(empty);
 //! ```
+//!
+//! It goes among the driver's tests, with `ommi` (without default features) and this crate as dev-dependencies. A store that has a single connection says
+//! so by [`Database::one_connection`], and what is to be cleaned up is said by [`Database::afterwards`].
 //!
 //! The tests are grouped by topic: `round_trips::…`, `sorting::…`, `transactions::…`. What a driver cannot do it says in
 //! its [`Capabilities`](ommi::driver::Capabilities). A behaviour that needs a capability that is not there prints

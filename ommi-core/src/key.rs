@@ -5,7 +5,7 @@ use crate::schema::ModelSchema;
 use crate::value::{FieldType, InvalidValue, Value};
 
 /// What can be given for a key of type `K`: the key itself, `&str` for a text key, and for a composite key a tuple of
-/// what its parts take.
+/// what its parts take, of which there may be six.
 #[diagnostic::on_unimplemented(
     message = "a key of type `{K}` cannot be looked up by a `{Self}`",
     label = "expected `{K}`"

@@ -128,7 +128,7 @@ fn undecoded(failure: DecodeFailure, schema: fn() -> SchemaRef, index: u16) -> D
     }
 }
 
-/// Models to create or drop tables for: one, or a tuple of them, nested at will.
+/// Models to create or drop tables for: one, or a tuple of up to twelve, nested at will.
 pub trait Models {
     /// Adds their schemas.
     fn collect(schemas: &mut Vec<SchemaRef>);

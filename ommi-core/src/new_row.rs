@@ -149,13 +149,19 @@ impl<'w> RowWriter<'w> {
         let next = self.next;
         self.next += 1;
         let Some(column) = self.schema.column(next) else { return };
-        match value.and_then(|value| value.check().map(|()| value)) {
-            Ok(value) if column.precision.is_none() => self.values.push(value),
-            Ok(value) => match column.keep(value) {
-                Ok(kept) => self.values.push(kept),
-                Err(problem) => self.refuse(next, problem),
-            },
-            Err(invalid) => self.refuse(next, invalid.to_string()),
+        let value = match value {
+            Ok(value) => value,
+            Err(invalid) => return self.refuse(next, invalid.to_string()),
+        };
+        if let Err(invalid) = value.check() {
+            return self.refuse(next, invalid.to_string());
+        }
+        if column.precision.is_none() {
+            return self.values.push(value);
+        }
+        match column.keep(value) {
+            Ok(kept) => self.values.push(kept),
+            Err(problem) => self.refuse(next, problem),
         }
     }
 

@@ -30,18 +30,18 @@ use proc_macro::TokenStream;
 /// - `columns = UserColumns`: puts the columns on a type of that name, where they would clash with functions of the model
 /// - `unique(a, b)`, `index(a, b)`: sets of fields; may be repeated. Several are also said in one: `index((a, b), (a, c))`, which is the
 ///   way for sets that share a field: `clippy::duplicated_attributes` takes a field that is named twice for a slip
-/// - `references((a, b) = (Other::x, Other::y))`: a reference of several columns, with the options of a single one after
-///   it; may be repeated
+/// - `references((a, b) = (Other::x, Other::y))`: a reference of several columns; may be repeated. The options of a single one stand within:
+///   `references((a, b) = (Other::x, Other::y), on_delete = "cascade")`
 /// - `crate = "path"`: where the `ommi` crate is, if not at `::ommi`
 ///
 /// # On a field
 ///
 /// - `key`: the key, or a part of it; without any, the field named `id` is the key
-/// - `auto`: new rows get their key by themselves: integers count in the database, UUIDs are made by the client
-///   (`auto = "uuid_v7"`, or `"uuid_v4"`), as MongoDB's ObjectIds are
+/// - `auto`: new rows get their key by themselves: an integer that is the whole key counts in the database (`auto = "increment"` says the same),
+///   UUIDs are made by the client (`auto = "uuid_v7"`, which is meant when nothing is said, or `"uuid_v4"`), as MongoDB's ObjectIds are
 /// - `column = "stored"`: the stored name
 /// - `unique`, `index`
-/// - `default`, `default = 0`: the value of a new row that names none
+/// - `default`, `default = 0`: the value of a new row that names none; without one given, the type's `Default`
 /// - `precision = "ms"`, `"us"`, `"ns"`: how finely the column keeps times, on every store: a finer value is refused, or cut off with
 ///   `truncate`; a store that is less fine refuses the model. Without it a column is as fine as its store
 /// - `version`: an integer that begins at 1 and that every write to a row raises, so that a write of a row that was changed meanwhile is a
@@ -51,7 +51,8 @@ use proc_macro::TokenStream;
 ///   `constraint = false` keeps the database from enforcing it
 /// - on a field of type `BelongsTo<..>`, `HasOne<..>` or `HasMany<..>`, which is a relation and no column: `by = field` says which
 ///   reference it goes by where there are several (of this model for `BelongsTo`, else of the other or the association model), and
-///   `to = field` which second one, where both references of an association model lead to one model
+///   `to = field` which second one, where both references of an association model lead to one model. A reference of several columns is named
+///   by all of its fields: `by = (a, b)`
 /// - `skip`: no column; rows that are read get the type's `Default`
 #[proc_macro_derive(Model, attributes(ommi))]
 pub fn derive_model(input: TokenStream) -> TokenStream {

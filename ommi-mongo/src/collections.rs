@@ -52,9 +52,15 @@ impl Inner {
     pub(crate) async fn ready(&self, model: &ModelSchema, context: &Context) -> DBResult<Arc<RawDocumentBuf>> {
         self.is_open()?;
         self.rollbacks.settled().await;
-        if let Some(defaults) = self.collections.get(&model.table) {
-            return Ok(defaults);
+        match self.collections.get(&model.table) {
+            Some(defaults) => Ok(defaults),
+            // Apart, so that the future of a statement is small.
+            None => Box::pin(self.look_at(model, context)).await,
         }
+    }
+
+    /// Looks at a collection that is not known yet.
+    async fn look_at(&self, model: &ModelSchema, context: &Context) -> DBResult<Arc<RawDocumentBuf>> {
         let list = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": { "$eq": &*model.table } } };
         let reply = self.database.run_command(list).await;
         let reply = reply.map_err(|error| Failure::from(error).general(given(context)))?;

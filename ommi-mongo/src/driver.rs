@@ -24,7 +24,7 @@ use crate::keys::Blocks;
 use crate::names::NAME;
 use crate::options::MongoOptions;
 use crate::rollbacks::Rollbacks;
-use crate::run::{Place, given, within};
+use crate::run::{Place, given, in_time, within};
 use crate::stream::{MongoStream, Pieces};
 use crate::transaction::MongoTransaction;
 use crate::turns::Turns;
@@ -108,15 +108,21 @@ impl MongoDriver {
         let database = client.database(&options.database);
         let failed = |error: mongodb::error::Error| Failure::from(error).general(None);
         let hello = database.run_command(doc! { "hello": 1 }).await.map_err(failed)?;
+        MongoDriver::over(client, own_client, &options, &hello)
+    }
+
+    /// On a server that has said what it is.
+    fn over(client: Client, own_client: bool, options: &MongoOptions, hello: &Document) -> DBResult<MongoDriver> {
+        let database = client.database(&options.database);
         let rollbacks = Rollbacks::new(database.clone());
         let inner = Inner {
-            capabilities: capabilities(options.transactions && has_transactions(&hello)),
+            capabilities: capabilities(options.transactions && has_transactions(hello)),
             write_concern: options.write_concern()?,
             read_concern: options.read_concern()?,
             selection: options.client.as_ref().and_then(|client| client.selection_criteria.clone()),
             transaction_options: options.transaction_options(),
             key_block: options.key_block,
-            turns: options.turns(is_router(&hello)),
+            turns: options.turns(is_router(hello)),
             client,
             database,
             own_client,
@@ -221,7 +227,7 @@ impl Inner {
 
 impl Executor for MongoDriver {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
-        Answer::later(within(context, self.inner.fetch(Place::Alone, select, sink, context)))
+        in_time(context, self.inner.fetch(Place::Alone, select, sink, context))
     }
 
     fn stream<'a>(
@@ -242,15 +248,15 @@ impl Executor for MongoDriver {
         sink: &'a mut dyn RowSink,
         context: &'a Context,
     ) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.insert(Place::Alone, insert, sink, None, context)))
+        in_time(context, self.inner.insert(Place::Alone, insert, sink, None, context))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.update(Place::Alone, update, context)))
+        in_time(context, self.inner.update(Place::Alone, update, context))
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        Answer::later(within(context, self.inner.delete(Place::Alone, delete, context)))
+        in_time(context, self.inner.delete(Place::Alone, delete, context))
     }
 }
 
@@ -325,7 +331,95 @@ pub(crate) fn no_context() -> &'static Context {
 
 #[cfg(test)]
 mod tests {
+    use ommi_core::ast::{Assignment, Change, CompareOp, Condition, Expr};
+    use ommi_core::schema::{ColumnBuilder, ModelSchema};
+    use ommi_core::value::{ColumnType, Value};
+
     use super::*;
+
+    /// In bytes. A future is moved into its box as a whole, for each statement.
+    const SMALL: usize = 2_000;
+
+    /// Takes no rows.
+    struct Nothing;
+
+    impl RowSink for Nothing {
+        fn row(&mut self, _: &mut dyn ommi_core::driver::Row) -> DBResult<()> {
+            Ok(())
+        }
+
+        fn clear(&mut self) {}
+
+        fn len(&self) -> usize {
+            0
+        }
+
+        fn fork(&self) -> Box<dyn RowSink> {
+            Box::new(Nothing)
+        }
+
+        fn absorb(&mut self, _: Box<dyn RowSink>) {}
+
+        fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+            self
+        }
+    }
+
+    fn size<T>(answer: &Answer<'_, T>) -> usize {
+        match answer {
+            Answer::Later(future) => size_of_val(&**future),
+            Answer::Ready(_) => panic!("the answer was there at once"),
+        }
+    }
+
+    /// A driver whose server does not answer.
+    async fn unreachable() -> MongoDriver {
+        let options = MongoOptions::parse("mongodb://db.invalid/shop").await.unwrap();
+        let client = Client::with_options(options.client.clone().unwrap()).unwrap();
+        MongoDriver::over(client, true, &options, &doc! { "setName": "rs" }).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_collection_can_have_is_refused_before_the_server_is_asked() {
+        let driver = unreachable().await;
+        let id = || ColumnBuilder::new("id", ColumnType::I64).key();
+        let model = |table: String| {
+            SchemaRef::from(Arc::new(ModelSchema::builder("Long", table).column(id()).build().unwrap()))
+        };
+        let models = [model("a".repeat(251)), model("b".repeat(251)), model("c".repeat(250))];
+        let context = Context::new();
+        for refused in [driver.create(&models, &context).await, driver.drop(&models, &context).await] {
+            match refused.unwrap_err().kind() {
+                ErrorKind::Schema { mismatches, .. } => assert_eq!(mismatches.len(), 2, "{mismatches:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_future_of_a_statement_is_small() {
+        let driver = unreachable().await;
+        let id = ColumnBuilder::new("id", ColumnType::I64).key();
+        let visits = ColumnBuilder::new("visits", ColumnType::I64);
+        let model = ModelSchema::builder("User", "users").column(id).column(visits).build().unwrap();
+        let model = SchemaRef::from(Arc::new(model));
+        let context = Context::new();
+        let one = || Condition::compare(CompareOp::Eq, Expr::Column(0), Expr::Value(Value::Int(1)));
+        let mut select = Select::new(model.clone());
+        select.filter = one();
+        let mut insert = Insert::new(model.clone(), Arc::new([0, 1]), vec![Value::Int(1), Value::Int(2)], 1);
+        let change = Assignment::new(1, Change::Add(Value::Int(1)));
+        let update = Update::new(model.clone(), vec![change], one());
+        let delete = Delete::new(model, one());
+        let (mut rows, mut keys) = (Nothing, Nothing);
+        let sizes = [
+            size(&driver.fetch(&select, &mut rows, &context)),
+            size(&driver.insert(&mut insert, &mut keys, &context)),
+            size(&driver.update(&update, &context)),
+            size(&driver.delete(&delete, &context)),
+        ];
+        assert!(sizes.iter().all(|size| *size <= SMALL), "{sizes:?}");
+    }
 
     #[test]
     fn a_server_by_itself_has_no_transactions() {

@@ -120,10 +120,11 @@ impl Inner {
                 // Where there are few numbers, none is taken that may not be used.
                 let adds = if is_scarce(ty) { 1 } else { self.key_block };
                 let size = block.want(count, adds);
-                let (size, last) = match self.count_up(model, size, context).await {
+                // Apart, so that the future of a statement is small: most numbers are at hand.
+                let (size, last) = match Box::pin(self.count_up(model, size, context)).await {
                     // The counter is near its end: it may have what is needed.
                     Err(error) if size > count && matches!(error.kind(), ErrorKind::OutOfRange { .. }) => {
-                        (count, self.count_up(model, count, context).await?)
+                        (count, Box::pin(self.count_up(model, count, context)).await?)
                     }
                     other => (size, other?),
                 };
@@ -194,7 +195,7 @@ impl Inner {
             _ => None,
         });
         let Some(greatest) = greatest.max().filter(|greatest| *greatest > 0) else { return Ok(()) };
-        self.at_least(model, greatest, context).await?;
+        Box::pin(self.at_least(model, greatest, context)).await?;
         let block = self.blocks.of(&model.table);
         let mut block = block.lock().await;
         block.next = block.next.max(greatest.saturating_add(1));
@@ -220,8 +221,8 @@ impl Inner {
     pub(crate) async fn greatest_key(&self, model: &ModelSchema) -> DBResult<i64> {
         let find = doc! {
             "find": &*model.table,
-            // What lies beyond is no key, and says nothing of those that are.
-            "filter": { ID: { "$type": "number", "$lte": i64::MAX } },
+            // Numbers, as what they are compared with. What lies beyond is no key, and says nothing of those that are.
+            "filter": { ID: { "$lte": i64::MAX } },
             "sort": { ID: -1 },
             "projection": { ID: 1 },
             "limit": 1,

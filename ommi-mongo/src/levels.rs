@@ -215,8 +215,10 @@ const NOT_BROUGHT_BACK: &str = "a document as it was before does not pass its co
 fn targets<'i>(insert: &'i Insert, conflict: &'i OnConflict) -> impl Iterator<Item = Option<Condition>> + 'i {
     rows(&insert.values, insert.columns.len(), insert.rows).map(|row| {
         let equals = conflict.target.iter().map(|column| {
-            let place = insert.columns.iter().position(|given| given == column)?;
-            let value: Value<'static> = row.get(place)?.clone();
+            let value: Value<'static> = match insert.columns.iter().position(|given| given == column) {
+                Some(place) => row.get(place)?.clone(),
+                None => insert.model.column(*column)?.default.clone()?,
+            };
             Some(Condition::compare(CompareOp::Eq, Expr::Column(*column), Expr::Value(value)))
         });
         equals.collect::<Option<Vec<Condition>>>().map(Condition::And)

@@ -11,6 +11,21 @@ pub(crate) const NAME: &str = "mongo";
 /// The field of the key.
 pub(crate) const ID: &str = "_id";
 
+/// The most bytes of a collection's name with that of its database and the dot between them: MongoDB's manual, "Naming Restrictions". Sharded
+/// collections have 20 fewer, which the server says when one is made so.
+const LONGEST_NAMESPACE: usize = 255;
+
+/// What is wrong with the name of a collection that is longer than the server takes.
+pub(crate) fn too_long(database: &str, table: &str) -> Option<String> {
+    let longest = LONGEST_NAMESPACE.saturating_sub(database.len() + 1);
+    (table.len() > longest).then(|| {
+        format!(
+            "the name `{table}` is longer than MongoDB's {LONGEST_NAMESPACE} bytes for a database and a collection: in this database there \
+             are {longest}"
+        )
+    })
+}
+
 /// An error for what this driver cannot do.
 pub(crate) fn unsupported(feature: &'static str) -> DBError {
     DBError::unsupported(NAME, feature)
@@ -46,4 +61,18 @@ pub(crate) fn scratch(model: &ModelSchema, purpose: &str, number: usize) -> Stri
         name.push('_');
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collection_and_its_database_share_the_bytes_of_a_name() {
+        assert_eq!(too_long("shop", &"a".repeat(250)), None);
+        let problem = too_long("shop", &"a".repeat(251)).unwrap();
+        assert!(problem.contains("there are 250"), "{problem}");
+        // Bytes, and not characters.
+        assert!(too_long("shop", &"é".repeat(125)).is_none() && too_long("shop", &"é".repeat(126)).is_some());
+    }
 }

@@ -194,3 +194,93 @@ fn numbered(query: &Select, group: &PerGroup, writer: &mut Writer) -> DBResult<b
     unset(&fields, writer);
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use mongodb::bson::{DateTime, doc};
+    use ommi_core::ast::{CompareOp, Direction, List, Related, Sort};
+    use ommi_core::schema::{ColumnBuilder, ModelSchema};
+    use ommi_core::value::{ColumnType, Moment};
+
+    use super::*;
+    use crate::pipelines::{NULL, at_least, column, command, exists, of, pipeline, posts, schema, users};
+
+    fn grouped(filter: Condition, columns: Vec<u16>, limit: Option<u64>, offset: Option<u64>) -> Select {
+        let mut query = of(posts(), filter);
+        query.sort = vec![Sort::new(Expr::Column(0), Direction::Descending)];
+        query.per_group = Some(PerGroup::new(columns, limit, offset));
+        query
+    }
+
+    fn authors(list: [i64; 2]) -> Condition {
+        let list = List::new(list.map(Value::Int).into_iter().chain([Value::Null]));
+        Condition::In { expr: Expr::Column(1), list, negated: false }
+    }
+
+    #[test]
+    fn groups_that_are_named_are_read_one_by_one() {
+        let query = grouped(authors([7, 8]).and(at_least(2, 3)), vec![1], Some(2), Some(1));
+        let of_one = [
+            doc! { "$match": { "score": { "$gte": 3i64 } } },
+            doc! { "$sort": { "_id": -1 } },
+            doc! { "$skip": 1i64 },
+            doc! { "$limit": 2i64 },
+        ];
+        assert_eq!(
+            pipeline(&query),
+            [
+                doc! { "$limit": 1 },
+                doc! { "$project": { "_id": 0, "k": { "$literal": [7i64, 8i64] } } },
+                doc! { "$unwind": "$k" },
+                doc! { "$group": { "_id": "$k" } },
+                doc! { "$lookup": { "from": "posts", "localField": "_id", "foreignField": "author_id", "pipeline": of_one.to_vec(), "as": "r" } },
+                doc! { "$unwind": "$r" },
+                doc! { "$replaceRoot": { "newRoot": "$r" } },
+            ]
+        );
+        // One group is a page, and none is nothing.
+        let one = Condition::compare(CompareOp::Eq, Expr::Column(1), Expr::Value(Value::Int(7)));
+        assert_eq!(
+            command(&grouped(one, vec![1], Some(2), None)).unwrap(),
+            doc! {
+                "find": "posts", "filter": { "author_id": { "$eq": 7i64 } }, "sort": { "_id": -1 }, "allowDiskUse": true, "limit": 2i64, "batchSize": 9i64,
+            }
+        );
+        // A list that is negated names no groups, and in one of times that BSON cannot hold there are none.
+        let others = Condition::In { expr: Expr::Column(1), list: List::new([Value::Int(7)]), negated: true };
+        assert!(pipeline(&grouped(others, vec![1], Some(1), None))[1].contains_key("$setWindowFields"));
+        let visits = ModelSchema::builder("Visit", "visits").column(column("id").key());
+        let mut query = Select::new(schema(visits.column(ColumnBuilder::new("at", ColumnType::Timestamp))));
+        query.per_group = Some(PerGroup::new(vec![1], Some(1), None));
+        let at = |nanos: &[u32]| {
+            let list = List::new(nanos.iter().map(|nanos| Value::Timestamp(Moment::new(0, *nanos).unwrap())));
+            Condition::In { expr: Expr::Column(1), list, negated: false }
+        };
+        query.filter = at(&[1, 2]);
+        assert_eq!(command(&query), None);
+        query.filter = at(&[0, 1]);
+        assert_eq!(
+            pipeline(&query)[1],
+            doc! { "$project": { "_id": 0, "k": { "$literal": [DateTime::from_millis(0)] } } }
+        );
+        assert_eq!(command(&grouped(authors([7, 8]), vec![1], Some(0), None)), None);
+        assert_eq!(command(&grouped(authors([7, 8]).and(Condition::False), vec![1], Some(1), None)), None);
+    }
+
+    #[test]
+    fn other_groups_are_numbered() {
+        let filter = authors([7, 8]).and(exists(Related::new(users(), vec![(1, 0)]), false));
+        let stages = pipeline(&grouped(filter, vec![1, 3], Some(2), Some(1)));
+        assert_eq!(stages[0], doc! { "$match": { "author_id": { "$in": [7i64, 8i64] } } });
+        let number = doc! { "$setWindowFields": {
+            "partitionBy": { "c0": { "$ifNull": ["$author_id", NULL] }, "c1": { "$ifNull": ["$code", NULL] } },
+            "sortBy": { "_id": -1 },
+            "output": { "__n0": { "$documentNumber": {} } },
+        } };
+        let wanted = doc! { "$match": { "__n0": { "$gt": 1i64, "$lte": 3i64 } } };
+        assert_eq!(stages[3..], [number, wanted, doc! { "$unset": ["__n0", "__r0"] }]);
+        // Without a limit, all after the first.
+        let stages = pipeline(&grouped(Condition::True, vec![1], None, Some(1)));
+        assert_eq!(stages[1], doc! { "$match": { "__n0": { "$gt": 1i64 } } });
+    }
+}

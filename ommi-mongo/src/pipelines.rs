@@ -1,11 +1,11 @@
-//! Pipelines, written out: conditions on related rows, orders by them, some rows of each group, and writes by keys.
+//! Pipelines, written out: conditions on related rows, orders by them, and writes by keys.
 
 use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, doc};
 use ommi_core::ast::{
-    CompareOp, Condition, Delete, Direction, Expr, List, Nulls, Output, PerGroup, Related, RelatedCount, RelatedExpr,
-    Select, Sort, Statement,
+    CompareOp, Condition, Delete, Direction, Expr, Nulls, Output, Related, RelatedCount, RelatedExpr, Select, Sort,
+    Statement,
 };
 use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Value};
@@ -15,25 +15,25 @@ use crate::bson::Writer;
 use crate::explain::explain;
 use crate::select::select;
 
-const NULL: Bson = Bson::Null;
+pub(crate) const NULL: Bson = Bson::Null;
 
-fn column(name: &'static str) -> ColumnBuilder {
+pub(crate) fn column(name: &'static str) -> ColumnBuilder {
     ColumnBuilder::new(name, ColumnType::I64)
 }
 
-fn schema(model: ommi_core::schema::ModelBuilder) -> SchemaRef {
+pub(crate) fn schema(model: ommi_core::schema::ModelBuilder) -> SchemaRef {
     SchemaRef::from(Arc::new(model.build().unwrap()))
 }
 
 /// 0 id, 1 team_id, 2 hall, 3 number, 4 code
-fn users() -> SchemaRef {
+pub(crate) fn users() -> SchemaRef {
     let builder = ModelSchema::builder("User", "users").column(column("id").key()).column(column("team_id").nullable());
     let builder = builder.column(column("hall").nullable()).column(column("number").nullable());
     schema(builder.column(column("code").nullable().unique()))
 }
 
 /// 0 id, 1 author_id, 2 score, 3 code
-fn posts() -> SchemaRef {
+pub(crate) fn posts() -> SchemaRef {
     let builder =
         ModelSchema::builder("Post", "posts").column(column("id").key()).column(column("author_id").nullable());
     schema(builder.column(column("score").nullable()).column(column("code").nullable()))
@@ -45,29 +45,29 @@ fn shelves() -> SchemaRef {
     schema(builder.column(column("wanted").nullable()))
 }
 
-fn command(query: &Select) -> Option<Document> {
+pub(crate) fn command(query: &Select) -> Option<Document> {
     let mut writer = Writer::new();
     select(query, 9, &mut writer).unwrap()?;
     Some(Document::try_from(writer.finish().unwrap().0.as_ref()).unwrap())
 }
 
-fn pipeline(query: &Select) -> Vec<Document> {
+pub(crate) fn pipeline(query: &Select) -> Vec<Document> {
     let command = command(query).unwrap();
     assert!(command.contains_key("aggregate"), "{command}");
     command.get_array("pipeline").unwrap().iter().map(|stage| stage.as_document().unwrap().clone()).collect()
 }
 
-fn of(model: SchemaRef, filter: Condition) -> Select {
+pub(crate) fn of(model: SchemaRef, filter: Condition) -> Select {
     let mut select = Select::new(model);
     select.filter = filter;
     select
 }
 
-fn at_least(column: u16, number: i64) -> Condition {
+pub(crate) fn at_least(column: u16, number: i64) -> Condition {
     Condition::compare(CompareOp::Ge, Expr::Column(column), Expr::Value(Value::Int(number)))
 }
 
-fn exists(related: Related, negated: bool) -> Condition {
+pub(crate) fn exists(related: Related, negated: bool) -> Condition {
     Condition::Exists { related: Box::new(related), negated }
 }
 
@@ -119,6 +119,10 @@ fn what_is_known_is_not_asked() {
     assert_eq!(nothing(count(CompareOp::Lt, 0)), None);
     assert_eq!(nothing(count(CompareOp::Gt, u64::MAX)), None);
     assert_eq!(nothing(count(CompareOp::Eq, u64::MAX)), None);
+    // To a server a limit of zero is none.
+    let mut none = Select::new(users());
+    none.limit = Some(0);
+    assert_eq!(command(&none), None);
     // Then `find` suffices.
     let all = |condition| command(&of(users(), condition)).unwrap();
     for condition in [
@@ -193,6 +197,27 @@ fn by_several_columns() {
                 "from": "shelves", "localField": "__r0", "foreignField": "_id", "pipeline": [limit.clone(), key.clone()], "as": "__r0",
             } },
         ]
+    );
+    // As the key is stored, since documents with another order are other documents: `==` takes them for the same.
+    let made = pipeline(&of(users(), exists(Related::new(shelves(), vec![(3, 1), (2, 0)]), false)));
+    let made = made[0].get_document("$set").and_then(|set| set.get_document("__r0")).unwrap();
+    assert!(made.keys().eq(["hall", "number"]), "{made}");
+    // One part twice is not the key.
+    let half = exists(Related::new(shelves(), vec![(2, 0), (3, 0)]), false);
+    assert_eq!(
+        pipeline(&of(users(), half))[0].get_document("$lookup").unwrap().get_str("foreignField").unwrap(),
+        "_id.hall"
+    );
+    // A column of the key that two must equal is more than the key.
+    let twice = exists(Related::new(shelves(), vec![(2, 0), (3, 1), (4, 0)]), false);
+    let equal = |variable: &str, column: &str| [doc! { "$gt": [variable, NULL] }, doc! { "$eq": [column, variable] }];
+    let guard = [equal("$$k0", "$_id.number"), equal("$$k1", "$_id.hall")].concat();
+    assert_eq!(
+        pipeline(&of(users(), twice))[0],
+        doc! { "$lookup": {
+            "from": "shelves", "localField": "hall", "foreignField": "_id.hall", "let": { "k0": "$number", "k1": "$code" },
+            "pipeline": [{ "$match": { "$expr": { "$and": guard } } }, limit.clone(), key.clone()], "as": "__r0",
+        } }
     );
     // The other way round: one column by the index, the others by `let`, none of them NULL.
     let there = exists(Related::new(users(), vec![(0, 2), (1, 3)]), false);
@@ -378,66 +403,22 @@ fn sorted_by_a_row_that_a_row_leads_to() {
     );
 }
 
-fn grouped(filter: Condition, columns: Vec<u16>, limit: Option<u64>, offset: Option<u64>) -> Select {
-    let mut query = of(posts(), filter);
-    query.sort = vec![Sort::new(Expr::Column(0), Direction::Descending)];
-    query.per_group = Some(PerGroup::new(columns, limit, offset));
-    query
-}
-
-fn authors(list: [i64; 2]) -> Condition {
-    let list = List::new(list.map(Value::Int).into_iter().chain([Value::Null]));
-    Condition::In { expr: Expr::Column(1), list, negated: false }
-}
-
+/// Once is enough, and a number in a projection would say whether a field is wanted.
 #[test]
-fn groups_that_are_named_are_read_one_by_one() {
-    let query = grouped(authors([7, 8]).and(at_least(2, 3)), vec![1], Some(2), Some(1));
-    let of_one = [
-        doc! { "$match": { "score": { "$gte": 3i64 } } },
-        doc! { "$sort": { "_id": -1 } },
-        doc! { "$skip": 1i64 },
-        doc! { "$limit": 2i64 },
-    ];
-    assert_eq!(
-        pipeline(&query),
-        [
-            doc! { "$limit": 1 },
-            doc! { "$project": { "_id": 0, "k": { "$literal": [7i64, 8i64] } } },
-            doc! { "$unwind": "$k" },
-            doc! { "$group": { "_id": "$k" } },
-            doc! { "$lookup": { "from": "posts", "localField": "_id", "foreignField": "author_id", "pipeline": of_one.to_vec(), "as": "r" } },
-            doc! { "$unwind": "$r" },
-            doc! { "$replaceRoot": { "newRoot": "$r" } },
-        ]
-    );
-    // One group is a page, and none is nothing.
-    let one = Condition::compare(CompareOp::Eq, Expr::Column(1), Expr::Value(Value::Int(7)));
-    assert_eq!(
-        command(&grouped(one, vec![1], Some(2), None)).unwrap(),
-        doc! {
-            "find": "posts", "filter": { "author_id": { "$eq": 7i64 } }, "sort": { "_id": -1 }, "allowDiskUse": true, "limit": 2i64, "batchSize": 9i64,
-        }
-    );
-    assert_eq!(command(&grouped(authors([7, 8]), vec![1], Some(0), None)), None);
-    assert_eq!(command(&grouped(authors([7, 8]).and(Condition::False), vec![1], Some(1), None)), None);
-}
-
-#[test]
-fn other_groups_are_numbered() {
-    let filter = authors([7, 8]).and(exists(Related::new(users(), vec![(1, 0)]), false));
-    let stages = pipeline(&grouped(filter, vec![1, 3], Some(2), Some(1)));
-    assert_eq!(stages[0], doc! { "$match": { "author_id": { "$in": [7i64, 8i64] } } });
-    let number = doc! { "$setWindowFields": {
-        "partitionBy": { "c0": { "$ifNull": ["$author_id", NULL] }, "c1": { "$ifNull": ["$code", NULL] } },
-        "sortBy": { "_id": -1 },
-        "output": { "__n0": { "$documentNumber": {} } },
-    } };
-    let wanted = doc! { "$match": { "__n0": { "$gt": 1i64, "$lte": 3i64 } } };
-    assert_eq!(stages[3..], [number, wanted, doc! { "$unset": ["__n0", "__r0"] }]);
-    // Without a limit, all after the first.
-    let stages = pipeline(&grouped(Condition::True, vec![1], None, Some(1)));
-    assert_eq!(stages[1], doc! { "$match": { "__n0": { "$gt": 1i64 } } });
+fn sorted_by_a_column_twice_and_by_a_constant_of_a_related_row() {
+    let by = |expr| Sort::new(expr, Direction::Descending);
+    let constant = RelatedExpr::new(users(), vec![(1, 0)], Expr::Value(Value::Int(0)));
+    let mut query = Select::new(posts());
+    query.sort = vec![by(Expr::Related(Box::new(constant))), by(Expr::Column(2)), by(Expr::Column(2))];
+    let stages = pipeline(&query);
+    let look_up = stages[0].get_document("$lookup").unwrap().get_array("pipeline").unwrap();
+    assert_eq!(look_up[1], Bson::Document(doc! { "$project": { "_id": 0, "v": { "$literal": 0i64 } } }));
+    let sort = stages[2].get_document("$sort").unwrap();
+    assert!(sort.keys().eq(["__o0.v", "score"]), "{sort}");
+    let mut sort = query.sort.split_off(1);
+    sort[1].direction = Direction::Ascending;
+    query.sort = sort;
+    assert_eq!(command(&query).unwrap().get_document("sort").unwrap(), &doc! { "score": -1 });
 }
 
 #[test]

@@ -168,7 +168,9 @@ impl Inner {
             return Ok(known);
         }
         let find = doc! { "find": MODELS, "filter": { REFERENCES: { "$exists": true } } };
-        let references = Arc::new(References::read(&self.all_documents(find).await?)?);
+        // Apart, so that the future of a statement is small.
+        let documents = Box::pin(self.all_documents(find)).await?;
+        let references = Arc::new(References::read(&documents)?);
         self.references.set(now, references.clone());
         Ok(references)
     }

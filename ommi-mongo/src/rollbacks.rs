@@ -33,8 +33,8 @@ impl Rollbacks {
             return;
         }
         let mut changes = self.count.subscribe();
-        // It fails when there is no sender left, and this is one.
-        let _ = changes.wait_for(|count| *count == 0).await;
+        // It fails when there is no sender left, and this is one. Apart, so that the future of a statement is small.
+        let _ = Box::pin(changes.wait_for(|count| *count == 0)).await;
     }
 }
 

@@ -203,5 +203,7 @@ mod tests {
         }
         assert_eq!(decode(ColumnType::Date, &rawdoc! { "v": DateTime::from_millis(1) }), None);
         assert_eq!(decode(ColumnType::Text, &rawdoc! { "v": 1 }), None);
+        // Deprecated, and as much as a missing field.
+        assert_eq!(super::decode(ColumnType::Text, RawBsonRef::Undefined), Some(Value::Null));
     }
 }

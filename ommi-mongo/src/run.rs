@@ -7,7 +7,7 @@ use mongodb::bson::{Document, RawDocumentBuf};
 use mongodb::options::RunCursorCommandOptions;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
 use mongodb::{ClientSession, Database};
-use ommi_core::driver::Context;
+use ommi_core::driver::{Answer, Context};
 use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
@@ -62,6 +62,18 @@ impl Work for Writes<'_> {
 /// The time that an operation was given.
 pub(crate) fn given(context: &Context) -> Option<Duration> {
     context.limit.map(|(_, given)| given)
+}
+
+/// Work within its time, as an answer.
+pub(crate) fn in_time<'a, T>(context: &'a Context, work: impl Future<Output = DBResult<T>> + Send + 'a) -> Answer<'a, T>
+where
+    T: 'a,
+{
+    match context.limit {
+        None => Answer::later(work),
+        // Apart, since a future that another one waits for in two places is held in each.
+        Some(_) => Answer::later(within(context, Box::pin(work))),
+    }
 }
 
 /// Gives up once the time is over. The client closes the connection of what is given up, and the server has been told the same limit.
@@ -168,7 +180,7 @@ impl Inner {
                     |command| database.run_raw_cursor_command(command).with_options(options(selection.clone())).batch();
                 let first = open(command.clone()).await.map_err(Failure::from);
                 let cursor: RawBatchCursor = match first {
-                    Err(failure) if failure.is_lost() => open(command).await?,
+                    Err(failure) if failure.is_lost() => Box::pin(open(command).into_future()).await?,
                     other => other?,
                 };
                 Ok(Batches::Own(Box::new(cursor), self.turns.clone()))

@@ -1,6 +1,6 @@
 //! The old value of a column and a number, as an expression that fails where the sum leaves the column's range.
 //!
-//! NULL stays NULL. Sums of integers that leave 64 bits become doubles in an expression, and sums of doubles become infinite. There is no
+//! NULL stays NULL, and a field that is missing becomes it: so does every operator here with what is NULL or missing. Sums of integers that leave 64 bits become doubles in an expression, and sums of doubles become infinite. There is no
 //! operator that fails, so a text that is no number is converted to one: a server reports 241, and the text says why.
 
 use ommi_core::DBResult;
@@ -30,7 +30,7 @@ pub(crate) fn sum(
     writer.begin_document("vars");
     writer.begin_document("r");
     writer.begin_array(operator);
-    writer.item_if_null(&field);
+    writer.item_string(&field);
     writer.item_literal(ty, value);
     writer.end();
     writer.end();
@@ -69,7 +69,8 @@ pub(crate) fn sum(
     Ok(())
 }
 
-/// `$or` of what shows that an integer sum is no integer of this range. NULL is below every number, and no overflow.
+/// `$or` of what shows that an integer sum is no integer of this range. NULL is below every number, and what is said of it is NULL again: so it
+/// needs no guard.
 fn leaves_integers((low, high): (i64, i64), writer: &mut Writer) {
     writer.begin_array("$or");
     writer.item_document();
@@ -93,19 +94,9 @@ fn leaves_integers((low, high): (i64, i64), writer: &mut Writer) {
     }
     if low > i64::MIN {
         writer.item_document();
-        writer.begin_array("$and");
-        writer.item_document();
-        writer.begin_array("$gt");
-        writer.item_string("$$r");
-        writer.item_null();
-        writer.end();
-        writer.end();
-        writer.item_document();
         writer.begin_array("$lt");
         writer.item_string("$$r");
         writer.item_int(low);
-        writer.end();
-        writer.end();
         writer.end();
         writer.end();
     }
@@ -142,26 +133,16 @@ fn leaves_floats(ty: ColumnType, field: &str, operator: &str, value: &Value<'_>,
 ///
 /// An expression knows doubles only. A double to which 1.5 · 2^52 units are added, and from which they are taken away again, is rounded to a
 /// multiple of the unit, by the rules of IEEE 754; the unit of an `f32` follows from its exponent. A logarithm may be wrong by one next to a power of two,
-/// so that it is compared with the powers. NULL, zero and the infinities stay as they are.
+/// so that it is compared with the powers. Zero and the infinities stay as they are; NULL stays NULL, since it makes the last difference NULL.
 fn single(writer: &mut Writer) {
     writer.item_document();
     writer.begin_array("$cond");
-    writer.item_document();
-    writer.begin_array("$or");
-    writer.item_document();
-    writer.begin_array("$lte");
-    writer.item_string("$$r");
-    writer.item_null();
-    writer.end();
-    writer.end();
     writer.item_document();
     writer.begin_array("$in");
     writer.item_abs("$$r");
     writer.item_array();
     writer.item_double(0.0);
     writer.item_double(f64::INFINITY);
-    writer.end();
-    writer.end();
     writer.end();
     writer.end();
     writer.end();
@@ -276,15 +257,5 @@ impl Writer {
     fn item_double(&mut self, number: f64) {
         let index = self.index();
         self.double(index.as_str(), number);
-    }
-
-    /// `{$ifNull: [<field>, null]}` as the next element of an array: NULL, where the field is missing.
-    fn item_if_null(&mut self, reference: &str) {
-        self.item_document();
-        self.begin_array("$ifNull");
-        self.item_string(reference);
-        self.item_null();
-        self.end();
-        self.end();
     }
 }

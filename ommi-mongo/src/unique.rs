@@ -206,3 +206,89 @@ impl Claims {
         DBError::new(ErrorKind::Constraint(constraint)).with_detail("it was found before the statement was sent")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mongodb::bson::{Document, doc};
+    use ommi_core::ast::Assignment;
+    use ommi_core::schema::ColumnBuilder;
+    use ommi_core::value::ColumnType;
+
+    use super::*;
+
+    /// 0 id, 1 code (optional, unique), 2 hall and 3 number (with a default), unique together
+    fn model() -> SchemaRef {
+        let column = ColumnBuilder::new;
+        let model = ModelSchema::builder("Seat", "seats")
+            .column(column("id", ColumnType::I64).key())
+            .column(column("code", ColumnType::Text).nullable().unique())
+            .column(column("hall", ColumnType::I64).nullable())
+            .column(column("number", ColumnType::I64).default_value(1i64))
+            .unique(&[2, 3]);
+        SchemaRef::from(Arc::new(model.build().unwrap()))
+    }
+
+    fn raw(document: Document) -> RawDocumentBuf {
+        RawDocumentBuf::try_from(&document).unwrap()
+    }
+
+    /// Of rows that give the key, the code and the hall.
+    fn inserting(rows: &[(i64, Option<&str>, Option<i64>)]) -> Claims {
+        let code = |code: Option<&str>| code.map_or(Value::Null, |code| Value::Text(code.to_owned().into()));
+        let hall = |hall: Option<i64>| hall.map_or(Value::Null, Value::Int);
+        let values = rows.iter().flat_map(|row| [Value::Int(row.0), code(row.1), hall(row.2)]).collect();
+        Claims::of_insert(&Insert::new(model(), Arc::new([0, 1, 2]), values, rows.len()), |_| true)
+    }
+
+    fn violated(judged: DBResult<()>) -> Vec<String> {
+        judged.unwrap_err().constraint().unwrap().columns().to_vec()
+    }
+
+    #[test]
+    fn null_is_claimed_by_nobody() {
+        let claims = inserting(&[(1, None, None), (2, None, None)]);
+        let search = claims.search().unwrap().unwrap();
+        let Condition::In { expr: Expr::Column(0), list, .. } = &search.filter else {
+            panic!("only keys are looked for")
+        };
+        assert_eq!(list.values(), [Value::Int(1), Value::Int(2)]);
+        // A row with NULL, in a column that every row has and in one that is missing.
+        claims.judge(&[raw(doc! { "_id": 3i64, "code": null, "number": 1i64 })]).unwrap();
+    }
+
+    #[test]
+    fn a_column_that_is_left_out_claims_its_default() {
+        let claims = inserting(&[(1, None, Some(7))]);
+        assert_eq!(
+            violated(claims.judge(&[raw(doc! { "_id": 3i64, "hall": 7i64, "number": 1i64 })])),
+            ["hall", "number"]
+        );
+        claims.judge(&[raw(doc! { "_id": 3i64, "hall": 7i64, "number": 2i64 })]).unwrap();
+    }
+
+    #[test]
+    fn two_rows_that_claim_the_same_need_no_third() {
+        assert_eq!(violated(inserting(&[(1, Some("a"), None), (2, Some("a"), None)]).search().map(drop)), ["code"]);
+        assert!(inserting(&[(1, Some("a"), Some(7)), (2, Some("b"), Some(8))]).search().unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_row_has_already_it_may_keep() {
+        let before = [raw(doc! { "_id": 1i64, "code": "a", "hall": 7i64, "number": 1i64 })];
+        let update = |changes: &[(u16, Change)]| {
+            let changes = changes.iter().map(|(column, change)| Assignment::new(*column, change.clone())).collect();
+            Claims::of_update(&Update::new(model(), changes, Condition::True), &before).unwrap()
+        };
+        let set = |value| Change::Set(Expr::Value(value));
+        let other = |id: i64| raw(doc! { "_id": id, "code": "b", "hall": 7i64, "number": 2i64 });
+        let claims = update(&[(1, set(Value::Text("b".into()))), (3, set(Value::Int(2)))]);
+        claims.judge(&[other(1)]).unwrap();
+        assert_eq!(violated(claims.judge(&[other(2)])), ["code"]);
+        // What the server works out is known after it; what is not changed claims nothing.
+        for changes in [&[(3, Change::Add(Value::Int(1)))][..], &[(1, Change::Set(Expr::Value(Value::Null)))], &[]] {
+            assert!(update(changes).search().unwrap().is_none(), "{changes:?}");
+        }
+    }
+}

@@ -166,3 +166,93 @@ pub(crate) fn computed(model: &ModelSchema, assignment: &Assignment, key: &str, 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mongodb::bson::{Bson, Document, doc};
+    use ommi_core::ast::{CompareOp, Condition};
+    use ommi_core::schema::{ColumnBuilder, SchemaRef};
+    use ommi_core::value::{ColumnType, Moment};
+    use ommi_core::{DBResult, ErrorKind};
+
+    use super::*;
+    use crate::condition::Truth;
+
+    /// 0 a, 1 b, together the key; 2 n, 3 m (optional), 4 f, 5 s and 6 t (optional), 7 at
+    fn model() -> SchemaRef {
+        let column = ColumnBuilder::new;
+        let model = ModelSchema::builder("T", "t")
+            .column(column("a", ColumnType::I64).key())
+            .column(column("b", ColumnType::I64).key())
+            .column(column("n", ColumnType::I64))
+            .column(column("m", ColumnType::I64).nullable())
+            .column(column("f", ColumnType::F64))
+            .column(column("s", ColumnType::Text).nullable())
+            .column(column("t", ColumnType::Text).nullable())
+            .column(column("at", ColumnType::Timestamp));
+        SchemaRef::from(Arc::new(model.build().unwrap()))
+    }
+
+    fn written(filter: Condition, changes: Vec<(u16, Change)>) -> DBResult<Document> {
+        let changes = changes.into_iter().map(|(column, change)| Assignment::new(column, change)).collect();
+        let statement = Update::new(model(), changes, filter);
+        let mut writer = Writer::new();
+        update(&statement, &Truth::new(&statement.model).filter(&statement.filter)?, &mut writer)?;
+        let command = Document::try_from(writer.finish()?.0.as_ref()).unwrap();
+        Ok(command.get_array("updates").unwrap()[0].as_document().unwrap().clone())
+    }
+
+    fn change(changes: Vec<(u16, Change)>) -> Bson {
+        written(Condition::True, changes).unwrap().get("u").unwrap().clone()
+    }
+
+    fn set(value: Value<'static>) -> Change {
+        Change::Set(Expr::Value(value))
+    }
+
+    #[test]
+    fn operators_say_what_they_can_and_a_pipeline_the_rest() {
+        let text = || set(Value::Text("$t".into()));
+        assert_eq!(
+            change(vec![(5, text()), (2, Change::Subtract(Value::Int(3)))]),
+            Bson::Document(doc! { "$set": { "s": "$t" }, "$inc": { "n": -3i64 } })
+        );
+        // NULL is no number to an operator, infinity no error, and the least integer has no negative.
+        for (column, step) in [
+            (3, Change::Add(Value::Int(1))),
+            (3, Change::Subtract(Value::Int(1))),
+            (2, Change::Add(Value::Null)),
+            (2, Change::Subtract(Value::Int(i64::MIN))),
+            (4, Change::Add(Value::Float(1.0))),
+        ] {
+            let change = change(vec![(column, step.clone())]);
+            let name = ["a", "b", "n", "m", "f"][usize::from(column)];
+            let stage = change.as_array().map(|stages| stages[0].as_document().unwrap().get_document("$set").unwrap());
+            assert!(stage.is_some_and(|set| set.keys().eq([name])), "{step:?}: {change}");
+        }
+        // In a pipeline, a value is no path; and what is missing becomes NULL instead of taking the field away.
+        let stage = doc! { "$set": { "s": { "$literal": "$t" }, "t": { "$ifNull": ["$s", Bson::Null] } } };
+        assert_eq!(change(vec![(5, text()), (6, Change::Set(Expr::Column(5)))]), Bson::Array(vec![stage.into()]));
+    }
+
+    #[test]
+    fn one_document_is_meant_where_the_whole_key_is_given() {
+        let equal = |column| Condition::compare(CompareOp::Eq, Expr::Column(column), Expr::Value(Value::Int(1)));
+        for (filter, multi) in [(equal(0).and(equal(1)), false), (equal(0), true), (equal(1).and(equal(2)), true)] {
+            let found = written(filter.clone(), vec![(2, set(Value::Int(1)))]).unwrap();
+            assert_eq!(found.get_bool("multi").unwrap(), multi, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_cut_is_refused() {
+        let fine = || set(Value::Timestamp(Moment::new(0, 1).unwrap()));
+        // Of an operator, and of a pipeline.
+        for changes in [vec![(7, fine())], vec![(7, fine()), (5, Change::Set(Expr::Column(6)))]] {
+            let error = written(Condition::True, changes).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::InvalidValue { .. }), "{error}");
+        }
+    }
+}

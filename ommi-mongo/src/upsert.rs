@@ -21,9 +21,7 @@ use crate::work::no_document;
 
 /// Whether the row can meet one that is there: NULL in the target equals nothing, and neither does a key that is yet to be made.
 pub(crate) fn may_conflict(conflict: &OnConflict, documents: &Documents<'_>, row: &[Value<'static>]) -> bool {
-    conflict.target.iter().all(|&column| {
-        documents.given(column).is_some() && documents.value(column, row, None).is_some_and(|value| !value.is_null())
-    })
+    conflict.target.iter().all(|&column| documents.value(column, row, None).is_some_and(|value| !value.is_null()))
 }
 
 /// Writes the command.

@@ -90,7 +90,7 @@ impl Inner {
             // Another program has given the collection a column since it was looked at.
             self.collections.forget(&insert.model.table);
             if place.is_alone() {
-                return self.insert_once(place, insert, sink, None, context).await;
+                return Box::pin(self.insert_once(place, insert, sink, None, context)).await;
             }
         }
         written
@@ -112,7 +112,8 @@ impl Inner {
             let mut written = 0;
             for row in rows(&insert.values, insert.columns.len(), insert.rows) {
                 let added = added.as_deref_mut();
-                written += self.upsert(place.again(), insert, conflict, &documents, row, sink, added, context).await?;
+                let upsert = self.upsert(place.again(), insert, conflict, &documents, row, sink, added, context);
+                written += Box::pin(upsert).await?;
             }
             return Ok(written);
         }
@@ -126,7 +127,7 @@ impl Inner {
         self.note_explicit_keys(insert, &documents, context).await?;
         let written = match insert.rows {
             1 => self.write(&mut place, &commands, context).await,
-            _ => self.atomically(&mut place, &Writes(&commands), context).await,
+            _ => Box::pin(self.atomically(&mut place, &Writes(&commands), context)).await,
         };
         let written = written.map_err(on_model)?;
         if let Some(added) = added {
@@ -252,7 +253,7 @@ impl Inner {
         if filter.is_related() {
             update::of_keys(change, &mut command)?;
             self.all_ready(change, context).await?;
-            return self.by_key(&mut place, model, &change.filter, &filter, command, context).await;
+            return Box::pin(self.by_key(&mut place, model, &change.filter, &filter, command, context)).await;
         }
         let reach = update::update(change, &filter, &mut command)?;
         self.all_ready(change, context).await?;
@@ -276,12 +277,12 @@ impl Inner {
         let references = self.references().await?;
         if !references.to(&model.table).is_empty() {
             let work = Deletion { model, filter: &filter, references };
-            let deleted = self.atomically(&mut place, &work, context).await;
+            let deleted = Box::pin(self.atomically(&mut place, &work, context)).await;
             return deleted.map_err(|failure| failure.on_model(model, given(context)));
         }
         if filter.is_related() {
             delete::of_keys(&model.table, &mut command);
-            return self.by_key(&mut place, model, &removal.filter, &filter, command, context).await;
+            return Box::pin(self.by_key(&mut place, model, &removal.filter, &filter, command, context)).await;
         }
         let reach = delete::delete(removal, &filter, &mut command)?;
         self.reach(place, reach, model, command, context).await
@@ -312,7 +313,7 @@ impl Inner {
         let reached = match reach {
             Reach::Nothing => return Ok(0),
             Reach::One => self.write(&mut place, &[writer], context).await,
-            Reach::Many => self.atomically(&mut place, &Writes(&[writer]), context).await,
+            Reach::Many => Box::pin(self.atomically(&mut place, &Writes(&[writer]), context)).await,
         };
         reached.map_err(|failure| failure.on_model(model, given(context)))
     }

@@ -23,7 +23,8 @@ use crate::warm::Warm;
 /// A connection that was not used for so long is asked whether it still lives before it is used again: servers restart.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
 
-/// How to connect to a database, as a value. A URL says the same with the names of these methods as parameters.
+/// How to connect to a database, as a value. A URL says the same with the names of these methods as parameters, but for
+/// [`setting`](PostgresOptions::setting).
 ///
 /// What neither says comes from where PostgreSQL's own tools take it: the variables `PGHOST`, `PGUSER` and so on, and the password file.
 ///

@@ -47,7 +47,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     fn rows(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
         let values = values(insert, first, rows)?;
         self.text(" VALUES ");
-        for (i, row) in values.chunks_exact(insert.columns.len()).enumerate() {
+        for (i, row) in values.chunks(insert.columns.len()).enumerate() {
             self.text(if i == 0 { "(" } else { ", (" });
             for (j, (value, &column)) in row.iter().zip(insert.columns.iter()).enumerate() {
                 if j > 0 {
@@ -132,9 +132,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
         self.text(") DO UPDATE SET ");
         self.assignments(&conflict.assignments, true)
     }
-}
 
-impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     /// For a set that contains the key: a row with this key that differs in the rest of the set, or has NULL there, is not the one that is meant,
     /// and in the way.
     fn on_conflict_of_key(&mut self, conflict: &'s OnConflict, key: u16, taken: &str) -> DBResult<()> {

@@ -106,22 +106,6 @@ impl Connection {
         })
     }
 
-    /// Begins or ends a transaction or a level of one.
-    ///
-    /// SQLite asks whether to stop once more when a statement has done all its work, at every thousandth step of all runs of a statement that is kept: that
-    /// can be when the transaction has just been committed.
-    pub(crate) fn control(&self, sql: &str) -> rusqlite::Result<()> {
-        let was_open = !self.sqlite.is_autocommit();
-        match self.sqlite.prepare_cached(sql)?.raw_execute() {
-            Err(failure)
-                if sql == "COMMIT" && error::is_interrupt(&failure) && was_open && self.sqlite.is_autocommit() =>
-            {
-                Ok(())
-            }
-            result => result.map(drop),
-        }
-    }
-
     /// How many rows were written so far, where a statement would be a transaction of its own: see [`was_written`].
     pub(crate) fn writes_alone(&self) -> Option<u64> {
         self.sqlite.is_autocommit().then(|| self.sqlite.total_changes())
@@ -138,7 +122,7 @@ impl Connection {
     }
 }
 
-/// Whether a statement by itself was stopped only after it had been committed, as [`Connection::control`] says of transactions. What is undone does not
+/// Whether a statement by itself was stopped only after it had been committed, as a transaction can be on its [`Commit`](crate::control::Control). What is undone does not
 /// count as a change.
 pub(crate) fn was_written(sqlite: &rusqlite::Connection, before: Option<u64>, failure: &rusqlite::Error) -> bool {
     error::is_interrupt(failure) && before.is_some_and(|before| sqlite.total_changes() != before)
@@ -183,6 +167,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::control::Control;
 
     #[test]
     fn what_is_stopped_after_it_was_committed_is_no_failure() {
@@ -198,16 +183,16 @@ mod tests {
                 found.unwrap()
             };
             limited(false);
-            connection.control("BEGIN IMMEDIATE").unwrap();
+            connection.control(Control::BeginWriting).unwrap();
             insert(id).unwrap();
             limited(true);
-            let committed = connection.control("COMMIT").is_ok();
+            let committed = connection.control(Control::Commit).is_ok();
             let stopped = connection.watch.stopped().is_some();
             limited(false);
             if sqlite.is_autocommit() {
                 commits += u32::from(stopped);
             } else {
-                connection.control("ROLLBACK").unwrap();
+                sqlite.execute_batch("ROLLBACK").unwrap();
             }
             assert_eq!(committed, is_stored(), "{id}");
 

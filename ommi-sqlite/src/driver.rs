@@ -177,7 +177,8 @@ impl Driver for SqliteDriver {
         let pool = if begin.options.read_only { &self.readers } else { &self.writer };
         let lease = match pool.try_take() {
             Some(lease) => lease,
-            None => pool.take(context).await?,
+            // Boxed, as the wait is seldom and its future large.
+            None => Box::pin(pool.take(context)).await?,
         };
         pool.held_by(begin.place);
         Ok(Box::new(SqliteTransaction::begin(lease, self.options.busy_timeout, begin, context).await?))

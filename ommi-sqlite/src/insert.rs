@@ -12,6 +12,7 @@ use rusqlite::ffi;
 use crate::bind::Binder;
 use crate::compiled::{Columns, Compiled};
 use crate::connection::{Connection, was_written};
+use crate::control::{Control, Level};
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::row::SqliteRow;
@@ -58,27 +59,31 @@ pub(crate) fn insert(
     sink: &mut dyn RowSink,
     task: Task,
 ) -> Result<u64, Halt> {
-    let most = MAX_BINDS.checked_div(insert.columns.len()).unwrap_or(ROWS).clamp(1, ROWS);
-    let few = insert.rows <= most;
+    let few = insert.rows <= 1 || insert.rows <= ROWS && insert.rows * insert.columns.len() <= MAX_BINDS;
     let rows = if few { insert.rows } else { 1 };
     if few || task.here {
         return one_statement(connection, insert, rows, sink, task);
     }
-    let (begin, commit, undo) = if connection.sqlite.is_autocommit() {
-        ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
-    } else {
-        ("SAVEPOINT ommi_insert", "RELEASE ommi_insert", "ROLLBACK TO ommi_insert; RELEASE ommi_insert")
+    let alone = connection.sqlite.is_autocommit();
+    let (begin, end) = match alone {
+        true => (Control::BeginWriting, Control::Commit),
+        false => (Control::Open(Level::Insert), Control::Release(Level::Insert)),
     };
     start(&connection.watch, task, false)?;
     control(connection, begin, insert, task)?;
     let result = one_statement(connection, insert, rows, sink, task).and_then(|written| {
-        control(connection, commit, insert, task)?;
+        control(connection, end, insert, task)?;
         Ok(written)
     });
     if result.is_err() {
         // An interrupt or a full disk may have ended the transaction already.
-        connection.watch.start(false, None);
-        let _ = connection.sqlite.execute_batch(undo);
+        if alone {
+            connection.roll_back();
+        } else {
+            connection.watch.start(false, None);
+            let undone = connection.control(Control::Undo(Level::Insert));
+            let _ = undone.and_then(|()| connection.control(Control::Release(Level::Insert)));
+        }
         // It may run again.
         sink.clear();
     }
@@ -86,9 +91,9 @@ pub(crate) fn insert(
 }
 
 /// Begins or ends what the pieces are held together by.
-fn control(connection: &Connection, sql: &str, insert: &Insert, task: Task) -> Result<(), Halt> {
+fn control(connection: &Connection, control: Control, insert: &Insert, task: Task) -> Result<(), Halt> {
     let failed = |error| halt(error, &connection.watch, task, &insert.model, true);
-    connection.control(sql).map_err(failed)
+    connection.control(control).map_err(failed)
 }
 
 /// Inserts with one statement, that takes so many rows at a time.
@@ -123,7 +128,8 @@ fn one_statement(
     };
     let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
     let mut written = 0;
-    for first in (0..all).step_by(rows.max(1)) {
+    let mut first = 0;
+    while first < all {
         if first % LOOK == LOOK - 1 && watch.look() {
             return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
         }
@@ -150,6 +156,7 @@ fn one_statement(
             }
             written += sqlite.changes();
         }
+        first += rows.max(1);
     }
     // The time of many rows says nothing of the shape, which is that of one.
     if all == rows {

@@ -37,6 +37,7 @@ mod cache;
 mod checkpoint;
 mod compiled;
 mod connection;
+mod control;
 mod dialect;
 mod driver;
 mod error;

@@ -7,7 +7,8 @@ use ommi_core::{DBError, DBResult};
 
 use crate::SqliteDriver;
 
-/// How to open a database, as a value. A URL says the same with the names of these methods as parameters.
+/// How to open a database, as a value. A URL says the same with the names of these methods as parameters, in which times are milliseconds and
+/// switches `on` or `off`.
 ///
 /// ```no_run
 /// # async fn example() -> ommi_core::DBResult<()> {
@@ -154,8 +155,8 @@ impl SqliteOptions {
     /// Opens the database.
     ///
     /// # Errors
-    /// `Configuration` for an option out of its range, or a database whose text is not UTF-8. `Connection` for a file that is missing,
-    /// is a directory or cannot be opened, and outside of a Tokio runtime. `Database` for a file that is no SQLite database, or a
+    /// `Configuration` for an option out of its range, a database whose text is not UTF-8, and for a file outside of a Tokio runtime. `Connection`
+    /// for a file that is missing, is a directory or cannot be opened. `Database` for a file that is no SQLite database, or a
     /// damaged one. `Timeout` where another process keeps it locked.
     pub async fn connect(&self) -> DBResult<SqliteDriver> {
         SqliteDriver::open(self.clone()).await

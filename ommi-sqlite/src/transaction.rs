@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::Connection;
+use crate::control::{Control, Level};
 use crate::error;
 use crate::pool::{Lease, no_runtime};
 use crate::run::{self, Halt, Task};
@@ -29,12 +30,6 @@ use crate::work::{self, Add, Fetch, Hold, Patience, Source};
 /// A transaction.
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
-    shared: Arc<Shared>,
-}
-
-/// What the statements of a transaction share.
-#[derive(Debug)]
-pub(crate) struct Shared {
     state: Arc<Mutex<State>>,
     busy_timeout: Duration,
     abandoned: Abandoned,
@@ -57,18 +52,18 @@ struct State {
 /// A statement's turn in a transaction.
 pub(crate) struct Guard(OwnedMutexGuard<State>);
 
-impl Shared {
+impl SqliteTransaction {
     pub(crate) fn try_lock(&self) -> Option<Guard> {
         self.state.clone().try_lock_owned().ok().map(Guard)
     }
 
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
-        let lock = self.state.clone().lock_owned();
-        let Some((deadline, given)) = context.limit else { return Ok(Guard(lock.await)) };
         // Where nobody has the turn there is nothing to wait for, and so no need of a runtime.
         if let Some(guard) = self.try_lock() {
             return Ok(guard);
         }
+        let lock = self.state.clone().lock_owned();
+        let Some((deadline, given)) = context.limit else { return Ok(Guard(lock.await)) };
         Handle::try_current().map_err(no_runtime)?;
         match tokio::time::timeout_at(deadline.into(), lock).await {
             Ok(guard) => Ok(Guard(guard)),
@@ -160,15 +155,15 @@ impl State {
                 if task.here && connection.commits_wait {
                     return Err(Halt::Move);
                 }
-                control(connection, "COMMIT", task)
+                control(connection, Control::Commit, task)
             }
         }
     }
 
     fn begin(&mut self, task: Task) -> Result<(), Halt> {
         if !self.begun {
-            let sql = if self.read_only { "BEGIN DEFERRED" } else { "BEGIN IMMEDIATE" };
-            control(self.lease.connection()?, sql, task)?;
+            let begin = if self.read_only { Control::BeginReading } else { Control::BeginWriting };
+            control(self.lease.connection()?, begin, task)?;
             self.begun = true;
         }
         Ok(())
@@ -187,7 +182,8 @@ impl State {
         }
         self.abandoned.settle(kept);
         while self.savepoints < task.level {
-            control(self.lease.connection()?, &format!("SAVEPOINT ommi_{}", self.savepoints + 1), task)?;
+            let level = Level::Transaction(self.savepoints + 1);
+            control(self.lease.connection()?, Control::Open(level), task)?;
             self.savepoints += 1;
         }
         Ok(())
@@ -195,30 +191,31 @@ impl State {
 
     /// Undoes a level and those in it.
     fn undo(&mut self, level: u32, task: Task) -> Result<(), Halt> {
-        control(self.lease.connection()?, &format!("ROLLBACK TO ommi_{level}"), task)?;
+        control(self.lease.connection()?, Control::Undo(Level::Transaction(level)), task)?;
         self.release(level, task)
     }
 
     /// Makes a level, and those in it, part of the one around it.
     fn release(&mut self, level: u32, task: Task) -> Result<(), Halt> {
-        control(self.lease.connection()?, &format!("RELEASE ommi_{level}"), task)?;
+        control(self.lease.connection()?, Control::Release(Level::Transaction(level)), task)?;
         self.savepoints = level.saturating_sub(1);
         Ok(())
     }
 }
 
 /// Runs a statement about the transaction itself.
-fn control(connection: &Connection, sql: &str, task: Task) -> Result<(), Halt> {
+fn control(connection: &Connection, control: Control, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
     let failed = |failure| match task.limit {
         _ if error::is_busy(&failure) => Halt::Busy(failure),
         Some((_, given)) if error::is_interrupt(&failure) => Halt::Failed(DBError::timeout(given).with_source(failure)),
         _ => Halt::Failed(error::general(failure)),
     };
-    connection.control(sql).map_err(failed)
+    connection.control(control).map_err(failed)
 }
 
 impl SqliteTransaction {
+    /// On this connection. It begins when something is first done in it, unless that is asked for at once.
     pub(crate) async fn begin(
         lease: Lease,
         busy_timeout: Duration,
@@ -235,20 +232,42 @@ impl SqliteTransaction {
             first_error: None,
             heavy: false,
         };
-        let shared = Shared { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };
-        let transaction = SqliteTransaction { shared: Arc::new(shared) };
+        let transaction = SqliteTransaction { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };
         if begin.options.immediate {
-            transaction.act(Act::Begin, context).await?;
+            Box::pin(transaction.act(Act::Begin, context)).await?;
         }
         Ok(transaction)
     }
 
     /// Does something about the transaction itself: in place, or on a thread where it may take long.
     async fn act(&self, act: Act, context: &Context) -> DBResult<()> {
-        let mut guard = self.shared.lock(context).await?;
-        let mut task = Task::here(context);
-        let mut patience = Patience::new(context, self.shared.busy_timeout);
+        let mut guard = self.lock(context).await?;
+        let task = Task::here(context);
+        match guard.act(act, task) {
+            Ok(()) => Ok(()),
+            // What could not be committed is rolled back with the guard's last holder.
+            Err(Halt::Failed(error)) => Err(error),
+            // Boxed: it happens seldom, and the future that would have room for it is moved about with every transaction.
+            Err(halt) => Box::pin(self.act_on(act, guard, halt, task, context)).await,
+        }
+    }
+
+    /// Goes on with what could not be done at once.
+    async fn act_on(
+        &self,
+        act: Act,
+        mut guard: Guard,
+        mut halt: Halt,
+        mut task: Task,
+        context: &Context,
+    ) -> DBResult<()> {
+        let mut patience = Patience::new(context, self.busy_timeout);
         loop {
+            match halt {
+                Halt::Failed(error) => return Err(error),
+                Halt::Move => task = task.on_thread(),
+                Halt::Busy(error) => patience.wait(error).await?,
+            }
             // Outside of a runtime there is no other thread, and nobody else to keep waiting.
             let result = if task.here || Handle::try_current().is_err() {
                 guard.connection()?.watch.next_run();
@@ -267,17 +286,14 @@ impl SqliteTransaction {
                 result
             };
             match result {
-                // What could not be committed is rolled back with the guard's last holder.
                 Ok(()) => return Ok(()),
-                Err(Halt::Failed(error)) => return Err(error),
-                Err(Halt::Move) => task = task.on_thread(),
-                Err(Halt::Busy(error)) => patience.wait(error).await?,
+                Err(other) => halt = other,
             }
         }
     }
 
     pub(crate) fn source(&self) -> Source<'_> {
-        Source::Transaction(&self.shared)
+        Source::Transaction(self)
     }
 }
 
@@ -316,7 +332,7 @@ impl Executor for SqliteTransaction {
 #[async_trait]
 impl DriverTransaction for SqliteTransaction {
     fn enter(&self, level: u32) {
-        self.shared.abandoned.enter(level);
+        self.abandoned.enter(level);
     }
 
     fn schema(&self) -> Option<&dyn SchemaDriver> {
@@ -333,7 +349,7 @@ impl DriverTransaction for SqliteTransaction {
 
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
         // The turn is waited for, so that the connection is free when this returns. Past the limit, whoever has the turn rolls back.
-        let mut guard = self.shared.lock(context).await?;
+        let mut guard = self.lock(context).await?;
         guard.0.lease.connection()?.roll_back();
         Ok(())
     }

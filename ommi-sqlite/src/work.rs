@@ -25,7 +25,7 @@ use crate::error;
 use crate::insert;
 use crate::pool::{Lease, Pool, no_runtime, sooner};
 use crate::run::{self, Halt, Task};
-use crate::transaction::{Guard, Shared};
+use crate::transaction::{Guard, SqliteTransaction};
 use crate::watch::Watch;
 
 /// A statement on its way.
@@ -56,7 +56,7 @@ pub(crate) trait Cargo: Send + 'static {
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
     Pool(&'a Arc<Pool>, Duration),
-    Transaction(&'a Arc<Shared>),
+    Transaction(&'a SqliteTransaction),
 }
 
 /// A connection to run on: any one of a pool, or that of a transaction.
@@ -69,21 +69,21 @@ impl Source<'_> {
     fn try_hold(self) -> Option<Hold> {
         match self {
             Source::Pool(pool, _) => pool.try_take().map(Hold::Lease),
-            Source::Transaction(shared) => shared.try_lock().map(Hold::Transaction),
+            Source::Transaction(transaction) => transaction.try_lock().map(Hold::Transaction),
         }
     }
 
     pub(crate) async fn hold(self, context: &Context) -> DBResult<Hold> {
         match self {
             Source::Pool(pool, _) => pool.take(context).await.map(Hold::Lease),
-            Source::Transaction(shared) => shared.lock(context).await.map(Hold::Transaction),
+            Source::Transaction(transaction) => transaction.lock(context).await.map(Hold::Transaction),
         }
     }
 
     pub(crate) fn busy_timeout(self) -> Duration {
         match self {
             Source::Pool(_, busy_timeout) => busy_timeout,
-            Source::Transaction(shared) => shared.busy_timeout(),
+            Source::Transaction(transaction) => transaction.busy_timeout(),
         }
     }
 }

@@ -32,7 +32,7 @@ use store::{Row, State};
 
 pub(crate) const NAME: &str = "memory";
 
-/// Everything that the contract asks for but foreign keys, which are left out to keep the example short.
+/// Left out, to keep the example short, are foreign keys with what becomes of referring rows, locks on rows, named schemas and ObjectIds.
 pub fn capabilities() -> Capabilities {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A driver compiles the statement itself, to whatever its store speaks; Ommi hands it the tree
-//! ([`crate::ast`]) and nothing else. There are four small traits to implement, all object-safe:
+//! ([`crate::ast`]) and nothing else. There are four small traits to implement, all object-safe, and for what they give [`RowStream`] and [`Row`] (or
+//! [`Values`], for rows that are at hand):
 //!
 //! | trait | what it is |
 //! |---|---|
@@ -29,6 +30,9 @@
 //!   the database tells, constraint, table and columns; `OutOfRange` for numbers; `Conflict`, retryable, for serialization failures,
 //!   deadlocks and lost races; `Connection`, retryable, for a connection that was lost; `Timeout` for any limit that was exceeded;
 //!   `Database` for the rest. The client library's error is kept as the source.
+//! - mark what it finds before anything is sent, where the kind does not say so by itself, with [`DBError::unsent`](crate::DBError::unsent): of a
+//!   statement that is too large, say. After any other error of a statement the core lets its transaction, or the level that it stands in, only be undone,
+//!   whatever [`Capabilities::statement_error_keeps_transaction`] says.
 //! - observe [`Context::deadline`]: give up waiting, and stop the database's work, once it has passed.
 //! - survive that any future is dropped at any await: nothing half-read, no open transaction and no lost connection may remain in its pool.
 //!   A dropped transaction is rolled back before anybody else can see or wait for what it held.
@@ -45,10 +49,10 @@
 //! - A number that is added to a column obeys the column's type: an `f32` is rounded to one, and a sum that leaves the range, becomes
 //!   infinite from finite numbers, or is no number is `OutOfRange`.
 //!
-//! The example `examples/memory-driver` is a driver of a few hundred lines, and `ommi-conformance` the suite that it passes.
+//! The example `examples/memory-driver` is a driver of eight hundred lines, and `ommi-conformance` the suite that it passes.
 //!
 //! A driver SHOULD keep what it compiles by [`Shape`](crate::ast::Shape), bounded; make one hop to the database per statement; hand out
-//! text and bytes borrowed; and answer [`Answer::Ready`] where it need not wait.
+//! text and bytes borrowed; tell [`record_statement`] what is sent; and answer [`Answer::Ready`] where it need not wait.
 
 mod answer;
 mod capabilities;
@@ -120,7 +124,8 @@ pub trait Driver: Executor {
     fn capabilities(&self) -> &Capabilities;
 
     /// Begins a transaction. Nothing need be sent before its first statement, unless it is to begin [at once](TransactionOptions::immediate).
-    /// The core asks for nothing that the [`Capabilities`] lack.
+    /// The core asks for nothing that the [`Capabilities`] lack. It begins one by itself for what takes several statements, and, where
+    /// [`Capabilities::snapshot_includes`] is declared, one that only reads for a query and what is included with it.
     ///
     /// # Errors
     /// `Unsupported` where the store has no transactions.
@@ -198,8 +203,9 @@ pub trait DriverTransaction: Executor {
 #[async_trait]
 pub trait SchemaDriver: Send + Sync {
     /// Creates what is missing: tables, columns that are optional in new rows (rows that are there get the default, or NULL), unique and
-    /// plain indexes, foreign keys. Never drops or changes what is there. The schemas come in the order in which they refer to each
-    /// other, circles apart, each table at most once, every reference to a key or unique set of its own type.
+    /// plain indexes, and foreign keys, as far as the store can add them to a table that is there: one that it cannot add is a misfit. Never
+    /// drops or changes what is there. The schemas come in the order in which they refer to each other, circles apart, each table
+    /// at most once, every reference to a key or unique set of its own type.
     ///
     /// # Errors
     /// `Schema`, naming every misfit between a table and its model, with nothing changed: a column of another type, one that takes NULL
@@ -210,6 +216,7 @@ pub trait SchemaDriver: Send + Sync {
     /// Drops the tables of these models where they exist, with all they hold.
     ///
     /// # Errors
-    /// What the database reports, with nothing changed.
+    /// `Schema` where a table beside them refers to one of them and the store has [`Capabilities::foreign_keys`]; else what the database reports.
+    /// Nothing is changed then, unless the store cannot drop tables together.
     async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()>;
 }

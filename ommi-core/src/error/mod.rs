@@ -40,7 +40,8 @@ struct Inner {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// `one`, `get` or `save` found no row.
+    /// The row that was asked for, or was to be written, is not there: of `one`, `get`, `save`, `delete` of a row, a relation to one required row,
+    /// `link` and the like.
     #[non_exhaustive]
     NotFound {
         /// The model's name.
@@ -68,8 +69,8 @@ pub enum ErrorKind {
         /// What the column held: the kind of the value, never its content.
         found: Cow<'static, str>,
     },
-    /// A value that no store can hold, found before anything was sent: NaN, NUL in text, a `u64`
-    /// above `i64::MAX`; or a new row that lacks a required column.
+    /// A value that cannot be stored or compared, found before anything was sent: NaN, NUL in text or a `u64` above `i64::MAX`, which no store
+    /// takes; a time that is finer than the store or the column keeps, or outside its years; or a new row that lacks a required column.
     #[non_exhaustive]
     InvalidValue {
         /// The model's name, where it is known.
@@ -134,8 +135,8 @@ impl DBError {
 
     /// Whether running the same operation again may succeed.
     ///
-    /// True for conflicts with other transactions and for connections that were lost;
-    /// whether a write that lost its connection took place is not known. Not for the write of a [stale row](DBError::stale_row), which is as
+    /// True for conflicts with other transactions, for connections that were lost, and for the `Timeout` of a lock of SQLite's that another process
+    /// kept. Whether a write that lost its connection took place is not known. Not for the write of a [stale row](DBError::stale_row), which is as
     /// stale the next time.
     pub fn is_retryable(&self) -> bool {
         self.0.retryable

@@ -24,7 +24,9 @@ pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBRe
     }
     let mut insert = one_row(&schema, row)?;
     let work = async {
-        let mut row: N::Model = run_one(at.executor, &mut insert, &context).await?;
+        let mut generated = First::new(key);
+        at.executor.insert(&mut insert, &mut generated, &context).await?;
+        let mut row: N::Model = stored(&mut insert, generated.row)?;
         alone(&mut row)?;
         Ok(row)
     };
@@ -50,12 +52,8 @@ pub(crate) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert>
 /// The insert of so many rows that give the same columns.
 fn insert_of(schema: SchemaRef, generated: bool, values: Vec<Value<'static>>, rows: usize) -> Insert {
     let columns = columns(&schema, generated).clone();
-    let returning = generated.then(|| schema.generated_columns().clone());
-    let mut insert = Insert::new(schema, columns, values, rows);
-    if let Some(returning) = returning {
-        insert.returning = returning;
-    }
-    insert
+    let returning = if generated { schema.generated_columns().clone() } else { Arc::default() };
+    Insert { model: schema, columns, values, rows, on_conflict: None, returning }
 }
 
 /// All columns, or all but a key that the database generates.
@@ -222,12 +220,10 @@ fn key(row: &mut dyn Row) -> DBResult<Value<'static>> {
     Ok(row.value(0)?.into_owned())
 }
 
-/// Runs an insert of one row, and makes of its values and the generated key the row that is now stored.
-async fn run_one<M: Model>(executor: &dyn Executor, insert: &mut Insert, context: &Context) -> DBResult<M> {
-    let mut first = First::new(key);
-    executor.insert(insert, &mut first, context).await?;
+/// Makes of the values of an insert of one row, and of the generated key, the row that is now stored.
+fn stored<M: Model>(insert: &mut Insert, key: Option<Value<'static>>) -> DBResult<M> {
     let generated = match insert.returning.first() {
-        Some(&place) => Some((usize::from(place), first.row.ok_or_else(too_few_keys)?)),
+        Some(&place) => Some((usize::from(place), key.ok_or_else(too_few_keys)?)),
         None => None,
     };
     M::decode(&mut Stored { values: &mut insert.values, generated })

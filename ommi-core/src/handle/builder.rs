@@ -68,7 +68,7 @@ impl<'h> TransactionBuilder<'h> {
     /// Begins it. It is rolled back when it is dropped without [`commit`](Transaction::commit).
     ///
     /// # Errors
-    /// `Unsupported` where the store lacks something that was asked for.
+    /// `Unsupported` where the store lacks something that was asked for; `Query` for one that is both read-only and immediate.
     #[track_caller]
     pub fn begin(self) -> Pending<impl Operation<Output = DBResult<Transaction<'h>>, Future: Send> + Send + 'h> {
         let begin = Begin::new(self.options);

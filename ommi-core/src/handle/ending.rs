@@ -92,7 +92,7 @@ impl Teller {
     }
 
     /// It was committed.
-    pub(super) fn committed(self) {
+    pub(super) fn committed(&self) {
         self.0.state.store(COMMITTED, Ordering::Release);
     }
 }

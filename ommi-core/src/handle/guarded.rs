@@ -12,27 +12,21 @@ use crate::driver::{
 };
 use crate::error::{DBError, DBResult, ErrorKind};
 
-pub(super) struct Guarded<'h> {
-    inner: Inner<'h>,
-    state: Arc<State>,
-    teller: Teller,
-}
-
-/// Where its statements go.
-enum Inner<'h> {
+pub(super) enum Guarded<'h> {
     /// A transaction of its own.
-    Whole(Box<dyn DriverTransaction>),
+    // In this order: it is told that it was undone after it was.
+    Whole(Box<dyn DriverTransaction>, State),
     /// A part of another.
     Level(Level<'h>),
 }
 
 /// A part of a transaction.
-struct Level<'h> {
+pub(super) struct Level<'h> {
     transaction: &'h dyn DriverTransaction,
     /// Its number for the driver; that of the one around it where the driver knows nothing of it.
     number: u32,
-    own: Arc<State>,
-    outer: Arc<State>,
+    own: State,
+    outer: &'h State,
     kept: bool,
 }
 
@@ -65,6 +59,7 @@ impl Level<'_> {
         self.kept = end == LevelEnd::Keep;
         if self.kept {
             self.outer.succeeded();
+            self.own.teller.committed();
         }
         Ok(())
     }
@@ -86,10 +81,10 @@ impl Drop for Level<'_> {
     }
 }
 
-#[derive(Default)]
-struct State {
+/// What is known of a transaction, or of a level.
+pub(super) struct State {
     options: TransactionOptions,
-    ending: Arc<Ending>,
+    teller: Teller,
     /// What made it unfit for anything but its rollback.
     first_error: Noted,
     /// What the last transaction within it failed with, until something succeeds after it.
@@ -127,6 +122,17 @@ impl Noted {
 }
 
 impl State {
+    fn new(options: TransactionOptions, teller: Teller) -> State {
+        State {
+            options,
+            teller,
+            first_error: Noted::default(),
+            inner_error: Noted::default(),
+            streaming: AtomicBool::new(false),
+            unended: AtomicBool::new(false),
+        }
+    }
+
     fn usable(&self) -> DBResult<()> {
         if self.has_failed() {
             return Err(self.aborted());
@@ -157,12 +163,12 @@ impl State {
     }
 
     fn has_failed(&self) -> bool {
-        self.first_error.is_some() || self.unended.load(Ordering::Acquire) || self.ending.is_spoilt()
+        self.first_error.is_some() || self.unended.load(Ordering::Acquire) || self.teller.ending().is_spoilt()
     }
 
     fn aborted(&self) -> DBError {
         let error = DBError::new(ErrorKind::TransactionAborted).with_detail("an earlier statement in it failed");
-        match self.first_error.get().or_else(|| self.ending.spoilt_by().cloned()) {
+        match self.first_error.get().or_else(|| self.teller.ending().spoilt_by().cloned()) {
             Some(first) => error.with_source(first),
             None => error,
         }
@@ -208,7 +214,7 @@ impl State {
         if let Err(error) = fit {
             return Answer::ready(Err(error));
         }
-        self.ending.count_statement();
+        self.teller.ending().count_statement();
         match run() {
             Answer::Ready(result) => Answer::Ready(result.map(|result| self.note(result, counts))),
             Answer::Later(future) => Answer::later(async move { self.note(future.await, counts) }),
@@ -243,16 +249,15 @@ impl<'h> Guarded<'h> {
             return Err(DBError::query("a transaction that only reads takes no right to write when it begins"));
         }
         driver.capabilities().can_begin(&begin.options)?;
-        let inner = driver.begin(begin, context).await?;
-        let teller = Teller::default();
-        let state = State { options: begin.options, ending: teller.ending().clone(), ..State::default() };
-        Ok(Guarded { inner: Inner::Whole(inner), state: Arc::new(state), teller })
+        let transaction = driver.begin(begin, context).await?;
+        Ok(Guarded::Whole(transaction, State::new(begin.options, Teller::default())))
     }
 
     /// Begins one within this. Nothing is sent for it yet.
     pub(super) fn nested(&self, driver: &dyn Driver) -> DBResult<Guarded<'_>> {
-        self.state.usable()?;
-        let independent = self.state.options.nested == Nested::Independent;
+        let outer = self.state();
+        outer.usable()?;
+        let independent = outer.options.nested == Nested::Independent;
         let capabilities = driver.capabilities();
         if independent && !capabilities.savepoints {
             return Err(DBError::unsupported(capabilities.driver, "nested transactions that are undone by themselves"));
@@ -261,95 +266,103 @@ impl<'h> Guarded<'h> {
         let number = self.level() + u32::from(independent);
         match independent {
             true => transaction.enter(number),
-            false => self.state.unended.store(true, Ordering::Release),
+            false => outer.unended.store(true, Ordering::Release),
         }
-        let teller = Teller::within(self.ending());
-        let state = State { options: self.state.options, ending: teller.ending().clone(), ..State::default() };
-        let state = Arc::new(state);
-        let level = Level { transaction, number, own: state.clone(), outer: self.state.clone(), kept: false };
-        Ok(Guarded { inner: Inner::Level(level), state, teller })
+        let own = State::new(outer.options, Teller::within(self.ending()));
+        Ok(Guarded::Level(Level { transaction, number, own, outer, kept: false }))
+    }
+
+    fn state(&self) -> &State {
+        match self {
+            Guarded::Whole(_, state) => state,
+            Guarded::Level(level) => &level.own,
+        }
     }
 
     pub(super) fn ending(&self) -> &Arc<Ending> {
-        self.teller.ending()
+        self.state().teller.ending()
     }
 
     fn transaction(&self) -> &dyn DriverTransaction {
-        match &self.inner {
-            Inner::Whole(transaction) => &**transaction,
-            Inner::Level(level) => level.transaction,
+        match self {
+            Guarded::Whole(transaction, _) => &**transaction,
+            Guarded::Level(level) => level.transaction,
         }
     }
 
     /// Its number for the driver.
     pub(super) fn level(&self) -> u32 {
-        match &self.inner {
-            Inner::Whole(_) => 0,
-            Inner::Level(level) => level.number,
+        match self {
+            Guarded::Whole(..) => 0,
+            Guarded::Level(level) => level.number,
         }
     }
 
     pub(super) fn is_read_only(&self) -> bool {
-        self.state.options.read_only
+        self.state().options.read_only
     }
 
     /// What the database said last of why it did not succeed.
     pub(super) fn reason(&self) -> Option<DBError> {
-        self.state.reason()
+        self.state().reason()
     }
 
     /// The part that makes and drops tables in it, if it is fit for that.
     pub(super) fn schema(&self, capabilities: &Capabilities) -> DBResult<&dyn SchemaDriver> {
-        self.state.writable()?;
+        self.state().writable()?;
         let schema = self.transaction().schema().filter(|_| capabilities.schema_in_transactions);
         let unsupported = || DBError::unsupported(capabilities.driver, "making and dropping tables in a transaction");
         let schema = schema.ok_or_else(unsupported)?;
         // From here on it may be changing something.
-        self.state.ending.count_statement();
+        self.ending().count_statement();
         Ok(schema)
     }
 
     /// Notes what came of making or dropping tables in it. Any error counts: some of it may have been done.
     pub(super) fn note_change(&self, result: DBResult<()>) -> DBResult<()> {
-        self.state.note(result, |_| true)
+        self.state().note(result, |_| true)
     }
 
     pub(super) async fn commit(self, context: &Context) -> DBResult<()> {
-        if self.state.has_failed() {
-            let error = self.state.aborted();
+        if self.state().has_failed() {
+            let error = self.state().aborted();
             self.rollback(context).await?;
             return Err(error);
         }
         self.check_streams()?;
-        match self.inner {
-            Inner::Whole(transaction) => transaction.commit(context).await?,
-            Inner::Level(level) => level.end(LevelEnd::Keep, context).await?,
+        match self {
+            Guarded::Whole(transaction, state) => {
+                transaction.commit(context).await?;
+                state.teller.committed();
+                Ok(())
+            }
+            Guarded::Level(level) => level.end(LevelEnd::Keep, context).await,
         }
-        self.teller.committed();
-        Ok(())
     }
 
     /// A stream borrows the transaction, so at its end there can be none but one that was forgotten: it has the connection, and the end would wait
     /// for it for ever. Dropped, the transaction is undone as far as it can be.
     fn check_streams(&self) -> DBResult<()> {
-        match (&self.inner, self.state.streaming.load(Ordering::Acquire)) {
-            (Inner::Whole(_), true) => Err(forgotten_stream()),
+        match self {
+            Guarded::Whole(_, state) if state.streaming.load(Ordering::Acquire) => Err(forgotten_stream()),
             _ => Ok(()),
         }
     }
 
     pub(super) async fn rollback(self, context: &Context) -> DBResult<()> {
         self.check_streams()?;
-        match self.inner {
-            Inner::Whole(transaction) => transaction.rollback(context).await,
-            Inner::Level(level) => level.end(LevelEnd::Undo, context).await,
+        match self {
+            // It is told when it has been undone.
+            Guarded::Whole(transaction, _state) => transaction.rollback(context).await,
+            Guarded::Level(level) => level.end(LevelEnd::Undo, context).await,
         }
     }
 }
 
 impl Executor for Guarded<'_> {
     fn fetch<'a>(&'a self, select: &'a Select, sink: &'a mut dyn RowSink, context: &'a Context) -> Answer<'a, ()> {
-        self.state.watch(self.state.readable(select), of_database, || self.transaction().fetch(select, sink, context))
+        let state = self.state();
+        state.watch(state.readable(select), of_database, || self.transaction().fetch(select, sink, context))
     }
 
     fn stream<'a>(
@@ -358,11 +371,12 @@ impl Executor for Guarded<'_> {
         sink: Box<dyn RowSink>,
         context: Context,
     ) -> Answer<'a, Box<dyn RowStream + 'a>> {
-        self.state.watch(self.state.readable(&select), of_database, || {
+        let state = self.state();
+        state.watch(state.readable(&select), of_database, || {
             let opening = self.transaction().stream(select, sink, context);
-            self.state.streaming.store(true, Ordering::Release);
+            state.streaming.store(true, Ordering::Release);
             // From here on the flag falls when the stream, or the future that opens it, is dropped.
-            let open = Open(self.state.clone());
+            let open = Open(state);
             Answer::later(async move {
                 let inner = opening.await?;
                 Ok(Box::new(GuardedStream { inner, open }) as Box<dyn RowStream + 'a>)
@@ -377,21 +391,24 @@ impl Executor for Guarded<'_> {
         context: &'a Context,
     ) -> Answer<'a, u64> {
         // An insert may be one of several that hold the rows of one `add_all`, and may have written rows that it then failed to give back.
-        self.state.watch(self.state.writable(), |_| true, || self.transaction().insert(insert, sink, context))
+        let state = self.state();
+        state.watch(state.writable(), |_| true, || self.transaction().insert(insert, sink, context))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
-        self.state.watch(self.state.writable(), of_database, || self.transaction().update(update, context))
+        let state = self.state();
+        state.watch(state.writable(), of_database, || self.transaction().update(update, context))
     }
 
     fn delete<'a>(&'a self, delete: &'a Delete, context: &'a Context) -> Answer<'a, u64> {
-        self.state.watch(self.state.writable(), of_database, || self.transaction().delete(delete, context))
+        let state = self.state();
+        state.watch(state.writable(), of_database, || self.transaction().delete(delete, context))
     }
 }
 
-struct Open(Arc<State>);
+struct Open<'a>(&'a State);
 
-impl Drop for Open {
+impl Drop for Open<'_> {
     fn drop(&mut self) {
         self.0.streaming.store(false, Ordering::Release);
     }
@@ -400,12 +417,12 @@ impl Drop for Open {
 struct GuardedStream<'a> {
     // Before `open`: the connection is free before the flag falls.
     inner: Box<dyn RowStream + 'a>,
-    open: Open,
+    open: Open<'a>,
 }
 
 impl RowStream for GuardedStream<'_> {
     fn next<'a>(&'a mut self) -> Answer<'a, Option<Box<dyn RowSink>>> {
-        let state = &self.open.0;
+        let state = self.open.0;
         let inner = &mut self.inner;
         Answer::later(async move { state.note(inner.next().await, of_database) })
     }

@@ -28,6 +28,8 @@ pub(crate) async fn traced<T>(
     work: impl Future<Output = DBResult<T>>,
     rows: impl FnOnce(&T) -> u64,
 ) -> DBResult<T> {
+    // In one place for both ways, or the future would have room for it in each, and be copied with that.
+    let work = std::pin::pin!(work);
     if !tracing::enabled!(target: "ommi", Level::DEBUG) {
         return work.await;
     }

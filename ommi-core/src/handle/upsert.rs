@@ -42,6 +42,9 @@ impl<'h, N: NewRow> Upsert<'h, N> {
 
 impl<'h, N: NewRow> UpsertOn<'h, N> {
     /// Changes the row that is there already. Gives the row as it is stored afterwards, whether new or changed.
+    ///
+    /// Where a stored value of that row cannot be read, this is a `Decode` error, and outside of a transaction the change may have been written all
+    /// the same.
     pub fn update(
         self,
         changes: impl IntoAssignments<N::Model>,

@@ -32,7 +32,7 @@ impl<M> fmt::Debug for Assign<M> {
     }
 }
 
-/// Changes: one, or a tuple, array or `Vec` of them; an optional one that is `None` changes nothing.
+/// Changes: one, or a tuple (of up to eight), array or `Vec` of them; an optional one that is `None` changes nothing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a change to `{M}`",
     label = "not a change to `{M}`",

@@ -218,7 +218,7 @@ impl<M, T> fmt::Debug for Column<M, T> {
     }
 }
 
-/// One column, or a tuple of columns, of one model.
+/// One column, or a tuple of up to six, of one model.
 #[diagnostic::on_unimplemented(message = "`{Self}` does not name columns of `{M}`", label = "not columns of `{M}`")]
 pub trait IntoColumns<M> {
     /// Their places.

@@ -120,7 +120,7 @@ impl<'h, M: Model> Find<'h, M> {
     /// locked are waited for, unless [`skip_locked`](Find::skip_locked) or [`nowait`](Find::nowait) says otherwise. What is included with the
     /// rows is not locked.
     ///
-    /// `Query` outside of a transaction, where a lock would be gone at once, and with verbs that give no rows: `count`, `exists`, `update` and
+    /// `Query` outside of a transaction, where a lock would be gone at once, in one that only reads, and with verbs that give no rows: `count`, `exists`, `update` and
     /// `delete`, of which the last two lock what they write by themselves. `Unsupported` where the store has no
     /// [such locks](crate::driver::Capabilities::row_locks).
     pub fn for_update(self) -> Find<'h, M> {
@@ -191,14 +191,15 @@ impl<'h, M: Model> Find<'h, M> {
 
     /// The rows one after the other, in bounded memory. Nothing is sent until the first is asked for.
     ///
-    /// In a transaction no other statement can run while the stream is open; one that is tried gives an error.
+    /// In a transaction no other statement can run while the stream is open; one that is tried gives a `Query` error, and so does a stream with
+    /// includes.
     pub fn stream(self) -> Rows<'h, M> {
         let (at, batch) = (self.at, self.batch);
         let includes = self.includes.clone();
         Rows::new(at, self.readable(), batch, includes)
     }
 
-    /// What would be sent for [`all`](Find::all), without sending it. Values are not shown unless asked for.
+    /// What would be sent for [`all`](Find::all), includes aside, without sending it. Values are not shown unless asked for.
     ///
     /// # Errors
     /// What is found wrong with the query before anything is sent.

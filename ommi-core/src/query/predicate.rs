@@ -9,7 +9,8 @@ use crate::error::DBError;
 use crate::schema::ModelSchema;
 use crate::value::InvalidValue;
 
-/// A condition on rows of `M`. Combine with `&`, `|` and `!`.
+/// A condition on rows of `M`. Combine with `&`, `|` and `!`; [`all_of`] and [`any_of`] join any number. One that nests as deep as
+/// [`MAX_DEPTH`] is `TooLarge` when it is run.
 ///
 /// `Debug` prints the structure and no values.
 #[must_use = "a predicate does nothing until it is given to `find`"]

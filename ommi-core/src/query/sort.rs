@@ -43,7 +43,7 @@ impl<M> fmt::Debug for SortBy<M> {
     }
 }
 
-/// An order: one term, a column (ascending), or a tuple, array or `Vec` of terms.
+/// An order: one term, a column (ascending), or a tuple (of up to six), array or `Vec` of terms.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an order of `{M}`",
     label = "not an order of `{M}`",

@@ -174,7 +174,8 @@ pub(crate) async fn load_all<M>(
     try_join_all(includes.iter().map(|include| include.load(at, batch, context))).await.map(drop)
 }
 
-/// What is given to `include`: a relation, one with its conditions and order, or a tuple, array, `Vec` or `Option` of those.
+/// What is given to `include`: a relation, one with its conditions and order, or a tuple (of up to six), array, `Vec` or `Option` of
+/// those.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a relation of `{M}`",
     label = "not a relation of `{M}`",

@@ -25,7 +25,7 @@ pub struct ReferenceSchema {
 }
 
 impl ReferenceSchema {
-    /// An enforced reference that restricts deletes and updates.
+    /// An enforced reference: while a row refers to it, the other can neither be deleted nor get other values there.
     pub fn new(columns: Vec<u16>, target: Target, target_columns: Vec<u16>) -> ReferenceSchema {
         ReferenceSchema {
             columns,

@@ -14,6 +14,8 @@ mod expr;
 mod leaf;
 mod related;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod tests;
 mod text;
 mod truth;

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use ommi_core::ast::{CompareOp, Condition, Expr, List, TextOp};
 use ommi_core::schema::{ColumnBuilder, ModelSchema};
-use ommi_core::value::{ColumnType, Value};
+use ommi_core::value::{ColumnType, Moment, Value};
 
 use super::*;
 
@@ -18,6 +18,7 @@ fn model() -> Arc<ModelSchema> {
         .column(ColumnBuilder::new("x", ColumnType::I64).nullable())
         .column(ColumnBuilder::new("y", ColumnType::I64).nullable())
         .column(ColumnBuilder::new("s", ColumnType::Text).nullable())
+        .column(ColumnBuilder::new("at", ColumnType::Timestamp).nullable())
         .build()
         .unwrap();
     Arc::new(schema)
@@ -26,6 +27,12 @@ fn model() -> Arc<ModelSchema> {
 const X: Expr = Expr::Column(1);
 const Y: Expr = Expr::Column(2);
 const S: Expr = Expr::Column(3);
+const AT: Expr = Expr::Column(4);
+
+/// So many nanoseconds after 1970 began: BSON has only whole milliseconds.
+fn at(nanos: u32) -> Value<'static> {
+    Value::Timestamp(Moment::new(0, nanos).unwrap())
+}
 
 fn int(number: i64) -> Expr {
     Expr::Value(Value::Int(number))
@@ -41,10 +48,13 @@ fn is_in(values: &[Option<i64>], negated: bool) -> Condition {
 }
 
 fn written(condition: &Condition) -> Document {
-    let model = model();
-    let filter = Truth::new(&model).filter(condition).unwrap();
+    written_for(&model(), condition)
+}
+
+fn written_for(model: &ModelSchema, condition: &Condition) -> Document {
+    let filter = Truth::new(model).filter(condition).unwrap();
     let mut writer = Writer::new();
-    filter.write(&mut writer, "q", &model).unwrap();
+    filter.write(&mut writer, "q", model).unwrap();
     let (raw, _) = writer.finish().unwrap();
     Document::try_from(raw.as_ref()).unwrap().get_document("q").unwrap().clone()
 }
@@ -97,6 +107,95 @@ fn every_form_is_written_as_the_rules_say() {
 
 fn null_bson() -> Bson {
     Bson::Null
+}
+
+/// What is unknown whatever the row, and what is so of an empty needle.
+#[test]
+fn unknown_and_empty_needles_are_decided_here() {
+    let not = |condition: Condition| Condition::Not(Box::new(condition));
+    let of_null =
+        || Condition::Text { op: TextOp::Contains, ignore_case: false, expr: S, needle: Expr::Value(Value::Null) };
+    let nothing = || doc! { "$expr": false };
+    let null_in = |values: &[i64], negated| {
+        let list = List::new(values.iter().copied().map(Value::Int));
+        Condition::In { expr: Expr::Value(Value::Null), list, negated }
+    };
+    let both_given = |text: &str| Condition::Text {
+        op: TextOp::Equals,
+        ignore_case: true,
+        expr: Expr::Value(Value::Text(text.to_owned().into())),
+        needle: Expr::Value(Value::Text("Ab".into())),
+    };
+    for (condition, expected) in [
+        // Nothing is in an empty list, not even NULL.
+        (null_in(&[], false), nothing()),
+        (null_in(&[], true), doc! {}),
+        (null_in(&[1], true), nothing()),
+        (both_given("aB"), doc! {}),
+        (both_given("b"), nothing()),
+        (Condition::Or(vec![cmp(CompareOp::Eq, X, Expr::Value(Value::Null)), is_in(&[], false)]), nothing()),
+        (is_in(&[None], false), nothing()),
+        (is_in(&[None], true), nothing()),
+        (of_null(), nothing()),
+        (not(of_null()), nothing()),
+        (not(text(TextOp::Contains, false, "")), nothing()),
+        (
+            not(text(TextOp::StartsWith, false, "ab")),
+            doc! { "$or": [{ "s": { "$lt": "ab" } }, { "s": { "$gte": "ac" } }] },
+        ),
+        (not(text(TextOp::StartsWith, false, "\u{10ffff}")), doc! { "s": { "$lt": "\u{10ffff}" } }),
+    ] {
+        assert_eq!(written(&condition), expected, "{condition:?}");
+    }
+}
+
+/// Between two milliseconds lies no stored time: the condition is asked of the one below.
+#[test]
+fn a_time_that_bson_cannot_hold_equals_none() {
+    let fine = |op| cmp(op, AT, Expr::Value(at(1)));
+    let among = |values: &[u32], negated| Condition::In {
+        expr: AT,
+        list: List::new(values.iter().map(|nanos| at(*nanos))),
+        negated,
+    };
+    let begin = || DateTime::from_millis(0);
+    let has_value = || doc! { "at": { "$ne": null_bson() } };
+    let nothing = || doc! { "$expr": false };
+    for (condition, expected) in [
+        (fine(CompareOp::Eq), nothing()),
+        (fine(CompareOp::Ne), has_value()),
+        (fine(CompareOp::Lt), doc! { "at": { "$lte": begin() } }),
+        (fine(CompareOp::Le), doc! { "at": { "$lte": begin() } }),
+        (fine(CompareOp::Gt), doc! { "at": { "$gt": begin() } }),
+        (fine(CompareOp::Ge), doc! { "at": { "$gt": begin() } }),
+        (among(&[1], false), nothing()),
+        (among(&[1], true), has_value()),
+        (among(&[1, 0], false), doc! { "at": { "$eq": begin() } }),
+        (among(&[1, 0], true), doc! { "at": { "$nin": [begin(), null_bson()] } }),
+    ] {
+        assert_eq!(written(&condition), expected, "{condition:?}");
+    }
+}
+
+/// A whole key is looked up as one, its parts in the declared order; with a part that no document has, as nothing.
+#[test]
+fn a_whole_key_is_compared_as_one() {
+    let model = ModelSchema::builder("T", "t")
+        .column(ColumnBuilder::new("b", ColumnType::I64).key())
+        .column(ColumnBuilder::new("a", ColumnType::Timestamp).key())
+        .build()
+        .unwrap();
+    let key = |b: Value<'static>, a: Value<'static>| {
+        let equal = |column, value| cmp(CompareOp::Eq, Expr::Column(column), Expr::Value(value));
+        written_for(&model, &equal(1, a).and(equal(0, b)))
+    };
+    let found = key(Value::Int(1), at(0));
+    assert_eq!(found, doc! { "_id": { "$eq": { "b": 1i64, "a": DateTime::from_millis(0) } } });
+    let whole = found.get_document("_id").and_then(|id| id.get_document("$eq")).unwrap();
+    assert!(whole.keys().eq(["b", "a"]), "{whole}");
+    for (b, a) in [(Value::Null, at(0)), (Value::Int(1), Value::Null), (Value::Int(1), at(1))] {
+        assert_eq!(key(b, a), doc! { "$expr": false });
+    }
 }
 
 #[test]

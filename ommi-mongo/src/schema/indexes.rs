@@ -137,8 +137,93 @@ pub(crate) fn same_key(left: &Document, right: &Document) -> bool {
 #[cfg(test)]
 mod tests {
     use ommi_core::schema::{ColumnBuilder, ReferenceSchema, Target};
+    use ommi_core::value::{Date, Moment, TimeOfDay, Value};
 
     use super::*;
+    use crate::bson::Writer;
+
+    /// How two values of one BSON type compare; none where they are of different types, which a range keeps apart.
+    fn order(left: &Bson, right: &Bson) -> Option<std::cmp::Ordering> {
+        let number = |value: &Bson| match value {
+            Bson::Int32(number) => Some(f64::from(*number)),
+            Bson::Int64(number) => Some(*number as f64),
+            Bson::Double(number) => Some(*number),
+            _ => None,
+        };
+        match (left, right) {
+            (Bson::Boolean(left), Bson::Boolean(right)) => Some(left.cmp(right)),
+            (Bson::String(left), Bson::String(right)) => Some(left.cmp(right)),
+            (Bson::ObjectId(left), Bson::ObjectId(right)) => Some(left.cmp(right)),
+            (Bson::DateTime(left), Bson::DateTime(right)) => Some(left.cmp(right)),
+            (Bson::Binary(left), Bson::Binary(right)) => {
+                let key = |value: &Binary| (value.bytes.len(), u8::from(value.subtype), value.bytes.clone());
+                Some(key(left).cmp(&key(right)))
+            }
+            (left, right) => number(left)?.partial_cmp(&number(right)?),
+        }
+    }
+
+    /// What the range left out could be in the collection twice.
+    #[test]
+    fn the_range_of_a_partial_index_leaves_out_no_value() {
+        let least_moment = crate::value::moment_of(i64::MIN).unwrap();
+        let values: Vec<(ColumnType, Value<'static>)> = vec![
+            (ColumnType::Bool, Value::Bool(false)),
+            (ColumnType::I8, Value::Int(i8::MIN.into())),
+            (ColumnType::U64, Value::Int(0)),
+            (ColumnType::I64, Value::Int(i64::MIN)),
+            (ColumnType::F32, Value::Float(f64::NEG_INFINITY)),
+            (ColumnType::F64, Value::Float(f64::NEG_INFINITY)),
+            (ColumnType::Text, Value::Text("".into())),
+            (ColumnType::Bytes, Value::Bytes((&[] as &[u8]).into())),
+            (ColumnType::Uuid, Value::Uuid([0; 16])),
+            (ColumnType::ObjectId, Value::ObjectId([0; 12])),
+            (ColumnType::Date, Value::Date(Date { days: i32::MIN })),
+            (ColumnType::Time, Value::Time(TimeOfDay::from_nanos(0).unwrap())),
+            (ColumnType::DateTime, Value::DateTime(least_moment)),
+            (ColumnType::Timestamp, Value::Timestamp(Moment::new(0, 0).unwrap())),
+        ];
+        for (ty, value) in values {
+            let mut writer = Writer::new();
+            writer.value("v", ty, &value);
+            let stored = Document::try_from(writer.finish().unwrap().0.as_ref()).unwrap().remove("v").unwrap();
+            assert!(order(&least(ty), &stored).is_some_and(|order| order.is_le()), "{ty:?}: {stored}");
+        }
+    }
+
+    /// An index on several columns takes only rows of which none of them is NULL.
+    #[test]
+    fn every_nullable_column_of_a_unique_set_is_asked_for() {
+        let model = ModelSchema::builder("T", "t")
+            .column(ColumnBuilder::new("id", ColumnType::I64).key())
+            .column(ColumnBuilder::new("a", ColumnType::Text).nullable())
+            .column(ColumnBuilder::new("b", ColumnType::I64))
+            .column(ColumnBuilder::new("c", ColumnType::Bool).nullable())
+            .unique(&[1, 2, 3])
+            .build()
+            .unwrap();
+        let [index] = &wanted(&model)[..] else { panic!("one index") };
+        assert_eq!(index.partial, Some(doc! { "a": { "$gte": "" }, "c": { "$gte": false } }));
+        // One that covers other documents, or compares text in another way, is another index.
+        let there = index.specification(&model);
+        assert_eq!(index.differs(&there), None);
+        for (option, value) in [
+            ("partialFilterExpression", Some(doc! { "a": { "$gte": "" } }.into())),
+            ("partialFilterExpression", None),
+            ("unique", None),
+            ("collation", Some(doc! { "locale": "en" }.into())),
+            ("sparse", Some(true.into())),
+            ("hidden", Some(true.into())),
+            ("expireAfterSeconds", Some(Bson::Int32(1))),
+        ] {
+            let mut other = there.clone();
+            match value {
+                Some(value) => other.insert(option, value),
+                None => other.remove(option),
+            };
+            assert!(index.differs(&other).is_some(), "{other}");
+        }
+    }
 
     #[test]
     fn each_set_of_columns_gets_one_index_with_a_name_of_its_own() {

@@ -15,7 +15,7 @@ use crate::collections::{DEFAULTS, REFERENCES};
 use crate::driver::{Inner, no_context};
 use crate::error::{Failure, affected};
 use crate::keys::COUNTERS;
-use crate::names::{ID, path};
+use crate::names::{ID, path, too_long};
 use indexes::WantedIndex;
 use plan::{Plan, Step, plan};
 
@@ -34,6 +34,7 @@ pub(crate) struct Collection {
 
 /// Makes what is missing.
 pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
+    check_names(inner, schemas)?;
     let mut plans: Vec<(&SchemaRef, Plan)> = Vec::new();
     for schema in schemas {
         let collection = read(inner, &schema.table).await?;
@@ -68,6 +69,13 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
     }
     inner.references.forget();
     Ok(())
+}
+
+/// Checks that a server takes the names, before it is asked anything.
+fn check_names(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
+    let database = inner.database.name();
+    let problems: Vec<String> = schemas.iter().filter_map(|schema| too_long(database, &schema.table)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(DBError::schema(problems)) }
 }
 
 /// What the server has under a name.
@@ -178,6 +186,7 @@ async fn create_index(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) ->
 
 /// Drops collections and their counters.
 pub(crate) async fn drop(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
+    check_names(inner, schemas)?;
     for schema in schemas {
         match inner.database.run_command(doc! { "drop": &*schema.table }).await.map_err(Failure::from) {
             Ok(_) => {}

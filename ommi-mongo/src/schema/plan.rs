@@ -243,3 +243,61 @@ fn list(types: &Bson) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ommi_core::schema::{ColumnBuilder, ModelBuilder, ModelSchema};
+    use ommi_core::value::{ColumnType, Moment, Value};
+
+    use super::*;
+
+    fn model() -> ModelBuilder {
+        ModelSchema::builder("T", "t").column(ColumnBuilder::new("id", ColumnType::I64).key())
+    }
+
+    fn misfits(model: ModelBuilder, collection: Option<&Collection>) -> String {
+        plan(&SchemaRef::from(Arc::new(model.build().unwrap())), collection).misfits.join("; ")
+    }
+
+    #[test]
+    fn what_no_document_can_hold_is_a_misfit_of_a_new_collection_too() {
+        assert_eq!(misfits(model(), None), "");
+        let beside_the_key = misfits(model().column(ColumnBuilder::new(ID, ColumnType::I64)), None);
+        assert!(beside_the_key.contains("beside the key"), "{beside_the_key}");
+        let builder = ModelSchema::builder("T", "t");
+        assert_eq!(misfits(builder.column(ColumnBuilder::new(ID, ColumnType::I64).key()), None), "");
+        // Of one key in several parts, each lies below `_id`.
+        let parts = ["a", ID].map(|name| ColumnBuilder::new(name, ColumnType::I64).key());
+        let [a, id] = parts;
+        let composite = misfits(ModelSchema::builder("T", "t").column(a).column(id), None);
+        assert!(composite.contains("beside the key"), "{composite}");
+        let at = |nanos| {
+            let default = Value::Timestamp(Moment::new(0, nanos).unwrap());
+            let mut schema = model().column(ColumnBuilder::new("at", ColumnType::Timestamp)).build().unwrap();
+            schema.columns[1].default = Some(default);
+            plan(&SchemaRef::from(Arc::new(schema)), None).misfits.join("; ")
+        };
+        assert_eq!(at(1_000_000), "");
+        assert!(at(1).contains("default that cannot be stored"), "{}", at(1));
+    }
+
+    #[test]
+    fn a_collection_that_works_otherwise_is_a_misfit() {
+        let there = |kind: &str, options: Document| {
+            let collection = Collection { kind: kind.to_owned(), options, ..Collection::default() };
+            misfits(model(), Some(&collection))
+        };
+        assert_eq!(there("collection", doc! { "capped": false }), "");
+        for (kind, options, what) in [
+            ("view", doc! {}, "is a view"),
+            ("timeseries", doc! {}, "is a timeseries"),
+            ("collection", doc! { "collation": { "locale": "en" } }, "has a collation"),
+            ("collection", doc! { "capped": true }, "is capped"),
+        ] {
+            let misfits = there(kind, options);
+            assert!(misfits.contains(what), "{misfits}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use rusqlite::ffi;
 
 use crate::SqliteDriver;
 use crate::connection::Connection;
+use crate::control::Control;
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::run::{self, Halt, Task};
@@ -101,7 +102,7 @@ impl Change {
         let begin = if sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)? { "BEGIN" } else { "BEGIN IMMEDIATE" };
         sqlite.execute_batch(begin).map_err(failed)?;
         self.apply(sqlite, task)?;
-        sqlite.execute_batch("COMMIT").map_err(failed)
+        connection.control(Control::Commit).map_err(failed)
     }
 
     fn apply(&self, sqlite: &rusqlite::Connection, task: Task) -> Result<(), Halt> {

@@ -4,6 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod missing;
+mod on_delete;
+mod sums;
+mod upserts;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
