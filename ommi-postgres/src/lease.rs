@@ -18,14 +18,14 @@ use futures::TryStreamExt;
 use ommi_core::driver::Context;
 use ommi_core::{DBError, DBResult, ErrorKind};
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, PgConnection, Postgres, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, PgConnection, PgPool, Postgres, Row as _};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{timeout, timeout_at};
 
 use crate::driver::Inner;
 use crate::error;
-use crate::warm::Idle;
+use crate::warm::{Idle, MOMENT, Warm};
 
 /// How long a cancel request may take to arrive.
 const GRACE: Duration = Duration::from_secs(5);
@@ -72,28 +72,27 @@ impl Lease {
             }
         }
         let limit = inner.pool.options().get_acquire_timeout();
-        let waiting = Lease::wait(inner, turn, runtime);
-        let acquired = match context.limit {
-            // One timer will do: the sooner of the two.
-            Some((deadline, given)) if deadline.saturating_duration_since(Instant::now()) <= limit => {
-                timeout_at(deadline.into(), waiting).await.map_err(|_| error::timed_out(given))?
-            }
-            _ => timeout(limit, waiting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut)),
-        };
-        acquired.map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => error::exhausted(inner.pool.options().get_max_connections(), limit),
-            error => error::general(error, Some(limit)),
+        let now = Instant::now();
+        // One timer will do: the sooner of the two.
+        let own = context.limit.filter(|(deadline, _)| deadline.saturating_duration_since(now) <= limit);
+        let deadline = own.map_or_else(|| now.checked_add(limit), |(deadline, _)| Some(deadline));
+        Lease::wait(inner, turn, runtime, deadline).await.map_err(|error| match (error, own) {
+            (sqlx::Error::PoolTimedOut, Some((_, given))) => error::timed_out(given),
+            (sqlx::Error::PoolTimedOut, None) => error::exhausted(inner.pool.options().get_max_connections(), limit),
+            (error, _) => error::general(error, Some(limit)),
         })
     }
 
+    /// Waits until then; for ever, where that is too far away to be counted.
     async fn wait(
         inner: &Arc<Inner>,
         mut turn: Option<OwnedSemaphorePermit>,
         runtime: Handle,
+        deadline: Option<Instant>,
     ) -> Result<Lease, sqlx::Error> {
         if let Some(warm) = &inner.warm {
             if turn.is_none() {
-                turn = inner.pool.close_event().do_until(warm.turn()).await?;
+                turn = wait_for_turn(&inner.pool, warm, deadline).await?;
             }
             if turn.is_none() || inner.pool.is_closed() {
                 return Err(sqlx::Error::PoolClosed);
@@ -103,7 +102,7 @@ impl Lease {
             }
         }
         // Boxed, since it may open a connection.
-        let connection = Box::pin(inner.pool.acquire()).await?;
+        let connection = until(deadline, Box::pin(inner.pool.acquire())).await??;
         let now = Instant::now();
         Ok(Lease::of(inner, turn, Idle { connection, pid: None, lent: now, runtime, since: now }))
     }
@@ -311,6 +310,31 @@ impl Lease {
             None => Err(error::timed_out(given).with_detail("the database did not stop in time")),
         }
     }
+}
+
+/// Waits for something until then.
+async fn until<F: Future>(deadline: Option<Instant>, work: F) -> Result<F::Output, sqlx::Error> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline.into(), work).await.map_err(|_| sqlx::Error::PoolTimedOut),
+        None => Ok(work.await),
+    }
+}
+
+/// Waits for a turn; none where there will be no more of them.
+///
+/// That the driver was closed ends it at once. That somebody closed its [pool](crate::PostgresDriver::pool) has to be listened for, which in a
+/// crowd costs more than the wait: so that begins with the second moment.
+async fn wait_for_turn(
+    pool: &PgPool,
+    warm: &Warm,
+    deadline: Option<Instant>,
+) -> Result<Option<OwnedSemaphorePermit>, sqlx::Error> {
+    let mut turn = pin!(warm.turn());
+    let soon = Instant::now() + MOMENT;
+    if let Ok(turn) = until(Some(deadline.map_or(soon, |deadline| deadline.min(soon))), turn.as_mut()).await {
+        return Ok(turn);
+    }
+    Box::pin(until(deadline, async { pool.close_event().do_until(turn).await })).await?
 }
 
 /// A piece of work on a lease. What an async closure would be, if the future of one that is called once could be asked to be `Send`.

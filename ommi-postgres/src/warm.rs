@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a connection is kept from the pool, in use and not; and one that is not used, half of that. So long somebody who shares the
 /// pool waits for it at most, beside the statement that is running.
-const MOMENT: Duration = Duration::from_millis(100);
+pub(crate) const MOMENT: Duration = Duration::from_millis(100);
 
 /// The connections at hand.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The futures of transactions stay small, however they are nested: they are moved, and boxed by those who name them.
+//! Futures stay small, those of transactions however they are nested: they are moved, and boxed by those who name them.
 
 use std::mem::size_of_val;
 
@@ -45,5 +45,23 @@ async fn a_nested_transaction_takes_a_bounded_number_of_bytes() -> DBResult<()> 
 
     let rows = [one.await?, two.await?, three.await?];
     assert_eq!(rows.map(|row| row.id), [1, 2, 3]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_read_of_one_row_takes_a_bounded_number_of_bytes() -> DBResult<()> {
+    let db = Ommi::connect("sqlite::memory:").await?;
+    db.create_tables::<Item>().await?;
+
+    let get = db.get::<Item>(1).optional();
+    let one = db.find(Item::name.eq("x")).one();
+    let first = db.find(Item::name.eq("x")).first();
+    let sizes = [size_of_val(&db.get::<Item>(1)), size_of_val(&one), size_of_val(&first)];
+    println!("get, one and first {sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= 1_024), "{sizes:?}");
+
+    assert_eq!(get.await?, None);
+    assert!(matches!(one.await.unwrap_err().kind(), ErrorKind::NotFound { .. }));
+    assert_eq!(first.await?, None);
     Ok(())
 }

@@ -83,3 +83,30 @@ async fn no_more_statements_are_kept_than_was_said() {
     assert!((5..=10).contains(&kept), "{kept}");
     schema.end().await;
 }
+
+#[tokio::test]
+async fn who_waits_for_a_connection_hears_that_the_pool_was_closed() {
+    let watching = Schema::new().await;
+    // A wait that has just begun, and a long one; by the driver, and by the library's pool behind its back.
+    for (waited, driver) in [(20, true), (300, true), (20, false), (300, false)] {
+        let schema = Schema::with(|options| options.max_connections(1)).await;
+        schema.db.create_tables::<Item>().await.unwrap();
+        let tx = schema.db.begin().await.unwrap();
+        tx.find_all::<Item>().count().await.unwrap();
+        let db = schema.db.clone();
+        let waiting = tokio::spawn(async move { db.find_all::<Item>().count().await });
+        tokio::time::sleep(Duration::from_millis(waited)).await;
+        assert!(!waiting.is_finished());
+        let (db, pool) = (schema.db.clone(), schema.pool.clone());
+        let closing = tokio::spawn(async move { if driver { db.close().await } else { pool.close().await } });
+        let told = tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it is told soon");
+        let refused = told.unwrap().unwrap_err();
+        assert!(matches!(refused.kind(), ErrorKind::Connection), "{waited} {driver}: {refused:?}");
+        // It did not need the connection, which still is in use.
+        assert!(!closing.is_finished());
+        tx.rollback().await.unwrap();
+        closing.await.unwrap();
+        watching.drop_other(&schema).await;
+    }
+    watching.end().await;
+}

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use futures::FutureExt;
+
 use super::predicate::Problem;
 use super::{IntoAssignments, IntoPredicate, IntoSorts, Predicate, Rows};
 use crate::ast::{
@@ -167,8 +169,8 @@ impl<'h, M: Model> Find<'h, M> {
 
     /// The row, or `NotFound` when there is none; the first in order when there are several.
     pub fn one(self) -> Pending<impl Operation<Output = DBResult<M>, Future: Send> + Send> {
-        Pending::new(move |options| async move {
-            self.run_first(options).await?.ok_or_else(|| DBError::not_found(M::schema().name.clone()))
+        Pending::new(move |options| {
+            self.run_first(options).map(|found| found?.ok_or_else(|| DBError::not_found(M::schema().name.clone())))
         })
     }
 
@@ -318,7 +320,12 @@ impl<'h, M: Model> Find<'h, M> {
     }
 
     /// The select as it is run: where a page is asked for, the key decides between rows that the sort leaves equal.
-    fn readable(mut self) -> DBResult<Select> {
+    fn readable(self) -> DBResult<Select> {
+        Ok(self.parts()?.0)
+    }
+
+    /// The same, and what is included with its rows.
+    fn parts(mut self) -> DBResult<(Select, Vec<Included<M>>)> {
         self.usable()?;
         let select = &mut self.select;
         let paged = select.limit.is_some() || select.offset.is_some();
@@ -328,20 +335,27 @@ impl<'h, M: Model> Find<'h, M> {
             let ascending = crate::ast::Direction::Ascending;
             select.sort.extend(missing.into_iter().map(|column| Sort::new(Expr::Column(column), ascending)));
         }
-        Ok(self.select)
+        Ok((self.select, self.includes))
     }
 
-    async fn run_all(mut self, options: Options) -> DBResult<Vec<M>> {
+    // What follows is taken apart before the future begins, which then borrows the parts where they are: each time that a future's value is
+    // moved within it, it has room for one more, and it is copied as a whole, also before it has begun.
+
+    fn run_all(self, options: Options) -> impl Future<Output = DBResult<Vec<M>>> + Send + use<'h, M> {
         let at = self.at;
-        self.usable()?;
-        let includes = std::mem::take(&mut self.includes);
-        let select = self.readable()?;
         let context = at.context(options);
-        let work = async { read_with(&select, &includes, at, &context).await };
-        traced("all", &select.model.name, work, |rows: &Vec<M>| rows.len() as u64).await
+        let parts = self.parts();
+        async move {
+            let (select, includes) = match parts {
+                Ok((ref select, ref includes)) => (select, includes),
+                Err(error) => return Err(error),
+            };
+            let work = async { read_with(select, includes, at, &context).await };
+            traced("all", &select.model.name, work, |rows: &Vec<M>| rows.len() as u64).await
+        }
     }
 
-    async fn run_first(mut self, options: Options) -> DBResult<Option<M>> {
+    fn run_first(mut self, options: Options) -> impl Future<Output = DBResult<Option<M>>> + Send + use<'h, M> {
         let at = self.at;
         // A limit would only say what the condition says already, and cost a second shape.
         if !self.select.is_point() || self.select.limit == Some(0) || self.select.offset.is_some() {
@@ -350,24 +364,29 @@ impl<'h, M: Model> Find<'h, M> {
             self.select.limit = None;
             self.select.sort.clear();
         }
-        self.usable()?;
-        let includes = std::mem::take(&mut self.includes);
-        let select = self.readable()?;
         let context = at.context(options);
-        let work = async {
-            if !includes.is_empty() {
-                let mut rows: Vec<M> = read_with(&select, &includes, at, &context).await?;
-                rows.truncate(1);
-                return Ok(rows.pop());
-            }
-            let mut first = First::new(M::decode);
-            at.executor.fetch(&select, &mut first, &context).await?;
-            if let Some(row) = &mut first.row {
-                alone(row)?;
-            }
-            Ok(first.row)
-        };
-        traced("first", &select.model.name, work, |row| u64::from(row.is_some())).await
+        let parts = self.parts();
+        async move {
+            let (select, includes) = match parts {
+                Ok((ref select, ref includes)) => (select, includes),
+                Err(error) => return Err(error),
+            };
+            let work = async {
+                if !includes.is_empty() {
+                    // Boxed, to be no part of the future of those without.
+                    let mut rows: Vec<M> = Box::pin(read_with(select, includes, at, &context)).await?;
+                    rows.truncate(1);
+                    return Ok(rows.pop());
+                }
+                let mut first = First::new(M::decode);
+                at.executor.fetch(select, &mut first, &context).await?;
+                if let Some(row) = &mut first.row {
+                    alone(row)?;
+                }
+                Ok(first.row)
+            };
+            traced("first", &select.model.name, work, |row| u64::from(row.is_some())).await
+        }
     }
 
     async fn run_count(self, options: Options) -> DBResult<u64> {
