@@ -13,6 +13,7 @@ mod own_server;
 mod postgres;
 mod sqlite_explain;
 mod sqlite_locked;
+mod sqlite_refused;
 mod support;
 
 /// One connection, and no disk.
