@@ -11,6 +11,7 @@ use ommi_core::ast::Shape;
 use rustc_hash::FxBuildHasher;
 
 use crate::compiled::Compiled;
+use crate::kept::Place;
 
 type Map<T> = HashMap<Box<[u32]>, T, FxBuildHasher>;
 
@@ -23,6 +24,10 @@ pub(crate) struct SharedCache(Mutex<Map<Arc<Compiled>>>);
 pub(crate) struct Cache {
     places: Map<usize>,
     entries: Vec<Entry>,
+    /// How often the places were given anew.
+    generation: u32,
+    /// The shape that was looked up last, and its place: programs run the same statement again and again.
+    last: (Vec<u32>, usize),
     capacity: usize,
     shared: Arc<SharedCache>,
 }
@@ -36,16 +41,31 @@ struct Entry {
 
 impl Cache {
     pub(crate) fn new(capacity: usize, shared: Arc<SharedCache>) -> Cache {
-        Cache { places: Map::default(), entries: Vec::new(), capacity, shared }
+        Cache { places: Map::default(), entries: Vec::new(), generation: 0, last: (Vec::new(), 0), capacity, shared }
     }
 
-    /// What was compiled of this shape; compiles it where nothing was.
+    /// What was compiled of this shape, and its place here; compiles it where nothing was.
     pub(crate) fn get(
         &mut self,
         shape: &Shape,
         compile: impl FnOnce() -> DBResult<Compiled>,
-    ) -> DBResult<&Arc<Compiled>> {
+    ) -> DBResult<(&Arc<Compiled>, Place)> {
         let words = shape.words();
+        let place = match self.last.0 == words {
+            true => self.last.1,
+            false => self.look_up(words, compile)?,
+        };
+        match self.entries.get_mut(place) {
+            Some(entry) => {
+                entry.used = true;
+                Ok((&entry.compiled, Place { generation: self.generation, number: place }))
+            }
+            // Places are those of entries: this is for the compiler.
+            None => Err(ommi_core::DBError::query("a compiled statement was lost")),
+        }
+    }
+
+    fn look_up(&mut self, words: &[u32], compile: impl FnOnce() -> DBResult<Compiled>) -> DBResult<usize> {
         let place = match self.places.get(words) {
             Some(&place) => place,
             None => {
@@ -59,18 +79,15 @@ impl Cache {
                 place
             }
         };
-        match self.entries.get_mut(place) {
-            Some(entry) => {
-                entry.used = true;
-                Ok(&entry.compiled)
-            }
-            // Places are those of entries: this is for the compiler.
-            None => Err(ommi_core::DBError::query("a compiled statement was lost")),
-        }
+        self.last.0.clear();
+        self.last.0.extend_from_slice(words);
+        self.last.1 = place;
+        Ok(place)
     }
 
     /// Drops what was not used since the last time; everything, when that is less than half.
     fn forget(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
         let keep = self.entries.iter().filter(|entry| entry.used).count() <= self.capacity / 2;
         let mut old: Vec<Option<Entry>> = self.entries.drain(..).map(Some).collect();
         self.places.retain(|_, place| {
@@ -144,7 +161,7 @@ mod tests {
         for round in 0..3 {
             for (i, (shape, model)) in shapes.iter().enumerate() {
                 let compiled = cache.get(shape, || compile(model)).unwrap();
-                assert_eq!(*compiled.text, *format!("t{i}"), "{round}");
+                assert_eq!(*compiled.0.text, *format!("t{i}"), "{round}");
                 assert!(cache.entries.len() <= 8 && cache.places.len() == cache.entries.len());
             }
         }
@@ -156,8 +173,8 @@ mod tests {
         let (mut one, mut other) = (Cache::new(8, shared.clone()), Cache::new(8, shared));
         let shapes = shapes(8);
         let (hot, model) = &shapes[0];
-        one.get(hot, || compile(model)).unwrap().set_pace(Pace::Long);
-        assert_eq!(other.get(hot, || compile(model)).unwrap().pace(), Pace::Long);
+        one.get(hot, || compile(model)).unwrap().0.set_pace(Pace::Long);
+        assert_eq!(other.get(hot, || compile(model)).unwrap().0.pace(), Pace::Long);
         for (shape, model) in shapes.iter().skip(1) {
             one.get(shape, || compile(model)).unwrap();
         }
@@ -167,6 +184,6 @@ mod tests {
         one.get(hot, || compile(model)).unwrap();
         one.forget();
         assert_eq!(one.entries.len(), 1);
-        assert_eq!(one.get(hot, || Err(ommi_core::DBError::query("again"))).unwrap().pace(), Pace::Long);
+        assert_eq!(one.get(hot, || Err(ommi_core::DBError::query("again"))).unwrap().0.pace(), Pace::Long);
     }
 }

@@ -13,13 +13,14 @@ use rusqlite::{OpenFlags, ffi};
 use crate::cache::{Cache, SharedCache};
 use crate::dialect::{SINGLE, TAKEN};
 use crate::error;
+use crate::kept::RawConnection;
 use crate::options::{Mode, SqliteOptions};
 use crate::watch::{STEPS, Watch};
 
 /// A connection to the database.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) sqlite: rusqlite::Connection,
+    pub(crate) sqlite: RawConnection,
     pub(crate) cache: Cache,
     /// Written anew for each statement, to look up without an allocation.
     pub(crate) shape: Shape,
@@ -33,76 +34,19 @@ pub(crate) struct Connection {
 impl Connection {
     /// Opens and sets up a connection. Blocks.
     pub(crate) fn open(options: &SqliteOptions, shared: &Arc<SharedCache>) -> DBResult<Connection> {
-        let sqlite = open_file(options)?;
+        let mut sqlite = open_file(options)?;
         let watch = Arc::new(Watch::default());
         let wal_pages = Arc::new(AtomicU32::new(0));
-        let mut connection = Connection {
-            sqlite,
+        let refused = |error| error::on_open(error, options);
+        set_up(&mut sqlite, options, &watch, &wal_pages).map_err(refused)?;
+        expect_utf8(&sqlite).map_err(refused)??;
+        Ok(Connection {
+            sqlite: RawConnection::new(sqlite),
             cache: Cache::new(options.statement_cache, shared.clone()),
             shape: Shape::new(),
             watch,
             commits_wait: options.commits_wait(),
             wal_pages,
-        };
-        connection.set_up(options).map_err(|error| error::on_open(error, options))?;
-        connection.expect_utf8().map_err(|error| error::on_open(error, options))??;
-        Ok(connection)
-    }
-
-    fn set_up(&mut self, options: &SqliteOptions) -> rusqlite::Result<()> {
-        let sqlite = &mut self.sqlite;
-        // Only while it opens; after that a statement must not sleep on the thread of a task.
-        sqlite.busy_timeout(options.busy_timeout)?;
-        // Reads the file's first page, and so finds out what it is.
-        sqlite.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
-        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, options.qpsg)?;
-        // A name in double quotes that is no column is an error, not a text.
-        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-        sqlite.pragma_update(None, "foreign_keys", options.foreign_keys)?;
-        sqlite.pragma_update(None, "synchronous", options.synchronous.pragma())?;
-        if let Some(size) = options.cache_size {
-            sqlite.pragma_update(None, "cache_size", size)?;
-        }
-        if !options.is_memory() && !sqlite.is_readonly("main")? {
-            sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-            // Checkpoints wait for the disk; the pool runs them apart.
-            sqlite.pragma_update(None, "wal_autocheckpoint", 0)?;
-            let pages = self.wal_pages.clone();
-            sqlite.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
-                pages.store(u32::try_from(count).unwrap_or(0), Relaxed);
-                Ok(())
-            }))?;
-        }
-        rusqlite::vtab::array::load_module(sqlite)?;
-        // Rounded where it is summed up, so that an `f32` is found by the value that it is read as.
-        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-        sqlite.create_scalar_function(SINGLE, 1, flags, |context| {
-            let sum: Option<f64> = context.get(0)?;
-            Ok(sum.map(|sum| f64::from(sum as f32)))
-        })?;
-        // Not deterministic, or it would be called in advance.
-        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
-        sqlite.create_scalar_function(TAKEN, 0, flags, |_| -> rusqlite::Result<i64> {
-            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT_PRIMARYKEY), None))
-        })?;
-        sqlite.set_prepared_statement_cache_capacity(options.statement_cache);
-        let watch = self.watch.clone();
-        sqlite.progress_handler(STEPS, Some(move || watch.look()))?;
-        sqlite.busy_timeout(std::time::Duration::ZERO)
-    }
-
-    fn expect_utf8(&self) -> rusqlite::Result<DBResult<()>> {
-        let encoding: String = self.sqlite.pragma_query_value(None, "encoding", |row| row.get(0))?;
-        Ok(if encoding == "UTF-8" {
-            Ok(())
-        } else {
-            Err(DBError::configuration(
-                None,
-                format!(
-                    "the database stores text as {encoding}, which does not sort as UTF-8 does; only UTF-8 is supported"
-                ),
-            ))
         })
     }
 
@@ -120,6 +64,67 @@ impl Connection {
             let _ = self.sqlite.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// Sets up a connection that was just opened.
+fn set_up(
+    sqlite: &mut rusqlite::Connection,
+    options: &SqliteOptions,
+    watch: &Arc<Watch>,
+    wal_pages: &Arc<AtomicU32>,
+) -> rusqlite::Result<()> {
+    // Only while it opens; after that a statement must not sleep on the thread of a task.
+    sqlite.busy_timeout(options.busy_timeout)?;
+    // Reads the file's first page, and so finds out what it is.
+    sqlite.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0))?;
+    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, options.qpsg)?;
+    // A name in double quotes that is no column is an error, not a text.
+    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    sqlite.pragma_update(None, "foreign_keys", options.foreign_keys)?;
+    sqlite.pragma_update(None, "synchronous", options.synchronous.pragma())?;
+    if let Some(size) = options.cache_size {
+        sqlite.pragma_update(None, "cache_size", size)?;
+    }
+    if !options.is_memory() && !sqlite.is_readonly("main")? {
+        sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        // Checkpoints wait for the disk; the pool runs them apart.
+        sqlite.pragma_update(None, "wal_autocheckpoint", 0)?;
+        let pages = wal_pages.clone();
+        sqlite.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
+            pages.store(u32::try_from(count).unwrap_or(0), Relaxed);
+            Ok(())
+        }))?;
+    }
+    rusqlite::vtab::array::load_module(sqlite)?;
+    // Rounded where it is summed up, so that an `f32` is found by the value that it is read as.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
+    sqlite.create_scalar_function(SINGLE, 1, flags, |context| {
+        let sum: Option<f64> = context.get(0)?;
+        Ok(sum.map(|sum| f64::from(sum as f32)))
+    })?;
+    // Not deterministic, or it would be called in advance.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    sqlite.create_scalar_function(TAKEN, 0, flags, |_| -> rusqlite::Result<i64> {
+        Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT_PRIMARYKEY), None))
+    })?;
+    let watch = watch.clone();
+    sqlite.progress_handler(STEPS, Some(move || watch.look()))?;
+    sqlite.busy_timeout(std::time::Duration::ZERO)
+}
+
+fn expect_utf8(sqlite: &rusqlite::Connection) -> rusqlite::Result<DBResult<()>> {
+    let encoding: String = sqlite.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    Ok(if encoding == "UTF-8" {
+        Ok(())
+    } else {
+        Err(DBError::configuration(
+            None,
+            format!(
+                "the database stores text as {encoding}, which does not sort as UTF-8 does; only UTF-8 is supported"
+            ),
+        ))
+    })
 }
 
 /// Whether a statement by itself was stopped only after it had been committed, as a transaction can be on its [`Commit`](crate::control::Control). What is undone does not
@@ -168,45 +173,49 @@ mod tests {
 
     use super::*;
     use crate::control::Control;
+    use crate::kept::Place;
 
     #[test]
     fn what_is_stopped_after_it_was_committed_is_no_failure() {
-        let connection = Connection::open(&SqliteOptions::memory(), &Arc::default()).unwrap();
-        let sqlite = &connection.sqlite;
-        sqlite.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY)").unwrap();
-        let insert = |id: i64| sqlite.prepare_cached("INSERT INTO t VALUES (?1)").unwrap().execute([id]);
-        let limited = |is: bool| connection.watch.start(false, is.then(Instant::now));
+        let mut connection = Connection::open(&SqliteOptions::memory(), &Arc::default()).unwrap();
+        connection.sqlite.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY)").unwrap();
+        let insert = |connection: &mut Connection, id: i64| {
+            let place = Place { generation: 0, number: 0 };
+            connection.sqlite.with(place, "INSERT INTO t VALUES (?1)", |_, statement| statement.unwrap().execute([id]))
+        };
+        let watch = connection.watch.clone();
+        let limited = |is: bool| watch.start(false, is.then(Instant::now));
         let (mut commits, mut writes) = (0, 0);
         for id in 0..3_000 {
-            let is_stored = || -> bool {
-                let found = sqlite.query_row("SELECT EXISTS (SELECT 1 FROM t WHERE id = ?1)", [id], |row| row.get(0));
-                found.unwrap()
+            let is_stored = |connection: &Connection| -> bool {
+                let text = "SELECT EXISTS (SELECT 1 FROM t WHERE id = ?1)";
+                connection.sqlite.query_row(text, [id], |row| row.get(0)).unwrap()
             };
             limited(false);
             connection.control(Control::BeginWriting).unwrap();
-            insert(id).unwrap();
+            insert(&mut connection, id).unwrap();
             limited(true);
             let committed = connection.control(Control::Commit).is_ok();
-            let stopped = connection.watch.stopped().is_some();
+            let stopped = watch.stopped().is_some();
             limited(false);
-            if sqlite.is_autocommit() {
+            if connection.sqlite.is_autocommit() {
                 commits += u32::from(stopped);
             } else {
-                sqlite.execute_batch("ROLLBACK").unwrap();
+                connection.sqlite.execute_batch("ROLLBACK").unwrap();
             }
-            assert_eq!(committed, is_stored(), "{id}");
+            assert_eq!(committed, is_stored(&connection), "{id}");
 
-            sqlite.execute("DELETE FROM t WHERE id = ?1", [id]).unwrap();
+            connection.sqlite.execute("DELETE FROM t WHERE id = ?1", [id]).unwrap();
             let before = connection.writes_alone();
             limited(true);
-            let written = match insert(id) {
+            let written = match insert(&mut connection, id) {
                 Ok(_) => true,
-                Err(failure) => was_written(sqlite, before, &failure),
+                Err(failure) => was_written(&connection.sqlite, before, &failure),
             };
-            let stopped = connection.watch.stopped().is_some();
+            let stopped = watch.stopped().is_some();
             limited(false);
-            writes += u32::from(stopped && is_stored());
-            assert_eq!(written, is_stored(), "{id}");
+            writes += u32::from(stopped && is_stored(&connection));
+            assert_eq!(written, is_stored(&connection), "{id}");
         }
         assert!(commits > 0 && writes > 0, "none was stopped too late: {commits} commits, {writes} writes");
     }

@@ -210,6 +210,14 @@ pub(crate) fn general(error: rusqlite::Error) -> DBError {
     }
 }
 
+/// A failure to begin, to end or to mark a transaction. What `COMMIT` wrote may be in the file where the disk then reported an error, as when it could not be
+/// flushed: who opens the file next finds it, or does not (<https://sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction", leaves it open).
+pub(crate) fn on_control(error: rusqlite::Error, commits: bool) -> DBError {
+    let is_open = commits && code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_IOERR);
+    let error = general(error);
+    if is_open { error.with_unknown_outcome() } else { error }
+}
+
 /// A failure to open a database.
 pub(crate) fn on_open(error: rusqlite::Error, options: &SqliteOptions) -> DBError {
     if is_busy(&error) {
@@ -278,6 +286,20 @@ mod tests {
         }
         let error = mapped(ffi::SQLITE_CONSTRAINT_CHECK, "CHECK constraint failed: positive");
         assert_eq!(error.constraint().unwrap().name(), Some("positive"));
+    }
+
+    #[test]
+    fn what_became_of_a_commit_is_not_known_where_the_disk_failed() {
+        let failed = |code, commits| {
+            on_control(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("why".to_owned())), commits)
+        };
+        for code in [ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE] {
+            assert!(failed(code, true).is_outcome_unknown() && !failed(code, true).is_retryable());
+            assert!(!failed(code, false).is_outcome_unknown());
+        }
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_CONSTRAINT_FOREIGNKEY, ffi::SQLITE_BUSY] {
+            assert!(!failed(code, true).is_outcome_unknown());
+        }
     }
 
     #[test]

@@ -91,9 +91,8 @@ pub(crate) fn insert(
 }
 
 /// Begins or ends what the pieces are held together by.
-fn control(connection: &Connection, control: Control, insert: &Insert, task: Task) -> Result<(), Halt> {
-    let failed = |error| halt(error, &connection.watch, task, &insert.model, true);
-    connection.control(control).map_err(failed)
+fn control(connection: &mut Connection, control: Control, insert: &Insert, task: Task) -> Result<(), Halt> {
+    connection.control(control).map_err(|error| halt(error, &connection.watch, task, &insert.model, true))
 }
 
 /// Inserts with one statement, that takes so many rows at a time.
@@ -111,7 +110,7 @@ fn one_statement(
     shape.write_insert(insert);
     insert.rows = all;
     let keys = Keys::of(insert, rows);
-    let compiled = cache.get(shape, || compile(insert, rows, keys))?;
+    let (compiled, place) = cache.get(shape, || compile(insert, rows, keys))?;
     if task.here {
         record_statement(&compiled.text);
         if all > rows || commits_wait || !stays_here(compiled.pace(), true) {
@@ -126,43 +125,45 @@ fn one_statement(
         }
         halt(error, watch, task, &insert.model, true)
     };
-    let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
-    let mut written = 0;
-    let mut first = 0;
-    while first < all {
-        if first % LOOK == LOOK - 1 && watch.look() {
-            return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
-        }
-        let values = |binder: &mut Binder<'_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
-        bind(&mut statement, &insert.model, watch, task, values)?;
-        if insert.returning.is_empty() || keys == Keys::RowId {
-            let added = match statement.raw_execute() {
-                Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
-                result => result.map_err(failed)?,
-            };
-            if keys == Keys::RowId && added == 1 {
-                sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
+    sqlite.with(place, &compiled.text, |sqlite, statement| {
+        let statement = statement.map_err(failed)?;
+        let mut written = 0;
+        let mut first = 0;
+        while first < all {
+            if first % LOOK == LOOK - 1 && watch.look() {
+                return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
             }
-            written += added as u64;
-        } else {
-            let mut result = statement.raw_query();
-            loop {
-                match result.next() {
-                    Ok(Some(row)) => sink.row(&mut SqliteRow { row, columns: &compiled.columns })?,
-                    Ok(None) => break,
-                    Err(failure) if was_written(sqlite, before, &failure) => break,
-                    Err(failure) => return Err(failed(failure)),
+            let values = |binder: &mut Binder<'_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
+            bind(statement, &insert.model, watch, task, values)?;
+            if insert.returning.is_empty() || keys == Keys::RowId {
+                let added = match statement.raw_execute() {
+                    Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
+                    result => result.map_err(failed)?,
+                };
+                if keys == Keys::RowId && added == 1 {
+                    sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
                 }
+                written += added as u64;
+            } else {
+                let mut result = statement.raw_query();
+                loop {
+                    match result.next() {
+                        Ok(Some(row)) => sink.row(&mut SqliteRow { row, columns: &compiled.columns })?,
+                        Ok(None) => break,
+                        Err(failure) if was_written(sqlite, before, &failure) => break,
+                        Err(failure) => return Err(failed(failure)),
+                    }
+                }
+                written += sqlite.changes();
             }
-            written += sqlite.changes();
+            first += rows.max(1);
         }
-        first += rows.max(1);
-    }
-    // The time of many rows says nothing of the shape, which is that of one.
-    if all == rows {
-        learn(compiled, watch, task);
-    }
-    Ok(written)
+        // The time of many rows says nothing of the shape, which is that of one.
+        if all == rows {
+            learn(compiled, watch, task);
+        }
+        Ok(written)
+    })
 }
 
 fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {

@@ -42,6 +42,7 @@ mod dialect;
 mod driver;
 mod error;
 mod insert;
+mod kept;
 mod options;
 mod pool;
 mod row;

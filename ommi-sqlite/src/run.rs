@@ -163,7 +163,7 @@ impl Rows for &mut (dyn RowSink + '_) {
 pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<()> {
     let Connection { cache, shape, .. } = connection;
     shape.write_select(select)?;
-    record_statement(&cache.get(shape, || compile_select(select))?.text);
+    record_statement(&cache.get(shape, || compile_select(select))?.0.text);
     Ok(())
 }
 
@@ -171,7 +171,7 @@ pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<
 pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl Rows, task: Task) -> Result<(), Halt> {
     let Connection { sqlite, cache, shape, watch, .. } = connection;
     shape.write_select(select)?;
-    let compiled = cache.get(shape, || compile_select(select))?;
+    let (compiled, place) = cache.get(shape, || compile_select(select))?;
     if task.here {
         record_statement(&compiled.text);
         if compiled.pace() == Pace::Long {
@@ -180,34 +180,36 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
     }
     start(watch, task, task.here)?;
     let failed = |error| halt(error, watch, task, &select.model, false);
-    let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
-    bind(&mut statement, &select.model, watch, task, |binder| ommi_sql::select(select, &Sqlite, binder))?;
-    let mut result = statement.raw_query();
-    loop {
-        match result.next() {
-            Ok(Some(row)) => {
-                if !rows.row(&mut SqliteRow { row, columns: &compiled.columns })? {
-                    return Ok(());
+    sqlite.with(place, &compiled.text, |_, statement| {
+        let statement = statement.map_err(failed)?;
+        bind(statement, &select.model, watch, task, |binder| ommi_sql::select(select, &Sqlite, binder))?;
+        let mut result = statement.raw_query();
+        loop {
+            match result.next() {
+                Ok(Some(row)) => {
+                    if !rows.row(&mut SqliteRow { row, columns: &compiled.columns })? {
+                        return Ok(());
+                    }
+                    if compiled.single {
+                        finish(compiled, watch, task);
+                        return Ok(());
+                    }
                 }
-                if compiled.single {
+                Ok(None) => {
                     finish(compiled, watch, task);
                     return Ok(());
                 }
-            }
-            Ok(None) => {
-                finish(compiled, watch, task);
-                return Ok(());
-            }
-            Err(error) => {
-                let halt = failed(error);
-                if let Halt::Move = halt {
-                    compiled.set_pace(Pace::Long);
+                Err(error) => {
+                    let halt = failed(error);
+                    if let Halt::Move = halt {
+                        compiled.set_pace(Pace::Long);
+                    }
+                    rows.clear();
+                    return Err(halt);
                 }
-                rows.clear();
-                return Err(halt);
             }
         }
-    }
+    })
 }
 
 /// Notes how long a read took. Here it was short enough, however long the thread was kept from running.
@@ -251,7 +253,7 @@ fn write(
     let before = connection.writes_alone();
     let Connection { sqlite, cache, shape, watch, .. } = connection;
     write_shape(shape)?;
-    let compiled = cache.get(shape, compile)?;
+    let (compiled, place) = cache.get(shape, compile)?;
     if task.here {
         record_statement(&compiled.text);
         if commits_wait || !stays_here(compiled.pace(), is_short) {
@@ -260,14 +262,16 @@ fn write(
     }
     start(watch, task, false)?;
     let failed = |error| halt(error, watch, task, model, false);
-    let mut statement = sqlite.prepare_cached(&compiled.text).map_err(failed)?;
-    bind(&mut statement, model, watch, task, traverse)?;
-    let rows = match statement.raw_execute() {
-        Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
-        result => result.map_err(failed)?,
-    };
-    learn(compiled, watch, task);
-    Ok(rows as u64)
+    sqlite.with(place, &compiled.text, |sqlite, statement| {
+        let statement = statement.map_err(failed)?;
+        bind(statement, model, watch, task, traverse)?;
+        let rows = match statement.raw_execute() {
+            Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
+            result => result.map_err(failed)?,
+        };
+        learn(compiled, watch, task);
+        Ok(rows as u64)
+    })
 }
 
 /// Updates.

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::lock::{Mutex, OwnedMutexGuard};
 use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{
     Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream, SchemaDriver,
 };
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::Connection;
 use crate::control::{Control, Level};
@@ -54,7 +54,7 @@ pub(crate) struct Guard(OwnedMutexGuard<State>);
 
 impl SqliteTransaction {
     pub(crate) fn try_lock(&self) -> Option<Guard> {
-        self.state.clone().try_lock_owned().ok().map(Guard)
+        self.state.try_lock_owned().map(Guard)
     }
 
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
@@ -204,12 +204,12 @@ impl State {
 }
 
 /// Runs a statement about the transaction itself.
-fn control(connection: &Connection, control: Control, task: Task) -> Result<(), Halt> {
+fn control(connection: &mut Connection, control: Control, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
     let failed = |failure| match task.limit {
         _ if error::is_busy(&failure) => Halt::Busy(failure),
         Some((_, given)) if error::is_interrupt(&failure) => Halt::Failed(DBError::timeout(given).with_source(failure)),
-        _ => Halt::Failed(error::general(failure)),
+        _ => Halt::Failed(error::on_control(failure, matches!(control, Control::Commit))),
     };
     connection.control(control).map_err(failed)
 }

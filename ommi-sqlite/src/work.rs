@@ -9,9 +9,8 @@
 //!                                 locked by another process ──▶ tries again, at growing intervals
 //! ```
 
-use std::future::Future;
 use std::sync::Arc;
-use std::task;
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use ommi_core::ast::{Delete, Insert, Select, Update};
@@ -19,6 +18,7 @@ use ommi_core::driver::{Answer, Context, RowSink};
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
+use tokio::task::coop;
 
 use crate::connection::Connection;
 use crate::error;
@@ -114,7 +114,7 @@ impl Hold {
 pub(crate) fn start<'a, W: Work + 'a>(source: Source<'a>, mut work: W, context: &'a Context) -> Answer<'a, W::Output> {
     if !has_turn() {
         return Answer::later(async move {
-            tokio::task::consume_budget().await;
+            coop::consume_budget().await;
             let hold = source.hold(context).await?;
             drive(source, hold, None, work, context).await
         });
@@ -137,7 +137,13 @@ pub(crate) fn start<'a, W: Work + 'a>(source: Source<'a>, mut work: W, context: 
 /// short statements lets others run. Outside of a runtime nobody asks.
 fn has_turn() -> bool {
     let mut context = task::Context::from_waker(task::Waker::noop());
-    std::pin::pin!(tokio::task::consume_budget()).poll(&mut context).is_ready()
+    match coop::poll_proceed(&mut context) {
+        Poll::Ready(turn) => {
+            turn.made_progress();
+            true
+        }
+        Poll::Pending => false,
+    }
 }
 
 /// Takes a statement to its end.

@@ -95,13 +95,12 @@ impl Cargo for Change {
 
 impl Change {
     /// Makes it in a transaction of its own, and commits that where there are no misfits. The caller rolls back what is left open.
-    fn apply_alone(&self, connection: &Connection, task: Task) -> Result<(), Halt> {
-        let sqlite = &connection.sqlite;
+    fn apply_alone(&self, connection: &mut Connection, task: Task) -> Result<(), Halt> {
         let failed = |failure| failed(failure, task);
         // A database that can only be read may have all that is asked for.
-        let begin = if sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)? { "BEGIN" } else { "BEGIN IMMEDIATE" };
-        sqlite.execute_batch(begin).map_err(failed)?;
-        self.apply(sqlite, task)?;
+        let only_read = connection.sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)?;
+        connection.control(if only_read { Control::BeginReading } else { Control::BeginWriting }).map_err(failed)?;
+        self.apply(&connection.sqlite, task)?;
         connection.control(Control::Commit).map_err(failed)
     }
 
