@@ -34,7 +34,7 @@ impl Raw {
         Raw {
             client: client.clone(),
             users: database.collection_with_options("users", options()),
-            // Beside those of Ommi, whose keys would meet these.
+            // Beside those of Ommi, whose keys would meet these, with the same validator.
             new_users: database.collection_with_options("raw_users", options()),
             next: AtomicI64::new(1),
         }

@@ -26,6 +26,16 @@ struct NewUser {
     hair_color: Option<String>,
 }
 
+/// The rows that the other side adds, apart, since it counts keys by itself: in a collection with the same validator, which the server goes by for each row.
+#[derive(Debug, Clone, Model)]
+#[ommi(table = "raw_users")]
+struct RawUser {
+    #[ommi(auto)]
+    id: i64,
+    name: String,
+    hair_color: Option<String>,
+}
+
 const USERS: i64 = 10_000;
 
 /// Both sides, on one runtime. Each has a client of its own.
@@ -51,7 +61,7 @@ impl Clients {
 }
 
 async fn fill(db: &Ommi) {
-    db.create_tables::<(User, NewUser)>().await.unwrap();
+    db.create_tables::<(User, NewUser, RawUser)>().await.unwrap();
     let colors = [Some("black".to_owned()), None];
     let users =
         (1..=USERS).map(|id| User { id, name: format!("User {id}"), hair_color: colors[(id % 2) as usize].clone() });
