@@ -381,6 +381,7 @@ macro_rules! __behaviours {
                 two_models_with_one_table_at_once_are_a_misfit,
                 dropped_tables_are_gone_with_their_rows,
                 tables_that_refer_to_each_other_are_dropped_in_any_order,
+                a_table_that_another_refers_to_is_not_dropped_without_it,
                 a_table_that_is_made_anew_is_read_as_it_is_now,
                 a_table_that_is_made_anew_with_other_types_works_with_every_verb,
                 a_table_that_grew_is_read_by_statements_kept_before,

@@ -1,5 +1,6 @@
 //! Making tables, and finding those that do not fit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ommi_core::schema::{ModelSchema, SchemaRef};
@@ -27,11 +28,20 @@ impl State {
 fn new(schema: &ModelSchema) -> Table {
     let key = schema.key.iter().map(|&column| usize::from(column)).collect();
     let columns = schema.columns.clone();
-    Table { name: schema.table.to_string(), columns, uniques: vec![key], rows: Vec::new(), next: 1 }
+    Table {
+        name: schema.table.to_string(),
+        columns,
+        uniques: vec![key],
+        rows: Vec::new(),
+        next: 1,
+        refers_to: BTreeSet::new(),
+    }
 }
 
-/// Adds the columns and unique sets that are missing.
-fn complete(table: &mut Table, schema: &ModelSchema) -> DBResult<()> {
+/// Adds the columns, unique sets and references that are missing.
+fn complete(table: &mut Table, schema: &SchemaRef) -> DBResult<()> {
+    let enforced = schema.references.iter().filter(|reference| reference.enforced);
+    table.refers_to.extend(enforced.map(|reference| reference.target.resolve(schema).table.to_string()));
     for column in &schema.columns {
         if !table.columns.iter().any(|c| c.name == column.name) {
             table.columns.push(column.clone());

@@ -1,7 +1,7 @@
 //! Tables, and what each statement does to them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
     /// The key of the next row that names none.
     pub(crate) next: i64,
+    /// The tables that it refers to. Nobody checks its rows for that, but those tables stay as long as it does.
+    pub(crate) refers_to: BTreeSet<String>,
 }
 
 /// Where the columns of a model are in its table.
@@ -74,6 +76,19 @@ impl State {
     }
 
     pub(crate) fn drop_tables(&mut self, models: &[SchemaRef]) -> DBResult<()> {
+        let goes = |table: &str| models.iter().any(|model| *model.table == *table);
+        let staying = self.tables.values().filter(|table| !goes(&table.name));
+        let misfits: Vec<String> = staying
+            .flat_map(|table| {
+                let lost = table.refers_to.iter().filter(|other| goes(other));
+                lost.map(|other| {
+                    format!("table {} refers to table {other} and would have to be dropped with it", table.name)
+                })
+            })
+            .collect();
+        if !misfits.is_empty() {
+            return Err(DBError::schema(misfits));
+        }
         models.iter().for_each(|model| drop(self.tables.remove(&*model.table)));
         Ok(())
     }

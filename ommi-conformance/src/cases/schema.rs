@@ -345,6 +345,24 @@ pub(crate) async fn tables_that_refer_to_each_other_are_dropped_in_any_order(db:
     Ok(())
 }
 
+pub(crate) async fn a_table_that_another_refers_to_is_not_dropped_without_it(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<(Article, Comment, Unrelated)>().await?;
+    let article = db.add(new!(Article { title: "x" })).await?;
+    db.add(new!(Comment { article_id: article.id })).await?;
+    let result = db.drop_tables::<(Unrelated, Article)>().await;
+    let text = assert_kind!(result, ErrorKind::Schema { .. }).to_string();
+    for name in ["articles", "comments"] {
+        assert!(text.contains(name), "{name} in: {text}");
+    }
+    assert_eq!(db.find_all::<Article>().all().await?, [article], "nothing was changed");
+    assert_eq!(db.find_all::<Comment>().count().await?, 1);
+    assert_eq!(db.find_all::<Unrelated>().count().await?, 0);
+    db.drop_tables::<Comment>().await?;
+    db.drop_tables::<(Unrelated, Article)>().await?;
+    error(db.find_all::<Article>().count().await);
+    Ok(())
+}
+
 /// A statement that was kept for the old table must not be run on the new one as it is.
 pub(crate) async fn a_table_that_is_made_anew_is_read_as_it_is_now(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Article>().await?;

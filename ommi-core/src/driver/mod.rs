@@ -216,7 +216,8 @@ pub trait SchemaDriver: Send + Sync {
     /// Drops the tables of these models where they exist, with all they hold.
     ///
     /// # Errors
-    /// `Schema` where a table beside them refers to one of them and the store has [`Capabilities::foreign_keys`]; else what the database reports.
+    /// `Schema` where a table beside them [refers](crate::schema::ReferenceSchema::enforced) to one of them, also where nobody checks that rows do;
+    /// else what the database reports.
     /// Nothing is changed then, unless the store cannot drop tables together.
     async fn drop(&self, schemas: &[SchemaRef], context: &Context) -> DBResult<()>;
 }

@@ -175,8 +175,7 @@ pub trait Handle: Send + Sync {
     /// [`create_tables`](Handle::create_tables) is.
     ///
     /// # Errors
-    /// `Schema` where a table that is not among them refers to one of them; nothing is changed. A store without
-    /// [`foreign_keys`](crate::driver::Capabilities::foreign_keys), as MongoDB, does not look for such tables.
+    /// `Schema` where a table that is not among them refers to one of them; nothing is changed.
     fn drop_tables<T: Models>(&self) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let (tables, schemas) = (self.tables(), schemas::<T>());
         Pending::new(move |options| tables.drop(schemas, options))

@@ -184,9 +184,41 @@ async fn create_index(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) ->
     }
 }
 
+/// The collections that refer to these and are not among them. Those that were dropped by other means are still noted, and do not count.
+async fn referring(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<Vec<String>> {
+    let goes = |table: &str| schemas.iter().any(|schema| *schema.table == *table);
+    // As it is now: another program may have made collections since it was read.
+    inner.references.forget();
+    let references = inner.references().await?;
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    for schema in schemas {
+        let others = references.to(&schema.table).iter().map(|reference| &*reference.table);
+        found.extend(others.filter(|other| !goes(other)).map(|other| (other, &*schema.table)));
+    }
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<&str> = found.iter().map(|(other, _)| *other).collect();
+    let list = doc! { "listCollections": 1, "nameOnly": true, "filter": { "name": { "$in": names } } };
+    let there = inner.all_documents(list).await?;
+    let exists =
+        |name: &str| there.iter().any(|collection| collection.get_str("name").is_ok_and(|other| other == name));
+    found.retain(|(other, _)| exists(other));
+    found.sort_unstable();
+    found.dedup();
+    let misfit = |(other, table): (&str, &str)| {
+        format!("collection `{other}` refers to collection `{table}` and would have to be dropped with it")
+    };
+    Ok(found.into_iter().map(misfit).collect())
+}
+
 /// Drops collections and their counters.
 pub(crate) async fn drop(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()> {
     check_names(inner, schemas)?;
+    let misfits = referring(inner, schemas).await?;
+    if !misfits.is_empty() {
+        return Err(DBError::schema(misfits));
+    }
     for schema in schemas {
         match inner.database.run_command(doc! { "drop": &*schema.table }).await.map_err(Failure::from) {
             Ok(_) => {}
