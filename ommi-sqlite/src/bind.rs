@@ -8,12 +8,14 @@ use ommi_core::{DBError, DBResult};
 use ommi_sql::{Bind, Out};
 use rusqlite::types::Null;
 
+use crate::kept::Lent;
+
 /// How many bytes of values are bound on the task's own thread: what SQLite then does with more takes longer than a hop.
 pub(crate) const LIGHT: usize = 256 * 1024;
 
 /// Takes the binds of a traversal, each as the next parameter of a statement.
-pub(crate) struct Binder<'a, 'c> {
-    statement: &'a mut rusqlite::Statement<'c>,
+pub(crate) struct Binder<'a, 's, 'c> {
+    statement: &'a mut Lent<'s, 'c>,
     /// The model's name, for messages.
     model: &'a str,
     next: usize,
@@ -32,8 +34,8 @@ pub(crate) enum Ended {
     Refused(rusqlite::Error),
 }
 
-impl<'a, 'c> Binder<'a, 'c> {
-    pub(crate) fn new(statement: &'a mut rusqlite::Statement<'c>, model: &'a str, room: usize) -> Binder<'a, 'c> {
+impl<'a, 's, 'c> Binder<'a, 's, 'c> {
+    pub(crate) fn new(statement: &'a mut Lent<'s, 'c>, model: &'a str, room: usize) -> Binder<'a, 's, 'c> {
         Binder { statement, model, next: 1, room, ended: None }
     }
 
@@ -59,7 +61,7 @@ impl<'a, 'c> Binder<'a, 'c> {
     }
 
     fn parameter(&mut self, value: impl rusqlite::ToSql) -> DBResult<()> {
-        let result = self.statement.raw_bind_parameter(self.next, value);
+        let result = self.statement.bind(self.next, value);
         self.next += 1;
         result.map_err(|error| {
             self.ended = Some(Ended::Refused(error));
@@ -113,7 +115,7 @@ impl<'a, 'c> Binder<'a, 'c> {
     }
 }
 
-impl Out for Binder<'_, '_> {
+impl Out for Binder<'_, '_, '_> {
     const TEXT: bool = false;
 
     fn text(&mut self, _: &str) {}

@@ -22,11 +22,13 @@ pub(crate) struct SharedCache(Mutex<Map<Arc<Compiled>>>);
 /// The compiled statements of one connection.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    places: Map<usize>,
-    entries: Vec<Entry>,
-    /// How often the places were given anew.
-    generation: u32,
-    /// The shape that was looked up last, and its place: programs run the same statement again and again.
+    numbers: Map<usize>,
+    /// By their numbers; none where a number is free.
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    /// How many numbers were given so far.
+    stamps: u64,
+    /// The shape that was looked up last, and its number: programs run the same statement again and again.
     last: (Vec<u32>, usize),
     capacity: usize,
     shared: Arc<SharedCache>,
@@ -35,13 +37,22 @@ pub(crate) struct Cache {
 #[derive(Debug)]
 struct Entry {
     compiled: Arc<Compiled>,
-    /// Whether it was used since the cache was last full.
+    stamp: u64,
+    /// Whether it was asked for again since the cache was last full.
     used: bool,
 }
 
 impl Cache {
     pub(crate) fn new(capacity: usize, shared: Arc<SharedCache>) -> Cache {
-        Cache { places: Map::default(), entries: Vec::new(), generation: 0, last: (Vec::new(), 0), capacity, shared }
+        Cache {
+            numbers: Map::default(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            stamps: 0,
+            last: (Vec::new(), 0),
+            capacity,
+            shared,
+        }
     }
 
     /// What was compiled of this shape, and its place here; compiles it where nothing was.
@@ -51,54 +62,67 @@ impl Cache {
         compile: impl FnOnce() -> DBResult<Compiled>,
     ) -> DBResult<(&Arc<Compiled>, Place)> {
         let words = shape.words();
-        let place = match self.last.0 == words {
+        let number = match self.last.0 == words {
             true => self.last.1,
             false => self.look_up(words, compile)?,
         };
-        match self.entries.get_mut(place) {
-            Some(entry) => {
-                entry.used = true;
-                Ok((&entry.compiled, Place { generation: self.generation, number: place }))
-            }
-            // Places are those of entries: this is for the compiler.
-            None => Err(ommi_core::DBError::query("a compiled statement was lost")),
+        match self.entries.get(number) {
+            Some(Some(entry)) => Ok((&entry.compiled, Place { stamp: entry.stamp, number })),
+            // The numbers are those of entries: this is for the compiler.
+            _ => Err(ommi_core::DBError::query("a compiled statement was lost")),
         }
     }
 
     fn look_up(&mut self, words: &[u32], compile: impl FnOnce() -> DBResult<Compiled>) -> DBResult<usize> {
-        let place = match self.places.get(words) {
-            Some(&place) => place,
+        let number = match self.numbers.get(words) {
+            Some(&number) => {
+                if let Some(Some(entry)) = self.entries.get_mut(number) {
+                    entry.used = true;
+                }
+                number
+            }
             None => {
                 let compiled = self.shared.get(words, self.capacity, compile)?;
-                if self.entries.len() >= self.capacity {
+                if self.numbers.len() >= self.capacity {
                     self.forget();
                 }
-                let place = self.entries.len();
-                self.entries.push(Entry { compiled, used: false });
-                self.places.insert(words.into(), place);
-                place
+                let number = self.keep(compiled);
+                self.numbers.insert(words.into(), number);
+                number
             }
         };
         self.last.0.clear();
         self.last.0.extend_from_slice(words);
-        self.last.1 = place;
-        Ok(place)
+        self.last.1 = number;
+        Ok(number)
     }
 
-    /// Drops what was not used since the last time; everything, when that is less than half.
+    /// Gives it a number.
+    fn keep(&mut self, compiled: Arc<Compiled>) -> usize {
+        self.stamps += 1;
+        let entry = Some(Entry { compiled, stamp: self.stamps, used: false });
+        let number = self.free.pop().unwrap_or(self.entries.len());
+        match self.entries.get_mut(number) {
+            Some(place) => *place = entry,
+            None => self.entries.push(entry),
+        }
+        number
+    }
+
+    /// Drops what was not asked for again since the last time; everything, when that is less than half. What stays keeps its number, and so its statement.
     fn forget(&mut self) {
-        self.generation = self.generation.wrapping_add(1);
-        let keep = self.entries.iter().filter(|entry| entry.used).count() <= self.capacity / 2;
-        let mut old: Vec<Option<Entry>> = self.entries.drain(..).map(Some).collect();
-        self.places.retain(|_, place| {
-            let entry = old.get_mut(*place).and_then(Option::take);
-            match entry.filter(|entry| keep && entry.used) {
-                Some(entry) => {
-                    *place = self.entries.len();
-                    self.entries.push(Entry { used: false, ..entry });
-                    true
-                }
-                None => false,
+        let used = self.entries.iter().flatten().filter(|entry| entry.used).count();
+        let keep = used <= self.capacity / 2;
+        let Cache { numbers, entries, free, .. } = self;
+        numbers.retain(|_, number| match entries.get_mut(*number) {
+            Some(Some(entry)) if keep && entry.used => {
+                entry.used = false;
+                true
+            }
+            place => {
+                place.map(Option::take);
+                free.push(*number);
+                false
             }
         });
     }
@@ -162,7 +186,7 @@ mod tests {
             for (i, (shape, model)) in shapes.iter().enumerate() {
                 let compiled = cache.get(shape, || compile(model)).unwrap();
                 assert_eq!(*compiled.0.text, *format!("t{i}"), "{round}");
-                assert!(cache.entries.len() <= 8 && cache.places.len() == cache.entries.len());
+                assert!(cache.entries.len() <= 8 && cache.numbers.len() + cache.free.len() == cache.entries.len());
             }
         }
     }
@@ -171,19 +195,31 @@ mod tests {
     fn what_is_in_use_survives_and_what_is_learned_is_shared() {
         let shared = Arc::new(SharedCache::default());
         let (mut one, mut other) = (Cache::new(8, shared.clone()), Cache::new(8, shared));
-        let shapes = shapes(8);
+        let shapes = shapes(30);
         let (hot, model) = &shapes[0];
-        one.get(hot, || compile(model)).unwrap().0.set_pace(Pace::Long);
+        let (compiled, place) = one.get(hot, || compile(model)).unwrap();
+        compiled.set_pace(Pace::Long);
         assert_eq!(other.get(hot, || compile(model)).unwrap().0.pace(), Pace::Long);
-        for (shape, model) in shapes.iter().skip(1) {
-            one.get(shape, || compile(model)).unwrap();
+        // Two are asked for again and again, among many that are not.
+        for round in 0..5 {
+            for (shape, model) in &shapes[1..] {
+                one.get(shape, || compile(model)).unwrap();
+                let again = one.get(hot, || Err(ommi_core::DBError::query("again"))).unwrap();
+                assert_eq!((again.1, again.0.pace()), (place, Pace::Long), "{round}");
+            }
         }
-        for entry in &mut one.entries {
-            entry.used = false;
+    }
+
+    #[test]
+    fn a_number_that_is_given_again_has_another_stamp() {
+        let mut cache = Cache::new(2, Arc::default());
+        let shapes = shapes(5);
+        let mut seen = HashMap::new();
+        for (round, (shape, model)) in shapes.iter().cycle().take(23).enumerate() {
+            let place = cache.get(shape, || compile(model)).unwrap().1;
+            let text = seen.entry((place.number, place.stamp)).or_insert_with(|| model.table.to_string());
+            assert_eq!(*text, *model.table, "{round}");
+            assert!(place.number < 2);
         }
-        one.get(hot, || compile(model)).unwrap();
-        one.forget();
-        assert_eq!(one.entries.len(), 1);
-        assert_eq!(one.get(hot, || Err(ommi_core::DBError::query("again"))).unwrap().0.pace(), Pace::Long);
     }
 }

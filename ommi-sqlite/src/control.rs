@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::connection::Connection;
 use crate::error;
+use crate::run::Halt;
 
 /// What begins or ends a transaction, or a level of one.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +49,7 @@ impl Level {
     fn number(self) -> Option<usize> {
         match self {
             Level::Insert => Some(0),
-            Level::Transaction(number) if number <= KEPT_LEVELS => usize::try_from(number).ok(),
+            Level::Transaction(number @ 1..=KEPT_LEVELS) => usize::try_from(number).ok(),
             Level::Transaction(_) => None,
         }
     }
@@ -85,21 +86,22 @@ impl fmt::Display for Control {
 
 impl Connection {
     /// Begins or ends a transaction or a level of one.
-    pub(crate) fn control(&mut self, control: Control) -> rusqlite::Result<()> {
-        match control {
-            Control::Commit => self.commit(),
-            other => self.sqlite.run(other),
-        }
+    ///
+    /// Nothing stops it. SQLite asks whether to stop at every thousandth step of all runs of a statement that is kept, and once more when the statement has done
+    /// all its work: what was reported as failed would have happened. It takes one step, so there is nothing to gain either.
+    pub(crate) fn control(&mut self, control: Control) -> Result<(), Halt> {
+        self.watch.set_firm(true);
+        let done = self.sqlite.run(control);
+        self.watch.set_firm(false);
+        done.map_err(|failure| failed(failure, control))
     }
+}
 
-    /// SQLite asks whether to stop once more when a statement has done all its work, at every thousandth step of all runs of a statement that is kept: that
-    /// can be when the transaction has just been committed.
-    fn commit(&mut self) -> rusqlite::Result<()> {
-        let was_open = !self.sqlite.is_autocommit();
-        match self.sqlite.run(Control::Commit) {
-            Err(failure) if error::is_interrupt(&failure) && was_open && self.sqlite.is_autocommit() => Ok(()),
-            result => result,
-        }
+/// What becomes of a failure to begin or to end.
+fn failed(failure: rusqlite::Error, control: Control) -> Halt {
+    match error::is_busy(&failure) {
+        true => Halt::Busy(failure),
+        false => Halt::Failed(error::in_doubt(failure, matches!(control, Control::Commit), error::general)),
     }
 }
 
@@ -107,11 +109,13 @@ impl Connection {
 mod tests {
     use std::collections::HashMap;
 
+    use rusqlite::ffi;
+
     use super::*;
 
     #[test]
     fn no_two_have_one_place() {
-        let levels = (1..=KEPT_LEVELS + 2).map(Level::Transaction).chain([Level::Insert]);
+        let levels = (0..=KEPT_LEVELS + 2).map(Level::Transaction).chain([Level::Insert]);
         let of_levels = levels.flat_map(|level| [Control::Open(level), Control::Undo(level), Control::Release(level)]);
         let mut places = HashMap::new();
         for control in of_levels.chain([Control::BeginReading, Control::BeginWriting, Control::Commit]) {
@@ -121,5 +125,24 @@ mod tests {
             }
         }
         assert_eq!(places.len(), 3 * (KEPT_LEVELS as usize + 1) + 3);
+    }
+
+    #[test]
+    fn what_became_of_a_commit_is_not_known_where_the_disk_failed() {
+        let is_open = |code, control| {
+            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("why".to_owned()));
+            match failed(failure, control) {
+                Halt::Failed(error) => error.is_outcome_unknown() && !error.is_retryable(),
+                _ => false,
+            }
+        };
+        for code in [ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE] {
+            assert!(is_open(code, Control::Commit));
+            assert!(!is_open(code, Control::BeginWriting));
+            assert!(!is_open(code, Control::Release(Level::Insert)));
+        }
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_CONSTRAINT_FOREIGNKEY, ffi::SQLITE_BUSY] {
+            assert!(!is_open(code, Control::Commit));
+        }
     }
 }

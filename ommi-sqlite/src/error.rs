@@ -210,11 +210,15 @@ pub(crate) fn general(error: rusqlite::Error) -> DBError {
     }
 }
 
-/// A failure to begin, to end or to mark a transaction. What `COMMIT` wrote may be in the file where the disk then reported an error, as when it could not be
+/// A failure of what may have committed. What was written may be in the file where the disk then reported an error, as when it could not be
 /// flushed: who opens the file next finds it, or does not (<https://sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction", leaves it open).
-pub(crate) fn on_control(error: rusqlite::Error, commits: bool) -> DBError {
-    let is_open = commits && code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_IOERR);
-    let error = general(error);
+pub(crate) fn in_doubt(
+    failure: rusqlite::Error,
+    commits: bool,
+    convert: impl FnOnce(rusqlite::Error) -> DBError,
+) -> DBError {
+    let is_open = commits && code(&failure).is_some_and(|code| code & 0xFF == ffi::SQLITE_IOERR);
+    let error = convert(failure);
     if is_open { error.with_unknown_outcome() } else { error }
 }
 
@@ -286,20 +290,6 @@ mod tests {
         }
         let error = mapped(ffi::SQLITE_CONSTRAINT_CHECK, "CHECK constraint failed: positive");
         assert_eq!(error.constraint().unwrap().name(), Some("positive"));
-    }
-
-    #[test]
-    fn what_became_of_a_commit_is_not_known_where_the_disk_failed() {
-        let failed = |code, commits| {
-            on_control(rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("why".to_owned())), commits)
-        };
-        for code in [ffi::SQLITE_IOERR, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE] {
-            assert!(failed(code, true).is_outcome_unknown() && !failed(code, true).is_retryable());
-            assert!(!failed(code, false).is_outcome_unknown());
-        }
-        for code in [ffi::SQLITE_FULL, ffi::SQLITE_CONSTRAINT_FOREIGNKEY, ffi::SQLITE_BUSY] {
-            assert!(!failed(code, true).is_outcome_unknown());
-        }
     }
 
     #[test]

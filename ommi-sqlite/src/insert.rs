@@ -16,7 +16,7 @@ use crate::control::{Control, Level};
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::row::SqliteRow;
-use crate::run::{Halt, Task, bind, check, halt, learn, start, stays_here};
+use crate::run::{Doing, Halt, Task, bind, check, halt, learn, start, stays_here};
 
 /// The values that SQLite binds to one statement.
 pub(crate) const MAX_BINDS: usize = 32_766;
@@ -70,9 +70,9 @@ pub(crate) fn insert(
         false => (Control::Open(Level::Insert), Control::Release(Level::Insert)),
     };
     start(&connection.watch, task, false)?;
-    control(connection, begin, insert, task)?;
+    connection.control(begin)?;
     let result = one_statement(connection, insert, rows, sink, task).and_then(|written| {
-        control(connection, end, insert, task)?;
+        connection.control(end)?;
         Ok(written)
     });
     if result.is_err() {
@@ -88,11 +88,6 @@ pub(crate) fn insert(
         sink.clear();
     }
     result
-}
-
-/// Begins or ends what the pieces are held together by.
-fn control(connection: &mut Connection, control: Control, insert: &Insert, task: Task) -> Result<(), Halt> {
-    connection.control(control).map_err(|error| halt(error, &connection.watch, task, &insert.model, true))
 }
 
 /// Inserts with one statement, that takes so many rows at a time.
@@ -118,12 +113,13 @@ fn one_statement(
         }
     }
     start(watch, task, false)?;
+    let doing = Doing { model: &insert.model, inserts: true, commits: before.is_some() };
     let failed = |error: rusqlite::Error| {
         // A number that is no float any more has a column; a key that SQLite cannot count up has one too.
         if error::code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_MISMATCH) {
             return Halt::Failed(error::general(error));
         }
-        halt(error, watch, task, &insert.model, true)
+        halt(error, watch, task, doing)
     };
     sqlite.with(place, &compiled.text, |sqlite, statement| {
         let statement = statement.map_err(failed)?;
@@ -133,10 +129,10 @@ fn one_statement(
             if first % LOOK == LOOK - 1 && watch.look() {
                 return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
             }
-            let values = |binder: &mut Binder<'_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
+            let values = |binder: &mut Binder<'_, '_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
             bind(statement, &insert.model, watch, task, values)?;
             if insert.returning.is_empty() || keys == Keys::RowId {
-                let added = match statement.raw_execute() {
+                let added = match statement.execute() {
                     Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
                     result => result.map_err(failed)?,
                 };
@@ -145,7 +141,7 @@ fn one_statement(
                 }
                 written += added as u64;
             } else {
-                let mut result = statement.raw_query();
+                let mut result = statement.query();
                 loop {
                     match result.next() {
                         Ok(Some(row)) => sink.row(&mut SqliteRow { row, columns: &compiled.columns })?,

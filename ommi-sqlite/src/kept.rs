@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use rusqlite::{Connection, PrepFlags, Statement};
+use rusqlite::{Connection, PrepFlags, Rows, Statement, ToSql};
 use self_cell::self_cell;
 
 use crate::control::Control;
@@ -22,16 +22,15 @@ self_cell!(
 /// Statements by their numbers, as far as they are prepared.
 #[derive(Default)]
 struct Statements<'c> {
-    compiled: Vec<Option<Statement<'c>>>,
-    /// To which numbers they belong: see [`Place`].
-    generation: u32,
+    /// Each with the stamp of what it was prepared of.
+    compiled: Vec<Option<(u64, Statement<'c>)>>,
     controls: Vec<Option<Statement<'c>>>,
 }
 
-/// The number of a compiled statement. Of another generation it is that of another statement.
+/// The number of a compiled statement. Numbers are given again; no two statements of a connection have the same stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) generation: u32,
+    pub(crate) stamp: u64,
     pub(crate) number: usize,
 }
 
@@ -40,7 +39,8 @@ pub(crate) struct RawConnection(Cell);
 
 // SAFETY: what is not `Send` are the statements, since each has a reference to the connection, which must not be used by two threads at once
 // (<https://sqlite.org/threadsafe.html>, multi-thread mode). Connection and statements are in one cell and go to another thread together. None leaves
-// it: `with` and `control` lend them for the time of a call, and the lifetime they have there belongs to nobody else. The type is not `Sync`, so no two threads use it at once.
+// it: `with` lends one for the time of a call, and the lifetime that it has there belongs to nobody else. Nor does one of another connection come in: all are made by
+// `prepare`, of the connection of the cell, and `Lent` gives no access to the statement's place. The type is not `Sync`, so no two threads use it at once.
 // What statements hold of Rust's that must stay on its thread are lists that are bound as `Rc`; nobody else has a part in those, and they are unbound after each use.
 #[allow(unsafe_code)]
 unsafe impl Send for RawConnection {}
@@ -69,18 +69,13 @@ impl RawConnection {
         &mut self,
         place: Place,
         text: &str,
-        work: impl FnOnce(&Connection, rusqlite::Result<&mut Statement<'_>>) -> T,
+        work: impl FnOnce(&Connection, rusqlite::Result<&mut Lent<'_, '_>>) -> T,
     ) -> T {
         self.0.with_dependent_mut(|connection, statements| {
-            if statements.generation != place.generation {
-                statements.compiled.clear();
-                statements.generation = place.generation;
-            }
-            match kept(&mut statements.compiled, place.number, || prepare(connection, text)) {
-                Ok(statement) => {
-                    let bound = Bound(statement);
-                    work(connection, Ok(&mut *bound.0))
-                }
+            let new = || Ok((place.stamp, prepare(connection, text)?));
+            let is_it = |(stamp, _): &(u64, _)| *stamp == place.stamp;
+            match kept(&mut statements.compiled, place.number, is_it, new) {
+                Ok((_, statement)) => work(connection, Ok(&mut Lent(statement))),
                 Err(error) => work(connection, Err(error)),
             }
         })
@@ -91,7 +86,7 @@ impl RawConnection {
         self.0.with_dependent_mut(|connection, statements| {
             let new = || prepare(connection, &control.to_string());
             let done = match control.number() {
-                Some(number) => kept(&mut statements.controls, number, new)?.raw_execute(),
+                Some(number) => kept(&mut statements.controls, number, |_| true, new)?.raw_execute(),
                 None => new()?.raw_execute(),
             };
             done.map(drop)
@@ -99,27 +94,52 @@ impl RawConnection {
     }
 }
 
-/// A statement in use. What is bound may be large, and may be of this thread: it is let go also where a panic ends the use.
-struct Bound<'s, 'c>(&'s mut Statement<'c>);
+/// A statement in use, which cannot be exchanged for another.
+pub(crate) struct Lent<'s, 'c>(&'s mut Statement<'c>);
 
-impl Drop for Bound<'_, '_> {
+impl Lent<'_, '_> {
+    /// Binds a parameter, which count from one.
+    pub(crate) fn bind(&mut self, parameter: usize, value: impl ToSql) -> rusqlite::Result<()> {
+        self.0.raw_bind_parameter(parameter, value)
+    }
+
+    /// Runs it, and gives the number of rows that it changed.
+    pub(crate) fn execute(&mut self) -> rusqlite::Result<usize> {
+        self.0.raw_execute()
+    }
+
+    /// Runs it, and gives its rows.
+    pub(crate) fn query(&mut self) -> Rows<'_> {
+        self.0.raw_query()
+    }
+}
+
+/// What is bound may be large, and may be of this thread: it is let go also where a panic ends the use.
+impl Drop for Lent<'_, '_> {
     fn drop(&mut self) {
         self.0.clear_bindings();
     }
 }
 
-/// The statement of this number.
-fn kept<'s, 'c>(
-    statements: &'s mut Vec<Option<Statement<'c>>>,
+/// What is kept under this number if it is what is looked for, else a new one in its place.
+fn kept<S>(
+    statements: &mut Vec<Option<S>>,
     number: usize,
-    new: impl FnOnce() -> rusqlite::Result<Statement<'c>>,
-) -> rusqlite::Result<&'s mut Statement<'c>> {
+    is_it: impl FnOnce(&S) -> bool,
+    new: impl FnOnce() -> rusqlite::Result<S>,
+) -> rusqlite::Result<&mut S> {
     while statements.len() <= number {
         statements.push(None);
     }
     match statements.get_mut(number) {
-        Some(Some(statement)) => Ok(statement),
-        Some(place) => Ok(place.insert(new()?)),
+        Some(place) => {
+            if !place.as_ref().is_some_and(is_it) {
+                // Nothing is kept where the new one cannot be prepared.
+                *place = None;
+                *place = Some(new()?);
+            }
+            place.as_mut().ok_or(rusqlite::Error::InvalidQuery)
+        }
         // There are so many now: this is for the compiler.
         None => Err(rusqlite::Error::InvalidQuery),
     }
@@ -134,7 +154,7 @@ mod tests {
     use super::*;
 
     const ECHO: &str = "SELECT ?1";
-    const FIRST: Place = Place { generation: 0, number: 0 };
+    const FIRST: Place = Place { stamp: 1, number: 0 };
 
     fn connection() -> RawConnection {
         RawConnection::new(Connection::open_in_memory().unwrap())
@@ -143,14 +163,14 @@ mod tests {
     fn echo(connection: &mut RawConnection, place: Place, value: &str) -> String {
         connection.with(place, ECHO, |_, statement| {
             let statement = statement.unwrap();
-            statement.raw_bind_parameter(1, value).unwrap();
-            statement.raw_query().next().unwrap().unwrap().get(0).unwrap()
+            statement.bind(1, value).unwrap();
+            statement.query().next().unwrap().unwrap().get(0).unwrap()
         })
     }
 
     /// What is bound to the statement of a place.
     fn bound(connection: &mut RawConnection, place: Place) -> String {
-        connection.with(place, ECHO, |_, statement| statement.unwrap().expanded_sql().unwrap())
+        connection.with(place, ECHO, |_, statement| statement.unwrap().0.expanded_sql().unwrap())
     }
 
     fn prepared(connection: &RawConnection) -> usize {
@@ -170,18 +190,18 @@ mod tests {
             here
         });
         let mut back = there.join().unwrap();
-        let second = Place { number: 3, ..FIRST };
+        let second = Place { stamp: 2, number: 3 };
         assert_eq!(echo(&mut back, second, "d"), "d");
         assert_eq!(prepared(&back), 2);
     }
 
     #[test]
-    fn numbers_of_another_generation_are_those_of_other_statements() {
+    fn a_number_with_another_stamp_is_that_of_another_statement() {
         let mut connection = connection();
         echo(&mut connection, FIRST, "a");
-        let place = Place { generation: 1, number: 0 };
+        let place = Place { stamp: 2, ..FIRST };
         let other = connection.with(place, "SELECT 7", |_, statement| {
-            statement.unwrap().query_row([], |row| row.get::<_, i64>(0)).unwrap()
+            statement.unwrap().query().next().unwrap().unwrap().get::<_, i64>(0).unwrap()
         });
         assert_eq!((other, prepared(&connection)), (7, 1));
     }
@@ -200,7 +220,10 @@ mod tests {
         let mut connection = connection();
         let panicking = std::panic::AssertUnwindSafe(|| {
             connection.with(FIRST, ECHO, |_, statement| {
-                statement.unwrap().raw_bind_parameter(1, "large").unwrap();
+                let statement = statement.unwrap();
+                statement.bind(1, "large").unwrap();
+                let mut rows = statement.query();
+                rows.next().unwrap();
                 panic!("of the application");
             })
         });

@@ -140,7 +140,8 @@ impl SqliteOptions {
         self
     }
 
-    /// How many statements each connection keeps prepared: 1 to 65 536, 256 by default. `statement_cache`
+    /// How many statements each connection keeps prepared: 1 to 65 536, 256 by default. Beside them are those that begin and end transactions.
+    /// `statement_cache`
     pub fn statement_cache(mut self, statements: usize) -> SqliteOptions {
         self.statement_cache = statements;
         self

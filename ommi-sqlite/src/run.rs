@@ -17,6 +17,7 @@ use crate::compiled::{Columns, Compiled, Pace};
 use crate::connection::{Connection, was_written};
 use crate::dialect::Sqlite;
 use crate::error;
+use crate::kept::Lent;
 use crate::row::SqliteRow;
 use crate::watch::{BUDGET, Stopped, Watch};
 
@@ -71,8 +72,24 @@ pub(crate) fn start(watch: &Watch, task: Task, limited: bool) -> Result<(), Halt
     Ok(())
 }
 
+/// What a statement does, as far as its failure is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doing<'m> {
+    pub(crate) model: &'m ModelSchema,
+    pub(crate) inserts: bool,
+    /// It is a transaction of its own.
+    pub(crate) commits: bool,
+}
+
+impl<'m> Doing<'m> {
+    /// What writes nothing.
+    fn read(model: &'m ModelSchema) -> Doing<'m> {
+        Doing { model, inserts: false, commits: false }
+    }
+}
+
 /// What becomes of an error of SQLite.
-pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, model: &ModelSchema, inserts: bool) -> Halt {
+pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, doing: Doing<'_>) -> Halt {
     if error::is_busy(&failure) {
         return Halt::Busy(failure);
     }
@@ -87,25 +104,26 @@ pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, model: &
             _ => Halt::Failed(DBError::timeout(Duration::ZERO).with_detail("it was cancelled").with_source(failure)),
         };
     }
-    Halt::Failed(error::on_statement(failure, model, inserts))
+    let Doing { model, inserts, commits } = doing;
+    Halt::Failed(error::in_doubt(failure, commits, |failure| error::on_statement(failure, model, inserts)))
 }
 
 /// Why binding ended before SQLite saw all values.
 fn unbound(failure: DBError, ended: Option<Ended>, watch: &Watch, task: Task, model: &ModelSchema) -> Halt {
     match ended {
         Some(Ended::Heavy) => Halt::Move,
-        Some(Ended::Refused(error)) => halt(error, watch, task, model, false),
+        Some(Ended::Refused(error)) => halt(error, watch, task, Doing::read(model)),
         None => Halt::Failed(failure),
     }
 }
 
 /// Binds the values that a traversal of the statement gives.
 pub(crate) fn bind(
-    statement: &mut rusqlite::Statement<'_>,
+    statement: &mut Lent<'_, '_>,
     model: &ModelSchema,
     watch: &Watch,
     task: Task,
-    traverse: impl FnOnce(&mut Binder<'_, '_>) -> DBResult<()>,
+    traverse: impl FnOnce(&mut Binder<'_, '_, '_>) -> DBResult<()>,
 ) -> Result<(), Halt> {
     let room = if task.here { LIGHT } else { usize::MAX };
     let mut binder = Binder::new(statement, &model.name, room);
@@ -179,11 +197,11 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
         }
     }
     start(watch, task, task.here)?;
-    let failed = |error| halt(error, watch, task, &select.model, false);
+    let failed = |error| halt(error, watch, task, Doing::read(&select.model));
     sqlite.with(place, &compiled.text, |_, statement| {
         let statement = statement.map_err(failed)?;
         bind(statement, &select.model, watch, task, |binder| ommi_sql::select(select, &Sqlite, binder))?;
-        let mut result = statement.raw_query();
+        let mut result = statement.query();
         loop {
             match result.next() {
                 Ok(Some(row)) => {
@@ -247,7 +265,7 @@ fn write(
     write_shape: impl FnOnce(&mut Shape) -> DBResult<()>,
     compile: impl FnOnce() -> DBResult<Compiled>,
     is_short: bool,
-    traverse: impl FnOnce(&mut Binder<'_, '_>) -> DBResult<()>,
+    traverse: impl FnOnce(&mut Binder<'_, '_, '_>) -> DBResult<()>,
 ) -> Result<u64, Halt> {
     let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
     let before = connection.writes_alone();
@@ -261,11 +279,12 @@ fn write(
         }
     }
     start(watch, task, false)?;
-    let failed = |error| halt(error, watch, task, model, false);
+    let doing = Doing { model, inserts: false, commits: before.is_some() };
+    let failed = |error| halt(error, watch, task, doing);
     sqlite.with(place, &compiled.text, |sqlite, statement| {
         let statement = statement.map_err(failed)?;
         bind(statement, model, watch, task, traverse)?;
-        let rows = match statement.raw_execute() {
+        let rows = match statement.execute() {
             Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
             result => result.map_err(failed)?,
         };

@@ -1,6 +1,6 @@
 //! Results that are read piece by piece.
 //!
-//! SQLite's statements cannot move between threads, so a blocking thread reads and decodes, and hands the pieces over through a
+//! A statement that is being read goes nowhere without its connection, so a blocking thread reads and decodes, and hands the pieces over through a
 //! channel that holds few of them: it waits when nobody takes them, and ends when nobody will.
 
 use std::sync::Arc;

@@ -11,17 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::lock::{Mutex, OwnedMutexGuard};
 use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{
     Abandoned, Answer, Begin, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream, SchemaDriver,
 };
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::Connection;
 use crate::control::{Control, Level};
-use crate::error;
 use crate::pool::{Lease, no_runtime};
 use crate::run::{self, Halt, Task};
 use crate::stream;
@@ -54,7 +53,7 @@ pub(crate) struct Guard(OwnedMutexGuard<State>);
 
 impl SqliteTransaction {
     pub(crate) fn try_lock(&self) -> Option<Guard> {
-        self.state.try_lock_owned().map(Guard)
+        self.state.clone().try_lock_owned().ok().map(Guard)
     }
 
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
@@ -206,12 +205,7 @@ impl State {
 /// Runs a statement about the transaction itself.
 fn control(connection: &mut Connection, control: Control, task: Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
-    let failed = |failure| match task.limit {
-        _ if error::is_busy(&failure) => Halt::Busy(failure),
-        Some((_, given)) if error::is_interrupt(&failure) => Halt::Failed(DBError::timeout(given).with_source(failure)),
-        _ => Halt::Failed(error::on_control(failure, matches!(control, Control::Commit))),
-    };
-    connection.control(control).map_err(failed)
+    connection.control(control)
 }
 
 impl SqliteTransaction {

@@ -35,6 +35,8 @@ pub(crate) struct Watch {
     /// When the handler was called first in this run; zero before that.
     first_look: AtomicU64,
     reason: AtomicU8,
+    /// What runs is not stopped, whatever else holds.
+    firm: AtomicBool,
 }
 
 /// Why a statement was stopped.
@@ -66,6 +68,7 @@ impl Default for Watch {
             deadline: AtomicU64::new(NEVER),
             first_look: AtomicU64::new(0),
             reason: AtomicU8::new(0),
+            firm: AtomicBool::new(false),
         }
     }
 }
@@ -96,8 +99,16 @@ impl Watch {
         self.cancelled.load(Relaxed) == self.run.load(Relaxed)
     }
 
+    /// Says whether what runs next may be stopped.
+    pub(crate) fn set_firm(&self, firm: bool) {
+        self.firm.store(firm, Relaxed);
+    }
+
     /// The progress handler: whether to stop.
     pub(crate) fn look(&self) -> bool {
+        if self.firm.load(Relaxed) {
+            return false;
+        }
         if self.is_cancelled() {
             return self.stop(Stopped::Cancelled);
         }
@@ -156,6 +167,18 @@ mod tests {
         watch.cancel(run + 1);
         assert!(watch.look());
         assert_eq!(watch.stopped(), Some(Stopped::Cancelled));
+    }
+
+    #[test]
+    fn what_is_firm_is_not_stopped() {
+        let watch = Watch::default();
+        let run = watch.next_run();
+        watch.start(true, Some(Instant::now()));
+        watch.cancel(run);
+        watch.set_firm(true);
+        assert!(!watch.look());
+        watch.set_firm(false);
+        assert!(watch.look());
     }
 
     #[test]

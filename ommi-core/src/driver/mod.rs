@@ -188,8 +188,8 @@ pub trait DriverTransaction: Executor {
     /// Makes all of it last.
     ///
     /// # Errors
-    /// Nothing of the transaction has happened, and it is rolled back. Where the driver cannot know, because no answer came, the error is
-    /// marked with [`DBError::with_unknown_outcome`](crate::DBError::with_unknown_outcome).
+    /// Nothing of the transaction has happened, and it is rolled back. Where the driver cannot know, because no answer came, or the disk failed
+    /// meanwhile, the error is marked with [`DBError::with_unknown_outcome`](crate::DBError::with_unknown_outcome).
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()>;
 
     /// Undoes all of it.

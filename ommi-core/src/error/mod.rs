@@ -143,7 +143,7 @@ impl DBError {
     }
 
     /// Whether it is not known if the commit took place that gave this error: the connection was lost, or the time was up, before the
-    /// database answered. Such an error is not [retryable](DBError::is_retryable), since running the work again could do it twice. Any
+    /// database answered, or the disk failed SQLite while it was written. Such an error is not [retryable](DBError::is_retryable), since running the work again could do it twice. Any
     /// other error of a commit says that nothing of the transaction has happened.
     pub fn is_outcome_unknown(&self) -> bool {
         self.0.outcome_unknown

@@ -99,9 +99,9 @@ impl Change {
         let failed = |failure| failed(failure, task);
         // A database that can only be read may have all that is asked for.
         let only_read = connection.sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)?;
-        connection.control(if only_read { Control::BeginReading } else { Control::BeginWriting }).map_err(failed)?;
+        connection.control(if only_read { Control::BeginReading } else { Control::BeginWriting })?;
         self.apply(&connection.sqlite, task)?;
-        connection.control(Control::Commit).map_err(failed)
+        connection.control(Control::Commit)
     }
 
     fn apply(&self, sqlite: &rusqlite::Connection, task: Task) -> Result<(), Halt> {

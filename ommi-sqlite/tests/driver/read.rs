@@ -6,7 +6,7 @@ use ommi_core::ErrorKind;
 use ommi_core::ast::{CompareOp, Condition, Direction, Expr, Insert, List, Nulls, Output, Select, Sort, TextOp};
 use ommi_core::schema::{ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Date, Moment, TimeOfDay, Value};
-use ommi_sqlite::SqliteDriver;
+use ommi_sqlite::{SqliteDriver, SqliteOptions};
 
 use crate::support::*;
 
@@ -348,4 +348,23 @@ async fn what_does_not_fit_its_field_is_named() {
     assert_eq!(failure("bare", "n", ColumnType::F64, 1).await.unwrap()[0][1], Value::Float(3.0));
     let error = failure("bare", "n", ColumnType::F64, 2).await.unwrap_err();
     assert!(error.to_string().contains("an integer that no float is"), "{error}");
+}
+
+/// The numbers that compiled statements are kept by are given again and again.
+#[tokio::test]
+async fn each_statement_is_its_own_where_few_are_kept() {
+    let model = users();
+    for kept in 1..6 {
+        let driver = with_tables(SqliteOptions::memory().statement_cache(kept), &[&model]).await;
+        insert(&driver, &mut new_users(&model, 0..20)).await.unwrap();
+        let any_of = |count: i64| Condition::Or((1..=count).map(|id| eq(0, Value::Int(id))).collect());
+        for round in 0..60 {
+            // Some come again at once, some soon, some late.
+            for ids in [1 + round % 3, 4 + round % 5, 1 + round % 3, 9 + round % 7] {
+                let found = fetch(&driver, &select(&model, any_of(ids))).await.unwrap();
+                assert_eq!(found.len() as i64, ids, "{kept} kept, round {round}");
+            }
+            assert_eq!(delete(&driver, &model, eq(0, Value::Int(100 + round))).await.unwrap(), 0);
+        }
+    }
 }

@@ -108,6 +108,54 @@ async fn two_statements_of_a_transaction_take_turns() {
     assert_eq!(count(&driver, &model).await, 2_000);
 }
 
+/// Whoever waits for the turn gets it before one that comes later, however often that comes.
+#[tokio::test]
+async fn a_statement_of_a_transaction_does_not_wait_for_all_of_its_siblings() {
+    let model = users();
+    let driver = memory(&[&model]).await;
+    insert(&driver, &mut new_users(&model, 0..10)).await.unwrap();
+    let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
+    let done = std::cell::Cell::new(0);
+    let context = Context::new();
+    let many = async {
+        // Not by key, so each runs on another thread and holds the turn meanwhile.
+        let update = Update::new(model.clone(), vec![set(2, 1.into_value())], Condition::True);
+        for _ in 0..200 {
+            tx.update(&update, &context).await.unwrap();
+            done.set(done.get() + 1);
+        }
+    };
+    let one = async {
+        let before = done.get();
+        assert_eq!(count(&*tx, &model).await, 10);
+        assert!(done.get() - before < 5, "{before} were done when it came, and {} when it had its turn", done.get());
+    };
+    tokio::join!(many, one);
+    assert_eq!(done.get(), 200);
+}
+
+/// SQLite looks now and then whether to stop, also in what begins and ends levels, when that has just been done.
+#[tokio::test]
+async fn what_begins_and_ends_a_level_is_not_stopped_half_way() {
+    let model = users();
+    let driver = memory(&[&model]).await;
+    let mut inner = Context::new();
+    inner.level = 1;
+    for round in 0..2_000 {
+        let tx = driver.begin(&Begin::default(), &Context::new()).await.unwrap();
+        tx.enter(1);
+        // It may be over before the statement, or in the midst of it, but not between the transaction and its level.
+        let soon = inner.clone().with_timeout(Some(Duration::from_micros(round % 40)));
+        let mut sink = Keep::new(1);
+        let read = tx.fetch(&select(&model, eq(0, 1.into_value())), &mut sink, &soon).await;
+        let end = if read.is_ok() { LevelEnd::Keep } else { LevelEnd::Undo };
+        tx.leave(1, end, &inner).await.unwrap();
+        insert(&*tx, &mut new_users(&model, 1..2)).await.unwrap();
+        assert_eq!(count(&*tx, &model).await, 1, "{round}");
+        tx.rollback(&Context::new()).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn an_interrupted_write_ends_its_transaction_and_nothing_runs_outside_of_it() {
     let model = users();
@@ -117,7 +165,9 @@ async fn an_interrupted_write_ends_its_transaction_and_nothing_runs_outside_of_i
     delete(&*tx, &model, eq(0, 1.into_value())).await.unwrap();
     // Takes as long as it is let: every row is compared with a list that no index serves.
     let long = Update::new(model.clone(), vec![set(2, 1.into_value())], slow());
-    let error = tx.update(&long, &soon()).await.unwrap_err();
+    // Time enough to begin, on a busy machine too.
+    let limit = Context::new().with_timeout(Some(Duration::from_millis(300)));
+    let error = tx.update(&long, &limit).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error:?}");
     let error = insert(&*tx, &mut new_users(&model, 20_000..20_001)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TransactionAborted), "{error:?}");
