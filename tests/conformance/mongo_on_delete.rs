@@ -1,6 +1,7 @@
 //! `on_delete` on MongoDB, where the driver does it: what it knows of references that others have made, and what it cannot do.
 
 use ommi::mongo::MongoOptions;
+use ommi::mongo::mongodb::bson::doc;
 use ommi::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Model)]
@@ -82,6 +83,43 @@ async fn a_part_of_a_key_is_not_set() -> DBResult<()> {
     assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
     assert_eq!(db.find_all::<Owner>().count().await?, 2);
     assert_eq!(db.find(Owner::id.eq(2)).delete().await?, 1);
+    super::mongo::drop_database(&url).await;
+    Ok(())
+}
+
+/// The same table, by a version of the program whose pets belong to nobody.
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = "pets")]
+struct Stray {
+    id: i64,
+}
+
+/// What another program noted just now holds up a deletion of the collection; what a collection was that is gone does not.
+#[tokio::test]
+async fn a_collection_is_dropped_where_no_other_refers_to_it_now() -> DBResult<()> {
+    let (driver, url) = super::mongo::connect(|options| options).await?;
+    let raw = driver.database().clone();
+    let db = Ommi::new(driver);
+    db.create_tables::<Owner>().await?;
+    db.add(Owner { id: 1 }).await?;
+    // The driver knows now that nobody refers to it.
+    assert_eq!(db.find(Owner::id.eq(7)).delete().await?, 0);
+    let other = Ommi::new(MongoOptions::parse(&url).await?.connect().await?);
+    other.create_tables::<Pet>().await?;
+    let Err(error) = db.drop_tables::<Owner>().await else { panic!("it was dropped") };
+    assert!(matches!(error.kind(), ErrorKind::Schema { .. }) && error.to_string().contains("pets"), "{error}");
+    assert_eq!(db.find_all::<Owner>().count().await?, 1);
+    raw.run_command(doc! { "drop": "pets" }).await.unwrap();
+    db.create_tables::<Stray>().await?;
+    db.add(Stray { id: 1 }).await?;
+    db.drop_tables::<Owner>().await?;
+    assert_eq!(db.find_all::<Stray>().count().await?, 1);
+    // The same without a new collection of that name.
+    db.drop_tables::<Stray>().await?;
+    db.create_tables::<(Owner, Pet)>().await?;
+    raw.run_command(doc! { "drop": "pets" }).await.unwrap();
+    db.drop_tables::<Owner>().await?;
+    other.close().await;
     super::mongo::drop_database(&url).await;
     Ok(())
 }

@@ -57,6 +57,10 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
     for (schema, plan) in plans {
         // What is written meanwhile looks at the collection again.
         inner.collections.forget(&schema.table);
+        if plan.is_new {
+            // One of this name may have been dropped by other means, and what is noted of it with it.
+            inner.drop_notes(&schema.table).await?;
+        }
         for step in plan.steps {
             apply(inner, schema, step).await?;
         }
@@ -184,7 +188,8 @@ async fn create_index(inner: &Inner, schema: &SchemaRef, index: &WantedIndex) ->
     }
 }
 
-/// The collections that refer to these and are not among them. Those that were dropped by other means are still noted, and do not count.
+/// The collections that refer to these and are not among them, as they are noted at this moment. Those that were dropped by other means are still noted, and do not
+/// count.
 async fn referring(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<Vec<String>> {
     let goes = |table: &str| schemas.iter().any(|schema| *schema.table == *table);
     // As it is now: another program may have made collections since it was read.
