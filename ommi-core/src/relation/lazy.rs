@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use futures::lock::{Mutex, MutexGuard};
+
 use super::batch::Batch;
 use super::chain::Chain;
 use super::key::{Key, KeySource};
@@ -139,14 +141,7 @@ impl<T: Model> Lazy<T> {
             return self.load_own(at, &self.key()?, None, true, context).await;
         };
         let relation = self.relation()?;
-        // Inside a transaction statements take turns anyway, and who waits there must not be waited for.
-        let _gate = match batch.gate(*slot) {
-            Some(gate) if at.ending.is_none() => Some(match gate.try_lock() {
-                Some(free) => free,
-                None => context.wait(gate.lock()).await?,
-            }),
-            _ => None,
-        };
+        let _turn = turn(at, batch.gate(*slot), context).await?;
         if let Some(group) = self.visible(at) {
             return Ok(group);
         }
@@ -178,6 +173,10 @@ impl<T: Model> Lazy<T> {
         counts: bool,
         context: &Context,
     ) -> DBResult<Group<'_, T>> {
+        let _turn = turn(at, None, context).await?;
+        if let Some(own) = self.own.find::<T>(tag.as_ref(), at.ending) {
+            return Ok(own.group(0));
+        }
         let counted = if counts { self.count(at, key)? } else { None };
         let loaded = run::<T>(at, self.relation()?, KeySource::One(key), context).await?;
         if let Some(counted) = counted {
@@ -247,6 +246,16 @@ impl<T: Model> Lazy<T> {
             *self = Lazy::new(Link::Alone { key, relation });
         }
     }
+}
+
+/// Waits until nobody else loads the same: in a transaction whoever loads in it, outside of one who holds this gate. Who stands in a transaction
+/// waits for nobody outside, who may be waiting for its end, and the other way round.
+async fn turn<'g>(at: At<'g>, gate: Option<&'g Mutex<()>>, context: &Context) -> DBResult<Option<MutexGuard<'g, ()>>> {
+    let Some(gate) = at.ending.map(|ending| ending.loading()).or(gate) else { return Ok(None) };
+    Ok(Some(match gate.try_lock() {
+        Some(free) => free,
+        None => context.wait(gate.lock()).await?,
+    }))
 }
 
 /// Loads in the span of the operation.
