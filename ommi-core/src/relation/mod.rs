@@ -10,7 +10,7 @@
 //!                  └──── load.rs: the statements ────┘
 //! ```
 //!
-//! `strict.rs` is what a strict handle refuses; `serialize.rs` is what serde makes of the fields (feature `serde`).
+//! `strict.rs` is what a strict handle refuses, `missing.rs` what is said where a row must be there and is not; `serialize.rs` is what serde makes of the fields (feature `serde`).
 //! `tree.rs` adds rows together with those that belong to them; `write.rs` changes what belongs to a row.
 //!
 //! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
@@ -26,6 +26,7 @@ mod lazy;
 mod load;
 mod loaded;
 #[cfg(feature = "serde")]
+mod missing;
 mod serialize;
 mod strict;
 mod tree;

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use super::fields::{self, BelongsTo, HasMany, HasOne, One, RelationField, Via};
 use super::include::Include;
 use super::{Key, RelationInfo};
+use super::missing::{missing, own_key};
 use crate::ast::{CompareOp, Condition, Direction, Expr, Related, RelatedCount, RelatedExpr, Sort};
 use crate::error::DBResult;
 use crate::handle::Handle;
@@ -317,7 +318,15 @@ pub trait LoadRelation: Model {
             let context = at.context(options);
             let info = relation.info().map_err(|invalid| crate::DBError::query(invalid.to_string()))?;
             let key = Key::of(self, info.near)?;
-            fields::load_by((relation.field)(self), at, key, &context).await
+            let loaded = fields::load_by((relation.field)(self), at, key.clone(), &context).await;
+            loaded.map_err(|error| match error.missing_row() {
+                // Here the row itself is known, and the key that it refers by now.
+                Some(_) => {
+                    let value = |column| Some(self.value_of(column).ok()?.into_owned());
+                    missing::<F::Target>(info, key, own_key(&Self::schema(), value))
+                }
+                None => error,
+            })
         })
     }
 }

@@ -322,9 +322,7 @@ impl<A: Model> Ends<A> {
 fn values(relation: &RelationInfo, key: Key) -> DBResult<Vec<Value<'static>>> {
     match key {
         Key::Null => Err(null_key(relation)),
-        Key::Int(value) => Ok(vec![Value::Int(value)]),
-        Key::Uuid(value) => Ok(vec![Value::Uuid(value)]),
-        Key::Other(values) => Ok(values.to_vec()),
+        key => Ok(key.into_values()),
     }
 }
 
