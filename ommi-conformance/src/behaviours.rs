@@ -676,6 +676,7 @@ macro_rules! __behaviours {
             }
             related_rows {
                 some_row_meets_it needs related_rows,
+                what_is_true_of_every_row_is_no_condition needs related_rows,
                 no_row_meets_it needs related_rows,
                 every_row_meets_it needs related_rows,
                 the_row_referred_to_meets_it needs related_rows,

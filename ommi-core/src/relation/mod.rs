@@ -6,7 +6,7 @@
 //!   rows of a query ──▶ Batch (batch.rs): their keys (key.rs), and what is loaded for all of them (chain.rs, loaded.rs)
 //!                  ▲            ▲
 //!   fields.rs: BelongsTo, HasOne, HasMany        include.rs: the same loads, with the query
-//!       lazy.rs: one row's share of a batch      typed.rs: `User::posts` in queries
+//!       lazy.rs: one row's share of a batch      typed.rs, count.rs: `User::posts` in queries
 //!                  └──── load.rs: the statements ────┘
 //! ```
 //!
@@ -18,6 +18,7 @@
 
 mod batch;
 mod chain;
+mod count;
 mod fields;
 mod include;
 mod info;
@@ -25,8 +26,8 @@ mod key;
 mod lazy;
 mod load;
 mod loaded;
-#[cfg(feature = "serde")]
 mod missing;
+#[cfg(feature = "serde")]
 mod serialize;
 mod strict;
 mod tree;
@@ -35,6 +36,7 @@ mod write;
 
 pub use batch::Batch;
 pub(crate) use batch::{Batched, alone};
+pub use count::Count;
 pub use fields::{BelongsTo, Direct, Found, HasMany, HasOne, One, RelationField, Through, Via};
 pub(crate) use include::load_all;
 pub use include::{Include, Included, IntoIncludes, Load};
@@ -47,4 +49,4 @@ pub use loaded::{Many, ManyIter};
 pub(crate) use strict::Strict;
 pub(crate) use tree::add as add_tree;
 pub use tree::{GivenColumns, IntoNewRelated, Nested, NewRelated};
-pub use typed::{Count, Further, LoadRelation, RelatedColumn, Relation};
+pub use typed::{Further, LoadRelation, RelatedColumn, Relation};
