@@ -641,6 +641,7 @@ macro_rules! __behaviours {
             strict_loading {
                 a_second_row_by_itself_is_refused,
                 however_one_row_was_read,
+                one_row_that_was_added_with_others needs transactions,
                 rows_of_one_query_are_not_refused,
                 related_rows_lead_on,
                 each_relation_counts_by_itself,
