@@ -511,7 +511,7 @@ macro_rules! __behaviours {
                 what_would_fail_again_is_not_retried needs transactions,
                 a_conflict_that_the_closure_swallows_is_retried needs transactions,
                 an_error_after_a_conflict_that_was_got_over_is_not_retried needs savepoints,
-                what_is_included_is_of_the_same_moment needs transactions several_connections,
+                what_is_included_is_of_the_same_moment needs transactions several_connections one_moment,
             }
             bank {
                 sixty_four_tasks_keep_the_sum needs transactions,
@@ -676,8 +676,8 @@ macro_rules! __behaviours {
                 of_a_relation_twice_in_different_ways,
             }
             related_rows {
-                some_row_meets_it needs related_rows,
                 what_is_true_of_every_row_is_no_condition needs related_rows,
+                some_row_meets_it needs related_rows,
                 no_row_meets_it needs related_rows,
                 every_row_meets_it needs related_rows,
                 the_row_referred_to_meets_it needs related_rows,
@@ -758,13 +758,13 @@ macro_rules! __behaviours {
             }
             dangling_relations {
                 a_required_row_that_is_not_there,
+                the_error_names_both_rows,
                 an_optional_row_that_is_not_there,
                 a_row_that_comes_later_is_found_by_the_next_load,
-                the_error_names_both_rows,
-                is_none_of_null_and_of_what_is_not_there needs related_rows,
-                sorts_as_null needs related_rows,
                 rows_that_are_not_there_are_asked_for_together,
                 a_row_that_has_gone_is_missed_by_a_refresh,
+                is_none_of_null_and_of_what_is_not_there needs related_rows,
+                sorts_as_null needs related_rows,
                 is_included_as_none,
                 associations_that_lead_nowhere needs related_rows,
                 the_first_by_key_of_several_where_one_is_wanted needs related_rows,
