@@ -26,7 +26,8 @@ pub use ommi_core::relation::{self, BelongsTo, HasMany, HasOne, LoadRelation, Ma
 pub use ommi_core::value::{FieldType, IntoField, NumericField, TextField};
 pub use ommi_core::{
     Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, Handle, InTransaction, IntoKey, Isolation,
-    Model, Models, Nested, NewRow, Ommi, Pending, Retry, Retrying, Slot, StaleRow, Transaction, TransactionBuilder,
+    MissingRow, Model, Models, Nested, NewRow, Ommi, Pending, Retry, Retrying, Slot, StaleRow, Transaction,
+    TransactionBuilder,
 };
 pub use ommi_core::{ast, driver, schema, testing, value};
 pub use ommi_derive::{FieldType, Model};

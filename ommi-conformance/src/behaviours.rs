@@ -511,7 +511,7 @@ macro_rules! __behaviours {
                 what_would_fail_again_is_not_retried needs transactions,
                 a_conflict_that_the_closure_swallows_is_retried needs transactions,
                 an_error_after_a_conflict_that_was_got_over_is_not_retried needs savepoints,
-                what_is_included_is_of_the_same_moment needs transactions several_connections,
+                what_is_included_is_of_the_same_moment needs transactions several_connections one_moment,
             }
             bank {
                 sixty_four_tasks_keep_the_sum needs transactions,
@@ -616,6 +616,10 @@ macro_rules! __behaviours {
                 a_saved_row_goes_by_what_was_saved,
                 clones_share_what_is_loaded,
                 at_the_same_time_it_is_asked_once,
+                at_the_same_time_in_a_transaction_it_is_asked_once needs transactions savepoints,
+                a_row_that_came_alone_asks_once_in_a_transaction needs transactions,
+                in_a_transaction_and_outside_of_it_at_the_same_time needs transactions several_connections,
+                a_load_that_is_dropped_in_a_transaction_is_done_by_the_next needs transactions,
                 a_failure_is_not_kept,
                 in_a_transaction_it_sees_what_was_done_there needs transactions,
                 what_was_rolled_back_is_not_used_outside needs transactions,
@@ -637,6 +641,7 @@ macro_rules! __behaviours {
             strict_loading {
                 a_second_row_by_itself_is_refused,
                 however_one_row_was_read,
+                one_row_that_was_added_with_others needs transactions,
                 rows_of_one_query_are_not_refused,
                 related_rows_lead_on,
                 each_relation_counts_by_itself,
@@ -671,6 +676,7 @@ macro_rules! __behaviours {
                 of_a_relation_twice_in_different_ways,
             }
             related_rows {
+                what_is_true_of_every_row_is_no_condition needs related_rows,
                 some_row_meets_it needs related_rows,
                 no_row_meets_it needs related_rows,
                 every_row_meets_it needs related_rows,
@@ -752,8 +758,11 @@ macro_rules! __behaviours {
             }
             dangling_relations {
                 a_required_row_that_is_not_there,
+                the_error_names_both_rows,
                 an_optional_row_that_is_not_there,
                 a_row_that_comes_later_is_found_by_the_next_load,
+                rows_that_are_not_there_are_asked_for_together,
+                a_row_that_has_gone_is_missed_by_a_refresh,
                 is_none_of_null_and_of_what_is_not_there needs related_rows,
                 sorts_as_null needs related_rows,
                 is_included_as_none,

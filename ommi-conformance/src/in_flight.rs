@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ommi::ast::{Delete, Insert, Select, Statement, Update};
 use ommi::driver::{
-    Answer, Begin, Capabilities, Context, Driver, DriverTransaction, Executor, Explanation, RowSink, RowStream,
-    SchemaDriver,
+    Answer, Begin, Capabilities, Context, Driver, DriverTransaction, Executor, Explanation, LevelEnd, RowSink,
+    RowStream, SchemaDriver,
 };
 use ommi::{DBResult, Ommi};
 use tokio::sync::watch;
@@ -156,6 +156,14 @@ impl Driver for Watched<Ommi> {
 
 #[async_trait]
 impl DriverTransaction for Watched<Box<dyn DriverTransaction>> {
+    fn enter(&self, level: u32) {
+        self.inner.enter(level);
+    }
+
+    async fn leave(&self, level: u32, end: LevelEnd, context: &Context) -> DBResult<()> {
+        self.inner.leave(level, end, context).await
+    }
+
     async fn commit(self: Box<Self>, context: &Context) -> DBResult<()> {
         self.inner.commit(context).await
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ommi::driver::{Capabilities, DatePrecision};
+use ommi::driver::{Capabilities, DatePrecision, Isolation};
 
 use crate::Database;
 
@@ -35,6 +35,8 @@ pub enum Requirement {
     bytes_order,
     /// [`Capabilities::date_precision`] of a millionth of a second, or finer
     microseconds,
+    /// [`Capabilities::snapshot_includes`], or transactions that see one moment
+    one_moment,
     /// More than one connection: see [`Database::one_connection`]
     several_connections,
 }
@@ -55,6 +57,7 @@ impl Requirement {
             Requirement::key_update => capabilities.key_update,
             Requirement::bytes_order => capabilities.bytes_order,
             Requirement::microseconds => capabilities.date_precision >= DatePrecision::Microseconds,
+            Requirement::one_moment => capabilities.snapshot_includes || capabilities.isolation >= Isolation::Snapshot,
             Requirement::several_connections => !database.one_connection,
         }
     }
@@ -75,6 +78,7 @@ impl fmt::Display for Requirement {
             Requirement::key_update => "changing keys",
             Requirement::bytes_order => "an order of bytes",
             Requirement::microseconds => "times in microseconds",
+            Requirement::one_moment => "reads of one moment",
             Requirement::several_connections => "several connections",
         })
     }

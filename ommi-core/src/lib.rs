@@ -21,7 +21,7 @@ mod new_row;
 #[doc(hidden)]
 pub use derive_support::{ReferenceTo, RefersTo, check_version};
 pub use driver::{Isolation, Nested};
-pub use error::{Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, StaleRow};
+pub use error::{Constraint, ConstraintKind, DBError, DBResult, DBResultExt, ErrorKind, MissingRow, StaleRow};
 pub use handle::{Handle, InTransaction, Ommi, Retry, Retrying, Transaction, TransactionBuilder};
 pub use key::{IntoKey, KeyWriter};
 pub use model::{Model, Models};

@@ -28,6 +28,10 @@ pub trait Model: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     const REFERENCES: &'static [ReferenceInfo];
 
+    /// The sets of columns by which its rows can be told apart: the key, and what is unique.
+    #[doc(hidden)]
+    const UNIQUE: &'static [&'static [u16]];
+
     /// The model's relations, in the order of their fields.
     #[doc(hidden)]
     const RELATIONS: &'static [RelationInfo];

@@ -45,7 +45,7 @@ pub(crate) fn relation(ty: &Type) -> Option<syn::Result<Relation>> {
     };
     let wrong = || Err(syn::Error::new_spanned(ty, format!("a relation names the model it leads to: {form}")));
     let arguments = generics(segment);
-    Some(match (segment.ident.to_string().as_str(), arguments.as_slice()) {
+    let relation = match (segment.ident.to_string().as_str(), arguments.as_slice()) {
         ("BelongsTo", [target]) => Ok(Relation::BelongsTo { target: option_inner(target).unwrap_or(target).clone() }),
         ("HasOne", [target]) => Ok(Relation::HasOne { target: (*target).clone() }),
         ("HasMany", [target]) => Ok(Relation::HasMany { target: (*target).clone(), through: None }),
@@ -59,7 +59,26 @@ pub(crate) fn relation(ty: &Type) -> Option<syn::Result<Relation>> {
             None => wrong(),
         },
         _ => wrong(),
-    })
+    };
+    Some(relation.and_then(|relation| match relation.no_model() {
+        Some(other) => {
+            let message = format!("`{}` is not a model; a relation names the model it leads to: {form}", text(other));
+            Err(syn::Error::new_spanned(other, message))
+        }
+        None => Ok(relation),
+    }))
+}
+
+impl Relation {
+    /// A part of it that is no model for certain. Told here, it is one error; told by the compiler, one for each use.
+    fn no_model(&self) -> Option<&Type> {
+        let (target, through) = match self {
+            Relation::BelongsTo { target } | Relation::HasOne { target } => (target, None),
+            Relation::HasMany { target, through } => (target, through.as_deref()),
+        };
+        let never = |ty: &&Type| [INTEGERS, FLOATS, NO_MODELS].iter().any(|names| is_named(ty, names));
+        [Some(target), through].into_iter().flatten().find(never)
+    }
 }
 
 fn generics(segment: &PathSegment) -> Vec<&Type> {
@@ -80,6 +99,8 @@ pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
 pub(crate) const FLOATS: &[&str] = &["f32", "f64"];
 /// The integers that a column can hold.
 pub(crate) const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"];
+/// What else columns hold, and what holds models.
+const NO_MODELS: &[&str] = &["bool", "String", "str", "char", "Option", "Vec", "Uuid", "Box", "Arc"];
 /// What has no generated values, among the types that columns hold.
 pub(crate) const NEVER_AUTO: &[&str] =
     &["bool", "f32", "f64", "String", "Vec", "NaiveDate", "NaiveTime", "NaiveDateTime", "DateTime"];
@@ -131,6 +152,22 @@ mod tests {
         for text in ["i64", "Vec<Option<i64>>", "Option", "(i64, i64)"] {
             assert!(option_inner(&ty(text)).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_relation_leads_to_what_can_be_a_model() {
+        let is_one = |text: &str| relation(&ty(text)).map(|relation| relation.is_ok());
+        for text in
+            ["HasMany<Post>", "BelongsTo<Option<blog::Team>>", "HasMany<Tag, ommi::Through<UserTag>>", "HasOne<Self>"]
+        {
+            assert_eq!(is_one(text), Some(true), "{text}");
+        }
+        for text in
+            ["HasMany<String>", "HasOne<i64>", "HasMany<Vec<Tag>>", "BelongsTo<Vec<Tag>>", "HasMany<Tag, Through<u8>>"]
+        {
+            assert_eq!(is_one(text), Some(false), "{text}");
+        }
+        assert_eq!(is_one("Vec<HasMany<Post>>"), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! References that lead nowhere, because they are NULL or because the row is not there.
 
 use ommi::prelude::*;
+use ommi::testing::assert_queries;
+use ommi::value::Value;
 
 use crate::expect::{error, not_found};
 
@@ -69,9 +71,36 @@ pub(crate) async fn a_required_row_that_is_not_there(db: &Ommi) -> DBResult<()> 
     let missing = error(tickets[1].seat.load(db).await);
     assert!(missing.to_string().contains("Ticket.seat"), "both models are named: {missing}");
     not_found(tickets[1].seat.load(db).await, "Seat");
+    not_found(tickets[1].seat.load_alone(db).await, "Seat");
     assert_eq!(tickets[0].seat.load(db).await?.id, 1, "the others have theirs");
     let alone = db.get::<Ticket>(2).await?;
     not_found(alone.seat.load(db).await, "Seat");
+    Ok(())
+}
+
+/// Both rows are named: in the text by their columns, and by their values for those who ask.
+pub(crate) async fn the_error_names_both_rows(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let mut tickets = tickets(db).await?;
+    for missing in [error(tickets[1].seat.load(db).await), error(db.get::<Ticket>(2).await?.seat.load(db).await)] {
+        let text = missing.to_string();
+        for part in ["Seat", "`Ticket.seat`", "`seat_id`", "`id`"] {
+            assert!(text.contains(part), "{text}");
+        }
+        let row = missing.missing_row().expect("it is a row that another refers to");
+        assert_eq!((row.relation(), row.model()), ("Ticket.seat", "Seat"));
+        assert!(row.by().eq(["seat_id"]));
+        assert!(row.key().eq([("id", &Value::Int(9))]));
+    }
+    // On the struct it is told of which row, and by its reference as it is now.
+    tickets[1].seat_id = 777;
+    let missing = error(tickets[1].load(Ticket::seat, db).await);
+    let row = missing.missing_row().expect("it is a row that another refers to");
+    assert!(row.key().eq([("id", &Value::Int(777))]));
+    assert!(row.referring_key().eq([("id", &Value::Int(2))]));
+    for shown in [missing.to_string(), format!("{missing:?}")] {
+        assert!(!shown.contains("777"), "values are the user's data: {shown}");
+    }
     Ok(())
 }
 
@@ -88,12 +117,50 @@ pub(crate) async fn an_optional_row_that_is_not_there(db: &Ommi) -> DBResult<()>
 
 pub(crate) async fn a_row_that_comes_later_is_found_by_the_next_load(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
-    let mut tickets = tickets(db).await?;
-    not_found(tickets[1].seat.load(db).await, "Seat");
+    let tickets = tickets(db).await?;
+    let alone = db.get::<Ticket>(2).await?;
+    let strict = db.strict();
+    for ticket in [&tickets[1], &alone] {
+        for _ in 0..3 {
+            not_found(ticket.seat.load(&strict).await, "Seat");
+            not_found(ticket.load(Ticket::seat, &strict).await, "Seat");
+        }
+    }
     db.add(new!(Seat { id: 9, name: "nine" })).await?;
-    not_found(tickets[1].seat.load(db).await, "Seat");
-    assert_eq!(tickets[1].seat.refresh(db).await?.name, "nine");
-    assert_eq!(tickets[1].seat.load(db).await?.name, "nine");
+    for ticket in [&tickets[1], &alone] {
+        assert_eq!(ticket.seat.load(&strict).await?.name, "nine");
+        assert_queries(0, db, async |db| {
+            assert_eq!(ticket.seat.load(db).await?.name, "nine", "it is loaded");
+            DBResult::Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// What is asked for again is what was missed, not what was looked for with it.
+pub(crate) async fn rows_that_are_not_there_are_asked_for_together(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    db.add_all((4..10).map(|id| new!(Ticket { id, seat_id: 90 + id }))).await?;
+    assert_queries(2, db, async |db| {
+        for ticket in &tickets(db).await? {
+            assert_eq!(ticket.seat.load(db).await.optional()?.is_some(), ticket.seat_id == 1);
+        }
+        DBResult::Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn a_row_that_has_gone_is_missed_by_a_refresh(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let mut tickets = tickets(db).await?;
+    assert_eq!(tickets[0].seat.load(db).await?.name, "one");
+    db.find(Seat::id.eq(1)).delete().await?;
+    not_found(tickets[0].seat.refresh(db).await, "Seat");
+    not_found(tickets[0].seat.load(db).await, "Seat");
+    assert_eq!(tickets[2].seat.load(db).await?.name, "one", "the others have what they had");
+    db.add(new!(Seat { id: 1, name: "another" })).await?;
+    assert_eq!(tickets[0].seat.load(db).await?.name, "another");
     Ok(())
 }
 

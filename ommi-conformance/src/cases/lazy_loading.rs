@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use ommi::prelude::*;
+use ommi::relation::Many;
 use ommi::testing::assert_queries;
 
 use super::blog::{Post, Tag, Team, User, filled, names, tags, titles, users};
 use crate::expect::assert_kind;
+use crate::in_flight::Reads;
 
 pub(crate) async fn one_statement_for_all_rows_of_a_query(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
@@ -274,11 +277,78 @@ pub(crate) async fn at_the_same_time_it_is_asked_once(db: &Ommi) -> DBResult<()>
     assert_queries(2, db, async |db| {
         let users = users(db).await?;
         let loads = users.iter().map(|user| user.posts.load(db));
-        let posts = futures::future::try_join_all(loads).await?;
+        let posts = try_join_all(loads).await?;
         assert_eq!(posts.iter().map(|posts| posts.len()).sum::<usize>(), 5);
         DBResult::Ok(())
     })
     .await
+}
+
+/// Also where every statement takes its time.
+pub(crate) async fn at_the_same_time_in_a_transaction_it_is_asked_once(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let (db, reads) = Reads::of(db, 1);
+    let mut tx = db.begin().await?;
+    let users = tx.find_all::<User>().sort(User::id).all().await?;
+    let posts = try_join_all(users.iter().map(|user| user.posts.load(&tx))).await?;
+    assert_eq!(posts.iter().map(|posts| posts.len()).sum::<usize>(), 5);
+    assert_eq!(reads.sent(), 2, "for the users, and for the posts of all of them");
+    let inner = tx.begin().await?;
+    let tags = try_join_all(users.iter().map(|user| user.tags.load(&inner))).await?;
+    assert_eq!(tags.into_iter().map(Many::len).sum::<usize>(), 3);
+    assert_eq!(reads.sent(), 4, "two more through an association");
+    inner.commit().await?;
+    tx.commit().await
+}
+
+pub(crate) async fn a_row_that_came_alone_asks_once_in_a_transaction(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let (db, reads) = Reads::of(db, 1);
+    let tx = db.begin().await?;
+    let ann = tx.find(User::name.eq("Ann")).one().await?;
+    let (one, other) = futures::try_join!(ann.posts.load(&tx), ann.posts.load(&tx))?;
+    assert!(std::ptr::eq(one, other));
+    assert_eq!(reads.sent(), 2);
+    tx.commit().await
+}
+
+/// Each side asks once at most, and neither waits for the other.
+pub(crate) async fn in_a_transaction_and_outside_of_it_at_the_same_time(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let (db, reads) = Reads::of(db, 1);
+    let users = users(&db).await?;
+    let tx = db.begin().await?;
+    tx.add(new!(Post { author_id: users[3].id, title: "d1" })).await?;
+    let (within, outside) = futures::try_join!(
+        try_join_all(users.iter().map(|user| user.posts.load(&tx))),
+        try_join_all(users.iter().map(|user| user.posts.load(&db))),
+    )?;
+    assert!((2..=3).contains(&reads.sent()), "{} statements, one of them for the users", reads.sent());
+    assert_eq!(outside.iter().map(|posts| posts.len()).collect::<Vec<_>>(), [3, 1, 1, 0]);
+    // What somebody outside has loaded already is there for those in the transaction too.
+    assert!([0, 1].contains(&within[3].len()));
+    tx.rollback().await
+}
+
+/// Whoever comes next in the transaction does the work.
+pub(crate) async fn a_load_that_is_dropped_in_a_transaction_is_done_by_the_next(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let tx = db.begin().await?;
+    let users = tx.find_all::<User>().sort(User::id).all().await?;
+    let mut load = users[0].posts.load(&tx).boxed();
+    let _ = futures::poll!(load.as_mut());
+    let mut waiting = users[1].posts.load(&tx).boxed();
+    let _ = futures::poll!(waiting.as_mut());
+    drop(load);
+    drop(waiting);
+    let posts = users[1].posts.load(&tx).await;
+    // Where the store gave up the transaction with the statement, that is what it says.
+    if let Err(error) = &posts {
+        assert!(matches!(error.kind(), ErrorKind::TransactionAborted), "{error}");
+        return tx.rollback().await;
+    }
+    assert_eq!(titles(posts?), ["b1"]);
+    tx.commit().await
 }
 
 /// The next one asks anew.
@@ -386,9 +456,9 @@ pub(crate) async fn a_load_that_is_dropped_is_done_by_the_next(db: &Ommi) -> DBR
     let first = futures::poll!(load.as_mut());
     let waiting = users[1].posts.load(db).boxed();
     drop(load);
+    assert_eq!(users[0].posts.is_loaded(), first.is_ready(), "half of a load leaves nothing");
     assert_eq!(titles(waiting.await?), ["b1"]);
-    assert_eq!(users[0].posts.load(db).await?.len(), 3);
-    assert!(first.is_pending() || users[0].posts.is_loaded());
+    assert_eq!(users[0].posts.get().map(<[Post]>::len), Some(3), "whoever came next did it for all");
     Ok(())
 }
 

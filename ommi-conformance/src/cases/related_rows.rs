@@ -50,6 +50,38 @@ pub(crate) async fn the_row_referred_to_meets_it(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+/// So they count as none where every row must be asked for by name.
+pub(crate) async fn what_is_true_of_every_row_is_no_condition(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let nothing = || any_of::<Post>([]);
+    let every = || {
+        [
+            User::posts.all(None),
+            User::posts.none(nothing()),
+            !User::posts.any(nothing()),
+            !User::team.is(any_of([])),
+            User::tags.all(None),
+            User::posts.count().ge(0),
+            !User::posts.count().lt(0),
+            User::posts.count().le(u64::MAX),
+            User::tags.count().ne(u64::MAX),
+            User::posts.count_where(nothing()).eq(0),
+            User::posts.all(Post::comments.count().ge(0)),
+        ]
+    };
+    for predicate in every() {
+        assert_eq!(who(db, predicate.clone()).await?.len(), 4);
+        assert_eq!(who(db, !predicate.clone()).await?, [""; 0]);
+        let error = assert_kind!(db.find(predicate.clone()).delete().await, ErrorKind::Query);
+        assert!(error.to_string().contains("find_all::<User>()"), "{error}");
+        assert_kind!(db.find(predicate).update(User::name.set("x")).await, ErrorKind::Query);
+    }
+    // What is wrong in it is told all the same.
+    let wrong = User::posts.none(Post::title.eq("a\0b"));
+    assert_kind!(db.find(wrong).all().await, ErrorKind::InvalidValue { .. });
+    Ok(())
+}
+
 pub(crate) async fn by_their_number(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
     assert_eq!(who(db, User::posts.count().ge(1)).await?, ["Ann", "Bob", "Cid"]);

@@ -69,6 +69,31 @@ pub(crate) async fn however_one_row_was_read(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+pub(crate) async fn one_row_that_was_added_with_others(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let [ann, bob] = ["Ann", "Bob"].map(|name| db.find(User::name.eq(name)).one());
+    let (ann, bob) = (ann.await?, bob.await?);
+    let rust = db.find(Tag::name.eq("rust")).one().await?;
+    let tree = db.add(new!(User { name: "Eve", tags: [{ name: "eve" }] })).await?;
+    assert_eq!(tree.tags.get().map(|tags| tags.len()), Some(1), "what was added with it is loaded");
+    let ways = [tree, rust.users.add(db, new!(User { name: "Fay" })).await?];
+    for user in &ways {
+        let strict = db.strict();
+        db.get::<User>(bob.id).await?.posts.load(&strict).await?;
+        assert_kind!(user.posts.load(&strict).await, ErrorKind::Query);
+    }
+    let strict = db.strict();
+    let posts = [
+        ann.posts.add(db, new!(Post { title: "a4", .. })).await?,
+        ann.posts.add(db, new!(Post { title: "a5", comments: [{ text: "well" }], .. })).await?,
+    ];
+    db.find(Post::title.eq("b1")).one().await?.author.load(&strict).await?;
+    for post in &posts {
+        assert_kind!(post.author.load(&strict).await, ErrorKind::Query);
+    }
+    Ok(())
+}
+
 pub(crate) async fn rows_of_one_query_are_not_refused(db: &Ommi) -> DBResult<()> {
     filled(db).await?;
     let strict = db.strict();

@@ -8,7 +8,12 @@ impl fmt::Display for DBError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let detail = self.0.detail.as_deref();
         match &self.0.kind {
-            ErrorKind::NotFound { model } => write!(f, "no {model} was found")?,
+            ErrorKind::NotFound { model } => {
+                write!(f, "no {model} was found")?;
+                if let Some(row) = self.missing_row() {
+                    write!(f, ": {row}")?;
+                }
+            }
             ErrorKind::Constraint(constraint) => write!(f, "{constraint}")?,
             ErrorKind::Unsupported { driver, feature } => write!(f, "the {driver} driver does not support {feature}")?,
             ErrorKind::Decode { table, column, expected, found } => {
@@ -101,6 +106,9 @@ impl fmt::Debug for DBError {
         }
         if let Some(row) = &self.0.stale {
             out.field("stale_row", row);
+        }
+        if let Some(row) = &self.0.missing {
+            out.field("missing_row", row);
         }
         if let Some(source) = &self.0.source {
             out.field("source", source);

@@ -6,6 +6,7 @@
 
 mod constraint;
 mod display;
+mod missing;
 mod result;
 mod stale;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use crate::schema::ModelSchema;
 use crate::value::InvalidValue;
 pub use constraint::{Constraint, ConstraintKind};
+pub use missing::MissingRow;
 pub use result::{DBResult, DBResultExt};
 pub use stale::StaleRow;
 
@@ -33,6 +35,7 @@ struct Inner {
     outcome_unknown: bool,
     unsent: bool,
     stale: Option<Box<StaleRow>>,
+    missing: Option<Box<MissingRow>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -125,7 +128,17 @@ impl DBError {
     pub fn new(kind: ErrorKind) -> DBError {
         let retryable = matches!(kind, ErrorKind::Conflict);
         let (outcome_unknown, unsent) = (false, false);
-        DBError(Arc::new(Inner { kind, detail: None, retryable, outcome_unknown, unsent, stale: None, source: None }))
+        let (stale, missing) = (None, None);
+        DBError(Arc::new(Inner {
+            kind,
+            detail: None,
+            retryable,
+            outcome_unknown,
+            unsent,
+            stale,
+            missing,
+            source: None,
+        }))
     }
 
     /// What happened, to match on.
@@ -156,6 +169,12 @@ impl DBError {
         self.0.stale.as_deref()
     }
 
+    /// The row that another one must refer to and that is not there, where that is the [`NotFound`](ErrorKind::NotFound): which relation leads to
+    /// it, and what was looked for.
+    pub fn missing_row(&self) -> Option<&MissingRow> {
+        self.0.missing.as_deref()
+    }
+
     /// Whether this is [`ErrorKind::NotFound`].
     pub fn is_not_found(&self) -> bool {
         matches!(self.0.kind, ErrorKind::NotFound { .. })
@@ -180,6 +199,11 @@ impl DBError {
             inner.retryable = false;
             inner.stale = Some(Box::new(row));
         })
+    }
+
+    /// [`ErrorKind::NotFound`] of a row that another one refers to.
+    pub(crate) fn missing(row: MissingRow) -> DBError {
+        DBError::not_found(row.model()).change(|inner| inner.missing = Some(Box::new(row)))
     }
 
     // ---- for drivers --------------------------------------------------------------
@@ -237,6 +261,7 @@ impl DBError {
                 outcome_unknown: shared.outcome_unknown,
                 unsent: shared.unsent,
                 stale: shared.stale.clone(),
+                missing: shared.missing.clone(),
                 source: Some(Box::new(DBError(shared))),
             },
         };

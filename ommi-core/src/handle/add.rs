@@ -18,7 +18,12 @@ pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBRe
     schema.usable()?;
     let context = at.context(options);
     if row.has_nested() {
-        let work = async { add_trees(at, vec![row], &context).await?.pop().ok_or_else(too_few_keys) };
+        let work = async {
+            let mut row = add_trees(at, vec![row], &context).await?.pop().ok_or_else(too_few_keys)?;
+            // It is the one that was asked for, and no part of many.
+            alone(&mut row)?;
+            Ok(row)
+        };
         // Boxed, so that a row without such is not moved about in a future of this one's size.
         return Box::pin(traced("add", &schema.name, work, |_| 1)).await;
     }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use futures::lock::Mutex;
+
 use crate::error::DBError;
 
 const OPEN: u8 = 0;
@@ -17,6 +19,8 @@ pub struct Ending {
     spoilt: OnceLock<Option<DBError>>,
     /// How many statements were given to the driver in it, give or take those that run at the same time.
     statements: AtomicU32,
+    /// Held by who loads related rows in it, so that others in it wait for that instead of doing the same.
+    loading: Mutex<()>,
     /// That of the transaction around it.
     outer: Option<Arc<Ending>>,
 }
@@ -49,6 +53,12 @@ impl Ending {
     /// Whether it, or one around it, was rolled back.
     pub(crate) fn undone(self: &Arc<Ending>) -> bool {
         self.and_outer().any(|ending| ending.state.load(Ordering::Acquire) == UNDONE)
+    }
+
+    /// The right to load related rows in it. Its statements take turns anyway, so one right for all relations keeps nobody waiting who would not
+    /// wait without it; nor does who holds it wait for anything but those statements.
+    pub(crate) fn loading(&self) -> &Mutex<()> {
+        &self.loading
     }
 
     /// Only a rollback is left of it, because an operation of several statements did not come to its end.

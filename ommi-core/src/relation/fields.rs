@@ -59,20 +59,23 @@ pub trait One: Send + Sync + 'static {
     /// What a load gives.
     type Loaded<'a>: Send;
 
+    /// Whether a row that is not there is an error.
+    #[doc(hidden)]
+    const REQUIRED: bool;
+
     /// The row that was found, or that there is none.
     #[doc(hidden)]
-    fn found<'a>(row: Option<&'a Self::Model>, relation: &dyn Fn() -> String) -> DBResult<Self::Loaded<'a>>;
+    fn found<'a>(row: Option<&'a Self::Model>, missing: &dyn Fn() -> DBError) -> DBResult<Self::Loaded<'a>>;
 }
 
 impl<M: Model> One for M {
     type Model = M;
     type Loaded<'a> = &'a M;
 
-    fn found<'a>(row: Option<&'a M>, relation: &dyn Fn() -> String) -> DBResult<&'a M> {
-        row.ok_or_else(|| {
-            let model = M::schema().name.clone();
-            DBError::not_found(model).with_detail(format!("the row that `{}` refers to is not there", relation()))
-        })
+    const REQUIRED: bool = true;
+
+    fn found<'a>(row: Option<&'a M>, missing: &dyn Fn() -> DBError) -> DBResult<&'a M> {
+        row.ok_or_else(missing)
     }
 }
 
@@ -80,7 +83,9 @@ impl<M: Model> One for Option<M> {
     type Model = M;
     type Loaded<'a> = Option<&'a M>;
 
-    fn found<'a>(row: Option<&'a M>, _: &dyn Fn() -> String) -> DBResult<Option<&'a M>> {
+    const REQUIRED: bool = false;
+
+    fn found<'a>(row: Option<&'a M>, _: &dyn Fn() -> DBError) -> DBResult<Option<&'a M>> {
         Ok(row)
     }
 }
@@ -134,6 +139,10 @@ pub trait RelationField: Clone + Default + Send + Sync + 'static {
     #[doc(hidden)]
     const SINGLE: bool;
 
+    /// Whether a row that is not there is an error. Such an answer is not kept.
+    #[doc(hidden)]
+    const REQUIRED: bool = false;
+
     #[doc(hidden)]
     fn lazy(&self) -> &Lazy<Self::Target>;
 
@@ -165,6 +174,7 @@ impl<T: One> RelationField for BelongsTo<T> {
     type Loaded<'a> = T::Loaded<'a>;
 
     const SINGLE: bool = true;
+    const REQUIRED: bool = T::REQUIRED;
 
     fn lazy(&self) -> &Lazy<T::Model> {
         &self.0
@@ -175,7 +185,7 @@ impl<T: One> RelationField for BelongsTo<T> {
     }
 
     fn found<'a>(&self, group: Found<'a, T::Model>) -> DBResult<T::Loaded<'a>> {
-        T::found(group.0.first(), &|| self.0.name())
+        T::found(group.0.first(), &|| self.0.missing())
     }
 }
 
@@ -231,7 +241,7 @@ pub(super) async fn load_by<'a, F: RelationField>(
     key: super::Key,
     context: &Context,
 ) -> DBResult<F::Loaded<'a>> {
-    field.found(Found(field.lazy().load_by(at, key, context).await?))
+    field.found(Found(field.lazy().load_by(at, key, F::REQUIRED, context).await?))
 }
 
 macro_rules! verbs {
@@ -242,7 +252,8 @@ macro_rules! verbs {
             /// as they were read; [`load`](crate::relation::LoadRelation::load) on the struct goes by those that it has now.
             ///
             /// What is loaded stays: later changes in the database do not show before [`refresh`](Self::refresh). A load that failed is not
-            /// kept. What was loaded in a transaction that was rolled back is loaded again outside of it.
+            /// kept, nor that a row was not there which has to be: where it was missed once, the next load asks for it again, for this row alone.
+            /// What was loaded in a transaction that was rolled back is loaded again outside of it.
             ///
             /// Who waits for another's load waits until that has ended, or until its own time is up.
             pub fn load<'a>(
@@ -252,7 +263,7 @@ macro_rules! verbs {
                 let at = db.at();
                 Pending::new(move |options| async move {
                     let context = at.context(options);
-                    self.found(Found(self.0.load(at, &context).await?))
+                    self.found(Found(self.0.load(at, Self::REQUIRED, &context).await?))
                 })
             }
 
@@ -264,7 +275,7 @@ macro_rules! verbs {
                 let at = db.at();
                 Pending::new(move |options| async move {
                     let context = at.context(options);
-                    self.found(Found(self.0.load_alone(at, &context).await?))
+                    self.found(Found(self.0.load_alone(at, Self::REQUIRED, &context).await?))
                 })
             }
 
@@ -276,9 +287,8 @@ macro_rules! verbs {
                 let at = db.at();
                 Pending::new(move |options| async move {
                     let context = at.context(options);
-                    self.0.refresh(at, &context).await?;
-                    let group = self.0.get().ok_or_else(|| DBError::query("a relation was lost while it was loaded"))?;
-                    self.found(Found(group))
+                    self.0.refresh(at, Self::REQUIRED, &context).await?;
+                    self.found(Found(self.0.get().unwrap_or(Group::none())))
                 })
             }
 

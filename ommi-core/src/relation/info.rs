@@ -79,7 +79,7 @@ pub const fn identity_of<M: Model, T>(_: Column<M, T>) -> &'static str {
 /// A relation along a reference of the model itself.
 #[doc(hidden)]
 pub const fn belongs_to<M: Model, T: Model>(name: &'static str, by: &[&str]) -> RelationInfo {
-    let reference = find(M::REFERENCES, T::IDENTITY, by, name);
+    let reference = reference::<M, T>(by, "by", name);
     RelationInfo {
         name,
         near: reference.columns,
@@ -93,7 +93,7 @@ pub const fn belongs_to<M: Model, T: Model>(name: &'static str, by: &[&str]) -> 
 /// A relation along a reference of the other model.
 #[doc(hidden)]
 pub const fn has<M: Model, T: Model>(name: &'static str, by: &[&str]) -> RelationInfo {
-    let reference = find(T::REFERENCES, M::IDENTITY, by, name);
+    let reference = reference::<T, M>(by, "by", name);
     RelationInfo {
         name,
         near: reference.target_columns,
@@ -107,11 +107,10 @@ pub const fn has<M: Model, T: Model>(name: &'static str, by: &[&str]) -> Relatio
 /// A relation along two references of an association model.
 #[doc(hidden)]
 pub const fn through<M: Model, A: Model, T: Model>(name: &'static str, by: &[&str], to: &[&str]) -> RelationInfo {
-    let first = find(A::REFERENCES, M::IDENTITY, by, name);
-    let second = find(A::REFERENCES, T::IDENTITY, to, name);
-    if same(M::IDENTITY, T::IDENTITY) && by.len() + to.len() < 2 {
-        // Both lead to one model, so that only saying which is which tells them apart.
-        ambiguous(A::REFERENCES, T::IDENTITY, name);
+    let first = reference::<A, M>(by, "by", name);
+    let second = reference::<A, T>(to, "to", name);
+    if same(M::IDENTITY, T::IDENTITY) && all(first.fields, second.fields) && all(second.fields, first.fields) {
+        both_sides(A::REFERENCES, first.fields, T::IDENTITY, name);
     }
     RelationInfo {
         name,
@@ -128,39 +127,60 @@ pub const fn through<M: Model, A: Model, T: Model>(name: &'static str, by: &[&st
     }
 }
 
+/// The reference of `A` to `T` that a relation goes by, which has to lead to one row at most.
+const fn reference<A: Model, T: Model>(by: &[&str], option: &str, relation: &str) -> ReferenceInfo {
+    let found = find(A::REFERENCES, T::IDENTITY, by, option, relation);
+    if !is_unique(T::UNIQUE, found.target_columns) {
+        not_unique::<T>(&found, relation);
+    }
+    found
+}
+
 /// The reference to this model; of several, the one with these fields.
 #[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
-const fn find(references: &'static [ReferenceInfo], target: &str, by: &[&str], relation: &str) -> ReferenceInfo {
+const fn find(
+    references: &'static [ReferenceInfo],
+    target: &str,
+    by: &[&str],
+    option: &str,
+    relation: &str,
+) -> ReferenceInfo {
     let mut found = None;
-    let mut i = 0;
-    while i < references.len() {
-        if same(references[i].target, target) && (by.is_empty() || names(references[i].fields, by)) {
-            if found.is_some() {
-                ambiguous(references, target, relation);
+    // All of its fields name a reference; one of them does only where that leaves the others alone.
+    let mut whole = true;
+    loop {
+        let mut i = 0;
+        while i < references.len() {
+            if same(references[i].target, target) && (by.is_empty() || names(references[i].fields, by, whole)) {
+                if found.is_some() {
+                    ambiguous(references, target, option, relation);
+                }
+                found = Some(references[i]);
             }
-            found = Some(references[i]);
+            i += 1;
         }
-        i += 1;
-    }
-    match found {
-        Some(reference) => reference,
-        None => missing(references, target, by, relation),
+        match found {
+            Some(reference) => return reference,
+            None if whole => whole = false,
+            None => missing(references, target, by, relation),
+        }
     }
 }
 
-/// Whether these are the fields of a reference: all of them, or one of them.
-#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
-const fn names(fields: &[&str], by: &[&str]) -> bool {
-    if by.len() != 1 && by.len() != fields.len() {
-        return false;
+/// Whether these are the fields of a reference: all of them in any order, or one of them.
+const fn names(fields: &[&str], by: &[&str], whole: bool) -> bool {
+    match whole {
+        true => all(by, fields) && all(fields, by),
+        false => by.len() == 1 && all(by, fields),
     }
+}
+
+/// Whether these names are all among the others.
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
+const fn all(names: &[&str], others: &[&str]) -> bool {
     let mut i = 0;
-    while i < by.len() {
-        let mut j = 0;
-        while j < fields.len() && !same(fields[j], by[i]) {
-            j += 1;
-        }
-        if j == fields.len() {
+    while i < names.len() {
+        if !given(names[i], others) {
             return false;
         }
         i += 1;
@@ -168,12 +188,74 @@ const fn names(fields: &[&str], by: &[&str]) -> bool {
     true
 }
 
+/// Whether one row at most has the same values in these columns: all columns of a key, or of what is unique, are among them.
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
+const fn is_unique(unique: &[&[u16]], columns: &[u16]) -> bool {
+    let mut i = 0;
+    while i < unique.len() {
+        let mut j = 0;
+        while j < unique[i].len() && contains(columns, unique[i][j]) {
+            j += 1;
+        }
+        if j == unique[i].len() {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
+const fn contains(columns: &[u16], column: u16) -> bool {
+    let mut i = 0;
+    while i < columns.len() {
+        if columns[i] == column {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+#[allow(clippy::panic, clippy::indexing_slicing)] // Evaluated by the compiler only; there, a panic is an error message.
+const fn not_unique<T: Model>(reference: &ReferenceInfo, relation: &str) -> ! {
+    let mut message = Message::new();
+    message.push("the relation `");
+    message.push(relation);
+    message.push("` would go by the reference ");
+    message.fields(reference.fields);
+    message.push(" to ");
+    let mut i = 0;
+    while i < reference.target_columns.len() {
+        message.push(if i == 0 { "`" } else { ", `" });
+        message.push(T::NEW_ROW[reference.target_columns[i] as usize].name);
+        message.push("`");
+        i += 1;
+    }
+    message.push(", which several rows may have; it has to be the key, or `#[ommi(unique)]`");
+    panic!("{}", message.as_str())
+}
+
 #[allow(clippy::panic)] // Evaluated by the compiler only; there, a panic is an error message.
-const fn ambiguous(references: &[ReferenceInfo], target: &str, relation: &str) -> ! {
+const fn both_sides(references: &[ReferenceInfo], fields: &[&str], target: &str, relation: &str) -> ! {
+    let mut message = Message::new();
+    message.push("the relation `");
+    message.push(relation);
+    message.push("` would go to and fro by one reference, ");
+    message.fields(fields);
+    message.push("; it needs two, the second by `#[ommi(to = ..)]`; there are: ");
+    message.candidates(references, target);
+    panic!("{}", message.as_str())
+}
+
+#[allow(clippy::panic)] // Evaluated by the compiler only; there, a panic is an error message.
+const fn ambiguous(references: &[ReferenceInfo], target: &str, option: &str, relation: &str) -> ! {
     let mut message = Message::new();
     message.push("several references could be meant by the relation `");
     message.push(relation);
-    message.push("`; say which with `#[ommi(by = ..)]`: ");
+    message.push("`; say which with `#[ommi(");
+    message.push(option);
+    message.push(" = ..)]`: ");
     message.candidates(references, target);
     panic!("{}", message.as_str())
 }
@@ -219,6 +301,18 @@ impl Message {
         }
     }
 
+    /// The fields of a reference, as they are said.
+    const fn fields(&mut self, fields: &[&str]) {
+        self.push(if fields.len() > 1 { "`(" } else { "`" });
+        let mut i = 0;
+        while i < fields.len() {
+            self.push(if i == 0 { "" } else { ", " });
+            self.push(fields[i]);
+            i += 1;
+        }
+        self.push(if fields.len() > 1 { ")`" } else { "`" });
+    }
+
     const fn candidates(&mut self, references: &[ReferenceInfo], target: &str) {
         let mut first = true;
         let mut i = 0;
@@ -228,14 +322,7 @@ impl Message {
                     self.push(", ");
                 }
                 first = false;
-                let fields = references[i].fields;
-                let mut j = 0;
-                while j < fields.len() {
-                    self.push(if j == 0 { "`" } else { ", " });
-                    self.push(fields[j]);
-                    j += 1;
-                }
-                self.push("`");
+                self.fields(references[i].fields);
             }
             i += 1;
         }
@@ -300,4 +387,47 @@ pub(crate) const fn given_by_relation<M: Model>(column: u16, names: &[&str]) -> 
         i += 1;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn refers(fields: &'static [&'static str]) -> ReferenceInfo {
+        ReferenceInfo { target: "T", columns: &[], fields, target_columns: &[] }
+    }
+
+    static SEVERAL: [ReferenceInfo; 3] = [refers(&["a"]), refers(&["a", "b"]), refers(&["c", "d"])];
+
+    fn found(by: &[&str]) -> &'static [&'static str] {
+        find(&SEVERAL, "T", by, "by", "r").fields
+    }
+
+    #[test]
+    fn all_fields_of_a_reference_say_more_than_one_of_them() {
+        assert_eq!(found(&["a"]), ["a"]);
+        assert_eq!(found(&["b"]), ["a", "b"]);
+        assert_eq!(found(&["b", "a"]), ["a", "b"]);
+        assert_eq!(found(&["d"]), ["c", "d"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the relation `r` has no such reference to go by; there are: `a`, `(a, b)`, `(c, d)`")]
+    fn a_field_that_is_named_twice_is_one() {
+        found(&["c", "c"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "say which with `#[ommi(by = ..)]`: `a`, `(a, b)`, `(c, d)`")]
+    fn one_of_several_is_to_be_named() {
+        found(&[]);
+    }
+
+    #[test]
+    fn what_holds_a_key_is_unique() {
+        let unique: &[&[u16]] = &[&[0], &[2, 3]];
+        for (columns, expected) in [(&[0][..], true), (&[1], false), (&[2], false), (&[3, 2], true), (&[1, 0], true)] {
+            assert_eq!(is_unique(unique, columns), expected, "{columns:?}");
+        }
+    }
 }

@@ -24,6 +24,16 @@ pub enum Key {
 }
 
 impl Key {
+    /// The values of its columns; none where part of it is NULL.
+    pub(crate) fn into_values(self) -> Vec<Value<'static>> {
+        match self {
+            Key::Null => Vec::new(),
+            Key::Int(value) => vec![Value::Int(value)],
+            Key::Uuid(value) => vec![Value::Uuid(value)],
+            Key::Other(values) => values.to_vec(),
+        }
+    }
+
     /// The key that these columns of a row are now.
     pub(crate) fn of<M: Model>(row: &M, columns: &[u16]) -> DBResult<Key> {
         let invalid = |invalid: InvalidValue| DBError::invalid_query(&M::schema(), &invalid);
@@ -154,7 +164,12 @@ impl Keys {
     }
 
     fn value(&self, row: usize, column: u16) -> Value<'_> {
-        self.columns.iter().find(|(known, _)| *known == column).map_or(Value::Null, |(_, values)| values.get(row))
+        self.known(row, column).unwrap_or_default()
+    }
+
+    /// The value of a column, if relations go by it.
+    pub(crate) fn known(&self, row: usize, column: u16) -> Option<Value<'_>> {
+        self.columns.iter().find(|(known, _)| *known == column).map(|(_, values)| values.get(row))
     }
 }
 

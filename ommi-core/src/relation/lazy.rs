@@ -3,11 +3,14 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use futures::lock::{Mutex, MutexGuard};
+
 use super::batch::Batch;
 use super::chain::Chain;
 use super::key::{Key, KeySource};
 use super::load::{self, Narrow};
 use super::loaded::Group;
+use super::missing::{missing, own_key};
 use super::strict::Counted;
 use super::{Loaded, RelationInfo};
 use crate::driver::Context;
@@ -91,9 +94,17 @@ impl<T: Model> Lazy<T> {
         Ok((self.relation()?, self.key()?))
     }
 
-    /// The relation's name for messages: `User.posts`.
-    pub(crate) fn name(&self) -> String {
-        self.relation().map_or_else(|_| "a relation".to_owned(), RelationInfo::full_name)
+    /// What is said where the row that it refers to must be there and is not.
+    pub(super) fn missing(&self) -> DBError {
+        let Ok((relation, key)) = self.ends() else { return DBError::not_found(T::schema().name.clone()) };
+        let own = match &self.link {
+            Link::Batched { batch, row, .. } => {
+                let value = |column| Some(batch.keys()?.known(*row as usize, column)?.into_owned());
+                own_key(&(relation.owner)(), value)
+            }
+            _ => Vec::new(),
+        };
+        missing::<T>(relation, key, own)
     }
 
     /// The row's key as it was read.
@@ -130,56 +141,83 @@ impl<T: Model> Lazy<T> {
         }
     }
 
-    /// Loads what is not there, for all rows of the batch.
-    pub(crate) async fn load(&self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
-        if let Some(group) = self.visible(at) {
-            return Ok(group);
+    /// Loads what is not there, for all rows of the batch; and again what was missed before, for this row alone.
+    pub(crate) async fn load(&self, at: At<'_>, required: bool, context: &Context) -> DBResult<Group<'_, T>> {
+        let group = match self.visible(at) {
+            Some(group) if required && group.is_empty() && self.was_missed() => {
+                return self.load_own(at, &self.key()?, None, OwnLoad::AGAIN, context).await;
+            }
+            Some(group) => group,
+            None => match &self.link {
+                Link::Batched { batch, row, slot } => self.load_all(at, batch, *row, *slot, context).await?,
+                _ => {
+                    return self.load_own(at, &self.key()?, None, OwnLoad { counts: true, required }, context).await;
+                }
+            },
+        };
+        if required && group.is_empty() && !self.was_missed() {
+            self.own.push::<T>(Loaded::of_one(Vec::new()), Some(MISSED), None);
         }
-        let Link::Batched { batch, row, slot } = &self.link else {
-            return self.load_own(at, &self.key()?, None, true, context).await;
-        };
+        Ok(group)
+    }
+
+    /// Whether a load told that the row is not there. It is noted beside what is loaded, so that it takes no room before.
+    fn was_missed(&self) -> bool {
+        self.own.find::<T>(Some(&MISSED), None).is_some()
+    }
+
+    /// Loads for all rows of the batch.
+    async fn load_all<'a>(
+        &'a self,
+        at: At<'_>,
+        batch: &'a Batch,
+        row: u32,
+        slot: u16,
+        context: &Context,
+    ) -> DBResult<Group<'a, T>> {
         let relation = self.relation()?;
-        // Inside a transaction statements take turns anyway, and who waits there must not be waited for.
-        let _gate = match batch.gate(*slot) {
-            Some(gate) if at.ending.is_none() => Some(match gate.try_lock() {
-                Some(free) => free,
-                None => context.wait(gate.lock()).await?,
-            }),
-            _ => None,
-        };
+        let _turn = turn(at, batch.gate(slot), context).await?;
         if let Some(group) = self.visible(at) {
             return Ok(group);
         }
         let keys = batch.keys().ok_or_else(detached::<T>)?;
-        let counted = if batch.is_single() { self.count(at, &keys.key(*row as usize, relation.near))? } else { None };
+        let counted = if batch.is_single() { self.count(at, &keys.key(row as usize, relation.near))? } else { None };
         let loaded = run::<T>(at, relation, KeySource::Many(keys, relation.near), context).await?;
         if let Some(counted) = counted {
             counted.done();
         }
-        let chain = batch.chain(*slot).ok_or_else(detached::<T>)?;
+        let chain = batch.chain(slot).ok_or_else(detached::<T>)?;
         chain.push(loaded, None, at.ending.cloned());
-        chain.find::<T>(None, at.ending).map(|loaded| loaded.group(*row)).ok_or_else(detached::<T>)
+        chain.find::<T>(None, at.ending).map(|loaded| loaded.group(row)).ok_or_else(detached::<T>)
     }
 
     /// Loads for this row alone.
-    pub(crate) async fn load_alone(&self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
-        if let Some(own) = self.own.find::<T>(None, at.ending) {
-            return Ok(own.group(0));
-        }
-        self.load_own(at, &self.key()?, None, false, context).await
+    pub(crate) async fn load_alone(&self, at: At<'_>, required: bool, context: &Context) -> DBResult<Group<'_, T>> {
+        self.load_own(at, &self.key()?, None, OwnLoad { counts: false, required }, context).await
     }
 
-    /// Loads for this row; what a strict handle counts is what was not asked for in so many words.
+    /// Loads for this row, unless it is there. What must be there and is not leaves nothing behind.
     async fn load_own(
         &self,
         at: At<'_>,
         key: &Key,
         tag: Option<Key>,
-        counts: bool,
+        load: OwnLoad,
         context: &Context,
     ) -> DBResult<Group<'_, T>> {
-        let counted = if counts { self.count(at, key)? } else { None };
+        let there = || Some(self.own.find::<T>(tag.as_ref(), at.ending)?.group(0)).filter(|own| load.keeps(own));
+        if let Some(own) = there() {
+            return Ok(own);
+        }
+        let _turn = turn(at, None, context).await?;
+        if let Some(own) = there() {
+            return Ok(own);
+        }
+        let counted = if load.counts { self.count(at, key)? } else { None };
         let loaded = run::<T>(at, self.relation()?, KeySource::One(key), context).await?;
+        if !load.keeps(&loaded.group(0)) {
+            return Ok(Group::none());
+        }
         if let Some(counted) = counted {
             counted.done();
         }
@@ -196,23 +234,30 @@ impl<T: Model> Lazy<T> {
     }
 
     /// Loads by the key that the row has now, where that is another than was read.
-    pub(crate) async fn load_by(&self, at: At<'_>, key: Key, context: &Context) -> DBResult<Group<'_, T>> {
+    pub(crate) async fn load_by(
+        &self,
+        at: At<'_>,
+        key: Key,
+        required: bool,
+        context: &Context,
+    ) -> DBResult<Group<'_, T>> {
         if self.key()? == key {
-            return self.load(at, context).await;
+            return self.load(at, required, context).await;
         }
-        match self.own.find::<T>(Some(&key), at.ending) {
-            Some(own) => Ok(own.group(0)),
-            None => self.load_own(at, &key.clone(), Some(key), true, context).await,
-        }
+        self.load_own(at, &key.clone(), Some(key), OwnLoad { counts: true, required }, context).await
     }
 
     /// Loads again, for this row alone.
-    pub(crate) async fn refresh(&mut self, at: At<'_>, context: &Context) -> DBResult<Group<'_, T>> {
+    pub(crate) async fn refresh(&mut self, at: At<'_>, required: bool, context: &Context) -> DBResult<()> {
         let key = self.key()?;
         let loaded = run::<T>(at, self.relation()?, KeySource::One(&key), context).await?;
-        self.own = Chain::new();
-        self.own.push(loaded, None, at.ending.cloned());
-        self.own.find::<T>(None, at.ending).map(|own| own.group(0)).ok_or_else(detached::<T>)
+        if required && loaded.group(0).is_empty() {
+            // What the batch has is no longer so.
+            self.forget();
+            return Ok(());
+        }
+        self.put(loaded, at.ending.cloned());
+        Ok(())
     }
 
     /// Puts rows there, as if they had been loaded; in the transaction of this ending if there is one.
@@ -247,6 +292,38 @@ impl<T: Model> Lazy<T> {
             *self = Lazy::new(Link::Alone { key, relation });
         }
     }
+}
+
+/// What a row refers by where [`Lazy::was_missed`]: nothing else is kept for a key that is NULL in a relation that must lead to a row.
+const MISSED: Key = Key::Null;
+
+/// How a row loads for itself.
+#[derive(Clone, Copy)]
+struct OwnLoad {
+    /// Whether a strict handle counts it: what was not asked for in so many words.
+    counts: bool,
+    /// Whether there must be a row.
+    required: bool,
+}
+
+impl OwnLoad {
+    /// Of a row that was missed.
+    const AGAIN: OwnLoad = OwnLoad { counts: false, required: true };
+
+    /// Whether it is kept for the next load.
+    fn keeps<T>(self, group: &Group<'_, T>) -> bool {
+        !(self.required && group.is_empty())
+    }
+}
+
+/// Waits until nobody else loads the same: in a transaction whoever loads in it, outside of one who holds this gate. Who stands in a transaction
+/// waits for nobody outside, who may be waiting for its end, and the other way round.
+async fn turn<'g>(at: At<'g>, gate: Option<&'g Mutex<()>>, context: &Context) -> DBResult<Option<MutexGuard<'g, ()>>> {
+    let Some(gate) = at.ending.map(|ending| ending.loading()).or(gate) else { return Ok(None) };
+    Ok(Some(match gate.try_lock() {
+        Some(free) => free,
+        None => context.wait(gate.lock()).await?,
+    }))
 }
 
 /// Loads in the span of the operation.

@@ -40,6 +40,15 @@ pub(crate) struct Group<'a, T> {
 }
 
 impl<'a, T> Group<'a, T> {
+    /// No rows.
+    pub(crate) const fn none() -> Group<'a, T> {
+        Group { rows: &[], items: None }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first().is_none()
+    }
+
     pub(crate) fn rows(&self) -> &'a [T] {
         self.rows
     }

@@ -6,11 +6,11 @@
 //!   rows of a query ──▶ Batch (batch.rs): their keys (key.rs), and what is loaded for all of them (chain.rs, loaded.rs)
 //!                  ▲            ▲
 //!   fields.rs: BelongsTo, HasOne, HasMany        include.rs: the same loads, with the query
-//!       lazy.rs: one row's share of a batch      typed.rs: `User::posts` in queries
+//!       lazy.rs: one row's share of a batch      typed.rs, count.rs: `User::posts` in queries
 //!                  └──── load.rs: the statements ────┘
 //! ```
 //!
-//! `strict.rs` is what a strict handle refuses; `serialize.rs` is what serde makes of the fields (feature `serde`).
+//! `strict.rs` is what a strict handle refuses, `missing.rs` what is said where a row must be there and is not; `serialize.rs` is what serde makes of the fields (feature `serde`).
 //! `tree.rs` adds rows together with those that belong to them; `write.rs` changes what belongs to a row.
 //!
 //! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
@@ -18,6 +18,7 @@
 
 mod batch;
 mod chain;
+mod count;
 mod fields;
 mod include;
 mod info;
@@ -25,6 +26,7 @@ mod key;
 mod lazy;
 mod load;
 mod loaded;
+mod missing;
 #[cfg(feature = "serde")]
 mod serialize;
 mod strict;
@@ -34,6 +36,7 @@ mod write;
 
 pub use batch::Batch;
 pub(crate) use batch::{Batched, alone};
+pub use count::Count;
 pub use fields::{BelongsTo, Direct, Found, HasMany, HasOne, One, RelationField, Through, Via};
 pub(crate) use include::load_all;
 pub use include::{Include, Included, IntoIncludes, Load};
@@ -46,4 +49,4 @@ pub use loaded::{Many, ManyIter};
 pub(crate) use strict::Strict;
 pub(crate) use tree::add as add_tree;
 pub use tree::{GivenColumns, IntoNewRelated, Nested, NewRelated};
-pub use typed::{Count, Further, LoadRelation, RelatedColumn, Relation};
+pub use typed::{Further, LoadRelation, RelatedColumn, Relation};

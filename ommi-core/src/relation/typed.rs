@@ -3,10 +3,12 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::count::Count;
 use super::fields::{self, BelongsTo, HasMany, HasOne, One, RelationField, Via};
 use super::include::Include;
+use super::missing::{missing, own_key};
 use super::{Key, RelationInfo};
-use crate::ast::{CompareOp, Condition, Direction, Expr, Related, RelatedCount, RelatedExpr, Sort};
+use crate::ast::{Condition, Direction, Expr, Related, RelatedExpr, Sort};
 use crate::error::DBResult;
 use crate::handle::Handle;
 use crate::model::Model;
@@ -72,7 +74,11 @@ impl<M: Model, F: RelationField> Relation<M, F> {
 
     fn exists_where(self, negated: bool, predicate: impl IntoPredicate<F::Target>) -> Predicate<M> {
         let predicate = predicate.into_predicate();
-        let mut made = self.exists(negated, |related| related.filter(predicate.condition));
+        let mut made = match predicate.condition {
+            // Said as what it is: a condition that leaves nothing out must not hide from those who ask whether every row is meant.
+            Condition::False => constant(negated),
+            condition => self.exists(negated, |related| related.filter(condition)),
+        };
         made.problem = made.problem.or(elsewhere::<F::Target>(predicate.problem));
         made
     }
@@ -103,7 +109,10 @@ impl<M: Model, T: Model, V: Via> Relation<M, HasMany<T, V>> {
     /// There is no related row for which the condition is not true: every one meets it, or there is none.
     pub fn all(self, predicate: impl IntoPredicate<T>) -> Predicate<M> {
         let predicate = predicate.into_predicate();
-        let mut made = self.exists(true, |related| related.not_true(predicate.condition));
+        let mut made = match predicate.condition {
+            Condition::True => constant(true),
+            condition => self.exists(true, |related| related.not_true(condition)),
+        };
         made.problem = made.problem.or(elsewhere::<T>(predicate.problem));
         made
     }
@@ -124,15 +133,18 @@ impl<M: Model, T: Model, V: Via> Relation<M, HasMany<T, V>> {
     }
 
     fn count_of(self, predicate: Option<Predicate<T>>) -> Count<M> {
-        let mut problem = None;
+        let (mut problem, mut most) = (None, i64::MAX as u64);
         let related = self.related(|related| match predicate {
             None => related,
             Some(predicate) => {
                 problem = elsewhere::<T>(predicate.problem);
+                if predicate.condition == Condition::False {
+                    most = 0;
+                }
                 related.filter(predicate.condition)
             }
         });
-        Count { related: related.map_err(Box::new), problem, model: PhantomData }
+        Count::new(related, most, problem)
     }
 
     /// Includes only the related rows that meet a condition.
@@ -156,62 +168,14 @@ impl<M: Model, T: Model, V: Via> Relation<M, HasMany<T, V>> {
     }
 }
 
+/// True of every row, or of none.
+pub(super) fn constant<M>(holds: bool) -> Predicate<M> {
+    Predicate::new(if holds { Condition::True } else { Condition::False })
+}
+
 /// A problem of a condition on another model, told in that model's terms.
 pub(super) fn elsewhere<T: Model>(problem: Option<Box<Problem>>) -> Option<Box<Problem>> {
     problem.map(|problem| Box::new(Problem::Elsewhere(problem.error(&T::schema()))))
-}
-
-/// The number of related rows of a row, to be compared.
-#[must_use = "a count of related rows does nothing until it is compared"]
-pub struct Count<M> {
-    related: Result<Related, Box<InvalidValue>>,
-    problem: Option<Box<Problem>>,
-    model: PhantomData<fn() -> M>,
-}
-
-impl<M> Count<M> {
-    fn compare(self, op: CompareOp, number: u64) -> Predicate<M> {
-        let count = |related| Condition::Count(Box::new(RelatedCount::new(related, op, number)));
-        let mut made = Predicate::of(self.related.map(count).map_err(|invalid| *invalid));
-        made.problem = made.problem.or(self.problem);
-        made
-    }
-
-    /// So many.
-    pub fn eq(self, number: u64) -> Predicate<M> {
-        self.compare(CompareOp::Eq, number)
-    }
-
-    /// Not so many, but more or less.
-    pub fn ne(self, number: u64) -> Predicate<M> {
-        self.compare(CompareOp::Ne, number)
-    }
-
-    /// Less.
-    pub fn lt(self, number: u64) -> Predicate<M> {
-        self.compare(CompareOp::Lt, number)
-    }
-
-    /// So many or less.
-    pub fn le(self, number: u64) -> Predicate<M> {
-        self.compare(CompareOp::Le, number)
-    }
-
-    /// More.
-    pub fn gt(self, number: u64) -> Predicate<M> {
-        self.compare(CompareOp::Gt, number)
-    }
-
-    /// So many or more.
-    pub fn ge(self, number: u64) -> Predicate<M> {
-        self.compare(CompareOp::Ge, number)
-    }
-}
-
-impl<M> fmt::Debug for Count<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Count").field(&self.related.as_ref().ok()).finish()
-    }
 }
 
 /// A column of the row that belongs to a row, to sort by: `Post::author.then(User::name).desc()`.
@@ -317,7 +281,15 @@ pub trait LoadRelation: Model {
             let context = at.context(options);
             let info = relation.info().map_err(|invalid| crate::DBError::query(invalid.to_string()))?;
             let key = Key::of(self, info.near)?;
-            fields::load_by((relation.field)(self), at, key, &context).await
+            let loaded = fields::load_by((relation.field)(self), at, key.clone(), &context).await;
+            loaded.map_err(|error| match error.missing_row() {
+                // Here the row itself is known, and the key that it refers by now.
+                Some(_) => {
+                    let value = |column| Some(self.value_of(column).ok()?.into_owned());
+                    missing::<F::Target>(info, key, own_key(&Self::schema(), value))
+                }
+                None => error,
+            })
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Changing which rows belong to a row.
 
+use super::batch::alone;
 use super::fields::{HasMany, RelationField, Through};
 use super::key::Key;
 use super::tree::{self, null_key};
@@ -38,8 +39,7 @@ impl<T: Model> HasMany<T> {
                     false => add_rows(at, vec![row], &context).await,
                 }
             };
-            let mut added = traced("add", &T::schema().name, work, |_| 1).await?;
-            added.pop().ok_or_else(|| DBError::not_found(T::schema().name.clone()))
+            only(traced("add", &T::schema().name, work, |_| 1).await?)
         })
     }
 
@@ -183,6 +183,9 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
     }
 
     /// Makes these rows, and no others, belong to this one. Associations that are there and stay are left as they are.
+    ///
+    /// No row is locked: of two at the same moment for one row, neither sees what the other adds, and the rows of both may stay. That is so
+    /// wherever writers do not take turns, which they do on SQLite.
     pub fn replace<'r>(
         &self,
         db: &(impl Handle + ?Sized),
@@ -258,8 +261,7 @@ impl<A: Model> Ends<A> {
 
     /// Adds a row, and associates it.
     async fn add<N: NewRow>(&self, at: At<'_>, row: N, context: &Context) -> DBResult<N::Model> {
-        let mut added = tree::add(vec![row], at, context).await?;
-        let added = added.pop().ok_or_else(|| DBError::not_found(N::Model::schema().name.clone()))?;
+        let added = only(tree::add(vec![row], at, context).await?)?;
         self.link(at, self.values_to(&added)?, A::Draft::default(), context).await?;
         Ok(added)
     }
@@ -319,12 +321,17 @@ impl<A: Model> Ends<A> {
     }
 }
 
+/// The one row that was added. It came alone.
+fn only<T: Model>(mut added: Vec<T>) -> DBResult<T> {
+    let mut row = added.pop().ok_or_else(|| DBError::not_found(T::schema().name.clone()))?;
+    alone(&mut row)?;
+    Ok(row)
+}
+
 fn values(relation: &RelationInfo, key: Key) -> DBResult<Vec<Value<'static>>> {
     match key {
         Key::Null => Err(null_key(relation)),
-        Key::Int(value) => Ok(vec![Value::Int(value)]),
-        Key::Uuid(value) => Ok(vec![Value::Uuid(value)]),
-        Key::Other(values) => Ok(values.to_vec()),
+        key => Ok(key.into_values()),
     }
 }
 

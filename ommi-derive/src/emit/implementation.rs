@@ -32,6 +32,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
     });
     let (identity, references, constants) =
         (relations::identity(model), relations::references(model, names), relations::relations(model, names));
+    let unique = relations::unique(model);
     let private = &names.private;
     let mut methods = relations::methods(model, names);
     methods.extend(set_version(model, names));
@@ -41,6 +42,7 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         quote! {
             const IDENTITY: &'static str = #identity;
             const REFERENCES: &'static [#private::ReferenceInfo] = #references;
+            const UNIQUE: &'static [&'static [u16]] = #unique;
             const RELATIONS: &'static [#private::RelationInfo] = #constants;
             const NEW_ROW: &'static [#private::NewRowColumn] = &[#(#required),*];
         },
@@ -72,6 +74,7 @@ pub(super) fn shell(model: &Model, names: &Names) -> TokenStream {
     let constants = quote! {
         const IDENTITY: &'static str = #identity;
         const REFERENCES: &'static [#private::ReferenceInfo] = &[];
+        const UNIQUE: &'static [&'static [u16]] = &[];
         const RELATIONS: &'static [#private::RelationInfo] = &[];
         const NEW_ROW: &'static [#private::NewRowColumn] = &[];
     };

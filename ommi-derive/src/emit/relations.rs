@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Names, at, place};
-use crate::check::{Model, Reference, Relation};
+use crate::check::{Column, Model, Reference, Relation};
 use crate::types;
 
 /// `pub const posts: Relation<User, HasMany<Post>> = ..;`
@@ -56,6 +56,20 @@ pub(super) fn references(model: &Model, names: &Names) -> TokenStream {
         }
     });
     quote!(&[#(#references),*])
+}
+
+/// The columns by which rows can be told apart, as constants.
+pub(super) fn unique(model: &Model) -> TokenStream {
+    let of = |which: fn(&Column) -> bool| {
+        model.columns.iter().enumerate().filter(move |(_, column)| which(column)).map(|(index, _)| index)
+    };
+    let key: Vec<usize> = of(|column| column.key).collect();
+    let single = of(|column| column.unique).map(|index| vec![index]);
+    let sets = std::iter::once(key).chain(single).chain(model.uniques.iter().cloned()).map(|set| {
+        let columns = set.into_iter().map(place);
+        quote!(&[#(#columns),*])
+    });
+    quote!(&[#(#sets),*])
 }
 
 /// The relations, as constants. Each is one of its own, so that the compiler looks at all of them and reports what is wrong at each field.

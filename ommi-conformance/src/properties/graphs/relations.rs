@@ -155,6 +155,9 @@ pub(super) async fn includes(db: &Ommi, case: &Case) -> Result<(), TestCaseError
         prop_assert!(node.spot.is_loaded() && node.spots.is_loaded());
         let (down, twin) = (node.down.get().unwrap_or_default(), node.twin.get());
         prop_assert!(down.iter().all(|node| node.spot.is_loaded() && node.twin.is_loaded()));
+        prop_assert!(twin.is_none_or(|twin| twin.spots.is_loaded()));
+        prop_assert!(node.spot.get().is_none_or(|spot| spot.linked.is_loaded()));
+        prop_assert!(node.spots.get().into_iter().flatten().all(|spot| spot.nodes.is_loaded()));
         same!(db, graph, down, Node::spot, spot, 1, "nested");
         same!(db, graph, down, Node::twin, twin, 1, "nested");
         same!(db, graph, twin.into_iter(), Node::spots, spots, usize::MAX, "nested");
