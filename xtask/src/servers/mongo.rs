@@ -40,23 +40,23 @@ enum Program {
 }
 
 impl Server {
-    /// Finds or installs a server, and starts it, for all tests of a run.
-    pub(crate) fn start() -> Result<Server, String> {
-        Server::start_as(false)
+    /// Finds or installs a server, and starts it on data in this folder, for all tests of a run.
+    pub(crate) fn start(parent: &Path) -> Result<Server, String> {
+        Server::start_as(false, parent)
     }
 
     /// The same, for one test.
     pub(crate) fn start_own() -> Result<Server, String> {
-        Server::start_as(true)
+        Server::start_as(true, &env::temp_dir())
     }
 
-    fn start_as(own: bool) -> Result<Server, String> {
+    fn start_as(own: bool, parent: &Path) -> Result<Server, String> {
         let program = match on_path("mongod") {
             Some(mongod) => Program::Mongod(mongod),
             None => Program::Secantus(secantus()?),
         };
         let port = free_port()?;
-        let folder = env::temp_dir().join(format!("ommi-mongo-{}", std::process::id()));
+        let folder = parent.join(format!("ommi-mongo-{}", std::process::id()));
         fs::create_dir(&folder).map_err(|error| format!("{} could not be made: {error}", folder.display()))?;
         let process = program.launch(port, &folder, own).inspect_err(|_| drop(fs::remove_dir_all(&folder)))?;
         let mut server = Server { process, folder, port, program, own };
