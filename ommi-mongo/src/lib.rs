@@ -38,6 +38,7 @@ mod condition;
 mod decimal;
 mod delete;
 mod driver;
+mod duplicate;
 mod error;
 mod explain;
 mod insert;
