@@ -49,6 +49,7 @@ mod levels;
 mod lookup;
 mod named;
 mod names;
+mod notes;
 mod on_delete;
 mod options;
 mod per_group;
