@@ -54,7 +54,7 @@ pub fn declared() -> &'static Capabilities {
 
 /// A database on a MongoDB server.
 pub struct MongoDriver {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What the driver and its transactions share.
@@ -65,6 +65,7 @@ pub(crate) struct Inner {
     own_client: bool,
     pub(crate) capabilities: Capabilities,
     pub(crate) write_concern: RawDocumentBuf,
+    pub(crate) counter_concern: RawDocumentBuf,
     pub(crate) read_concern: Option<RawDocumentBuf>,
     pub(crate) selection: Option<SelectionCriteria>,
     pub(crate) transaction_options: TransactionOptions,
@@ -118,6 +119,7 @@ impl MongoDriver {
         let inner = Inner {
             capabilities: capabilities(options.transactions && has_transactions(hello)),
             write_concern: options.write_concern()?,
+            counter_concern: options.counter_concern()?,
             read_concern: options.read_concern()?,
             selection: options.client.as_ref().and_then(|client| client.selection_criteria.clone()),
             transaction_options: options.transaction_options(),
@@ -329,6 +331,14 @@ pub(crate) fn no_context() -> &'static Context {
     &NONE
 }
 
+/// A driver whose server does not answer.
+#[cfg(test)]
+pub(crate) async fn unreachable(url: &str) -> MongoDriver {
+    let options = MongoOptions::parse(url).await.unwrap();
+    let client = Client::with_options(options.client.clone().unwrap()).unwrap();
+    MongoDriver::over(client, true, &options, &doc! { "setName": "rs" }).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use ommi_core::ast::{Assignment, Change, CompareOp, Condition, Expr};
@@ -372,16 +382,9 @@ mod tests {
         }
     }
 
-    /// A driver whose server does not answer.
-    async fn unreachable() -> MongoDriver {
-        let options = MongoOptions::parse("mongodb://db.invalid/shop").await.unwrap();
-        let client = Client::with_options(options.client.clone().unwrap()).unwrap();
-        MongoDriver::over(client, true, &options, &doc! { "setName": "rs" }).unwrap()
-    }
-
     #[tokio::test]
     async fn a_name_that_no_collection_can_have_is_refused_before_the_server_is_asked() {
-        let driver = unreachable().await;
+        let driver = unreachable("mongodb://db.invalid/shop").await;
         let id = || ColumnBuilder::new("id", ColumnType::I64).key();
         let model = |table: String| {
             SchemaRef::from(Arc::new(ModelSchema::builder("Long", table).column(id()).build().unwrap()))
@@ -398,7 +401,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_future_of_a_statement_is_small() {
-        let driver = unreachable().await;
+        let driver = unreachable("mongodb://db.invalid/shop").await;
         let id = ColumnBuilder::new("id", ColumnType::I64).key();
         let visits = ColumnBuilder::new("visits", ColumnType::I64);
         let model = ModelSchema::builder("User", "users").column(id).column(visits).build().unwrap();

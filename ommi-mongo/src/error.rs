@@ -11,8 +11,8 @@ use ommi_core::schema::ModelSchema;
 use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
 
 use crate::driver::whole;
-use crate::names::{ID, NAME};
-use crate::schema::indexes;
+use crate::duplicate::duplicate;
+use crate::names::NAME;
 use crate::sum::OVERFLOW;
 
 /// A failure that a server reported: the cause of the [`DBError`] it became.
@@ -285,7 +285,7 @@ fn of_client(error: mongodb::error::Error) -> DBError {
 /// What a refused row violated.
 fn of_rows(error: &ServerError, model: &ModelSchema) -> Option<ErrorKind> {
     match error.code {
-        _ if is_duplicate(error) => Some(ErrorKind::Constraint(duplicate(error, model))),
+        _ if is_duplicate(error) => Some(ErrorKind::Constraint(duplicate(&error.message, &error.details, model))),
         INVALID_DOCUMENT => Some(invalid(error, model)),
         // A sum beyond 64 bits: of `$inc`, and of the expression that fails on purpose.
         2 if error.message.contains("Failed to apply $inc") => Some(out_of_range(model, None)),
@@ -299,37 +299,6 @@ fn of_rows(error: &ServerError, model: &ModelSchema) -> Option<ErrorKind> {
 /// The error has no public constructor with fields, so that it can grow; the kind is taken from one that is made.
 fn out_of_range(model: &ModelSchema, column: Option<&str>) -> ErrorKind {
     DBError::out_of_range(model.table.to_string(), column.map(str::to_owned)).kind().clone()
-}
-
-fn duplicate(error: &ServerError, model: &ModelSchema) -> Constraint {
-    let constraint = Constraint::new(ConstraintKind::Unique).on_table(&*model.table);
-    // "E11000 duplicate key error collection: db.table index: name dup key: { … }". Names may hold anything, values too: the
-    // first occurrence is the server's own.
-    let name = error.message.split_once(" index: ").and_then(|(_, rest)| rest.split_once(" dup key: "));
-    let pattern = error.details.get_document("keyPattern").ok();
-    let name = match name {
-        Some((name, _)) => Some(name),
-        None if pattern.is_some_and(|pattern| pattern.keys().eq([ID])) => Some("_id_"),
-        None => None,
-    };
-    match name {
-        Some("_id_") => return constraint.on_columns(model.names(&model.key)),
-        Some(name) => {
-            if let Some(index) = indexes::wanted(model).into_iter().find(|index| index.name == name) {
-                return constraint.named(name).on_columns(model.names(&index.columns));
-            }
-        }
-        None => {}
-    }
-    let constraint = match name {
-        Some(name) => constraint.named(name),
-        None => constraint,
-    };
-    let fields = pattern.map(|pattern| pattern.keys().map(|field| field.strip_prefix("_id.").unwrap_or(field)));
-    match fields {
-        Some(fields) => constraint.on_columns(fields),
-        None => constraint,
-    }
 }
 
 /// A document that the validator refused.
@@ -398,22 +367,6 @@ mod tests {
     }
 
     #[test]
-    fn duplicates_name_their_columns() {
-        let message = |index| {
-            format!(
-                "E11000 duplicate key error collection: db.t index: {index} dup key: {{ x: \" index: y dup key: \" }}"
-            )
-        };
-        let unique = |index| mapped(doc! { "index": 0, "code": 11000, "errmsg": message(index) });
-        assert_eq!(columns(&unique("_id_")), (ConstraintKind::Unique, vec!["id"]));
-        assert_eq!(columns(&unique("ommi_t_a b")), (ConstraintKind::Unique, vec!["a b"]));
-        assert_eq!(columns(&unique("ommi_t_a b_c")), (ConstraintKind::Unique, vec!["a b", "c"]));
-        let foreign = mapped(doc! { "code": 11000, "errmsg": message("other"), "keyPattern": { "c": 1, "_id.x": 1 } });
-        assert_eq!(columns(&foreign), (ConstraintKind::Unique, vec!["c", "x"]));
-        assert_eq!(foreign.constraint().unwrap().name(), Some("other"));
-    }
-
-    #[test]
     fn refused_documents_say_which_rule() {
         let refused = |rule: Document| {
             mapped(doc! { "code": 121, "errmsg": "Document failed validation",
@@ -469,6 +422,22 @@ mod tests {
         for code in [257, 313] {
             let (again, error) = labelled(code);
             assert!(!again && matches!(error.kind(), ErrorKind::TooLarge) && !error.is_retryable(), "{error}");
+        }
+    }
+
+    /// What a server by itself answers to a transaction, in the words of several versions.
+    #[test]
+    fn a_transaction_on_a_server_by_itself_is_unsupported() {
+        for (code, message) in [
+            (20, "Transaction numbers are only allowed on a replica set member or mongos"),
+            (263, "Cannot run commands in a multi-document transaction on a server that is no replica set member"),
+        ] {
+            let error = mapped(doc! { "code": code, "errmsg": message });
+            assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }) && !error.is_retryable(), "{error}");
+            assert!(error.to_string().contains("replica set"), "{error}");
+            // The same codes stand for other mistakes too.
+            let other = mapped(doc! { "code": code, "errmsg": "another illegal operation" });
+            assert!(matches!(other.kind(), ErrorKind::Database), "{other}");
         }
     }
 

@@ -13,6 +13,7 @@ use crate::condition::{Filter, Truth};
 use crate::insert::Documents;
 use crate::named::explained;
 use crate::names::unsupported;
+use crate::notes::notes;
 use crate::select::{ONE_BATCH, select};
 use crate::update::Reach;
 use crate::{by_key, delete, update, upsert};
@@ -84,17 +85,18 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
         writer.item_mark("<the keys>");
     }
     writers.push(writer);
-    let (mut text, mut binds) = (String::new(), Vec::new());
+    let (mut text, mut binds, mut all_notes) = (String::new(), Vec::new(), Vec::new());
     for (number, writer) in writers.into_iter().enumerate() {
         if number > 0 {
             text.push('\n');
         }
         let (document, noted) = writer.finish()?;
-        print_document(&document, &mut text)
-            .map_err(|error| DBError::query("the command could not be read back").with_source(error))?;
+        let unreadable = |error| DBError::query("the command could not be read back").with_source(error);
+        print_document(&document, &mut text).map_err(unreadable)?;
+        all_notes.extend(notes(&document).map_err(unreadable)?);
         binds.extend(noted);
     }
-    Ok(Explanation::new(text, binds))
+    Ok(Explanation::new(text, binds).with_notes(all_notes))
 }
 
 /// The commands that read the keys of what is to be written, and whether nothing can be.

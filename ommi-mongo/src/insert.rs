@@ -154,7 +154,7 @@ impl<'i> Documents<'i> {
         32 + names + beside + row.iter().map(size).sum::<usize>()
     }
 
-    /// Writes the commands of rows whose first generated key is this one.
+    /// Writes the commands of rows whose first generated key is this one: in the order of the rows, each as large as a server takes it.
     pub(crate) fn commands(
         &self,
         values: &[Value<'static>],
@@ -206,5 +206,50 @@ impl<'i> Documents<'i> {
         writer.bool("ordered", true);
         writer.begin_array("documents");
         writer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mongodb::bson::RawDocumentBuf;
+    use ommi_core::schema::{ColumnBuilder, SchemaRef};
+    use ommi_core::value::ColumnType;
+
+    use super::*;
+
+    /// The keys of the rows in each command, for so many rows with a text of so many bytes.
+    fn keys_by_command(count: usize, text: usize) -> Vec<Vec<i64>> {
+        let builder = ModelSchema::builder("Note", "notes").column(ColumnBuilder::new("id", ColumnType::I64).key());
+        let model = builder.column(ColumnBuilder::new("text", ColumnType::Text)).build().unwrap();
+        let model = SchemaRef::from(Arc::new(model));
+        let text = "x".repeat(text);
+        let values = (0i64..).take(count).flat_map(|key| [Value::Int(key), Value::Text(text.clone().into())]);
+        let insert = Insert::new(model, Arc::from([0, 1]), values.collect(), count);
+        let defaults = RawDocumentBuf::new();
+        let documents = Documents::new(&insert, &defaults);
+        let commands = documents.commands(&insert.values, 2, count, None, Writer::new).unwrap();
+        let keys = |command: Writer| {
+            let (command, _) = command.finish().unwrap();
+            assert!(command.as_bytes().len() < LARGEST_DOCUMENT);
+            assert_eq!(command.get_str("insert").unwrap(), "notes");
+            let documents = command.get_array("documents").unwrap().into_iter();
+            documents.map(|row| row.unwrap().as_document().unwrap().get_i64(ID).unwrap()).collect()
+        };
+        commands.into_iter().map(keys).collect()
+    }
+
+    #[test]
+    fn rows_that_are_too_large_for_one_command_go_on_in_the_next() {
+        let keys = keys_by_command(16, 1_000_000);
+        assert_eq!(keys, [(0..14).collect::<Vec<i64>>(), vec![14, 15]]);
+    }
+
+    #[test]
+    fn rows_that_are_too_many_for_one_command_go_on_in_the_next() {
+        let most = MOST_DOCUMENTS as i64;
+        let keys = keys_by_command(MOST_DOCUMENTS + 1, 0);
+        assert_eq!(keys, [(0..most).collect::<Vec<i64>>(), vec![most]]);
     }
 }

@@ -1,7 +1,8 @@
 //! Generated keys: integers from a counter per model, in the collection `ommi_counters`.
 //!
 //! A number is taken with one atomic `findAndModify`, outside any transaction: within one, every two concurrent adds would conflict, and
-//! undoing would hand out a number again. So no number is ever given twice, and there are gaps, as there are with sequences.
+//! undoing would hand out a number again. So no number is ever given twice, and there are gaps, as there are with sequences. It is taken once a
+//! majority of the servers has it taken: a server that takes over must not count from before.
 //!
 //! Numbers are taken in blocks, which this process then hands out by itself: at first just what an add needs, doubled while blocks are used
 //! up within a second, up to what 64 such adds need. The numbers of one add follow each other.
@@ -20,7 +21,7 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 use crate::bson::Writer;
 use crate::decimal::Decimal;
 use crate::driver::Inner;
-use crate::error::Failure;
+use crate::error::{Failure, affected};
 use crate::insert::{Documents, rows};
 use crate::names::{ID, type_of};
 use crate::run::{Place, given};
@@ -143,14 +144,7 @@ impl Inner {
     /// Adds to the counter and gives its new state.
     async fn count_up(&self, model: &ModelSchema, size: i64, context: &Context) -> DBResult<i64> {
         let column = model.generated_column().unwrap_or_default();
-        let mut writer = counter(model);
-        writer.begin_document("update");
-        writer.begin_document("$inc");
-        writer.int64(NEXT, size);
-        writer.end();
-        writer.end();
-        writer.bool("upsert", true);
-        writer.bool("new", true);
+        let writer = taking(model, size);
         let mut counted = self.counted(&writer, context).await;
         if let Ok(reply) = &counted
             && Upserted::read(reply) == Some(Upserted::ChangedUnseen)
@@ -172,12 +166,14 @@ impl Inner {
 
     /// Runs a command on the counters. Two that would both make one race, and the second finds it then.
     async fn counted(&self, writer: &Writer, context: &Context) -> Result<Document, Failure> {
-        let mut place = Place::Alone;
-        let command = self.finish_write(writer.clone(), context, &place)?;
-        match self.command(&mut place, command.clone()).await {
-            Err(failure) if failure.is_duplicate() || failure.is_conflict() => self.command(&mut place, command).await,
+        let command = self.finish_counting(writer.clone(), context)?;
+        let reply = match self.command(&mut Place::Alone, command.clone()).await {
+            Err(failure) if failure.is_duplicate() || failure.is_conflict() => {
+                self.command(&mut Place::Alone, command).await
+            }
             other => other,
-        }
+        };
+        lasting(reply?)
     }
 
     /// Keys that came with their rows: the counter goes on after the greatest.
@@ -234,6 +230,12 @@ impl Inner {
     }
 }
 
+/// What was counted, where it lasts. A number that a majority of the servers may not have taken is a gap.
+fn lasting(reply: Document) -> Result<Document, Failure> {
+    affected(&reply)?;
+    Ok(reply)
+}
+
 /// The greatest integer that is not above a number.
 fn floor(number: &Bson) -> i64 {
     match number {
@@ -259,6 +261,19 @@ fn counter(model: &ModelSchema) -> Writer {
     writer.value("$eq", ColumnType::Text, &Value::Text((&*model.table).into()));
     writer.end();
     writer.end();
+    writer
+}
+
+/// The command that takes so many numbers.
+fn taking(model: &ModelSchema, size: i64) -> Writer {
+    let mut writer = counter(model);
+    writer.begin_document("update");
+    writer.begin_document("$inc");
+    writer.int64(NEXT, size);
+    writer.end();
+    writer.end();
+    writer.bool("upsert", true);
+    writer.bool("new", true);
     writer
 }
 
@@ -288,6 +303,36 @@ mod tests {
         assert_eq!((block.want(1, 64), block.want(100, 64)), (1, 100));
         block = Block { next: i64::MAX, last: i64::MAX, size: 1, taken: None };
         assert_eq!((block.take(2), block.take(1), block.take(1)), (None, Some(i64::MAX), None));
+    }
+
+    #[test]
+    fn a_number_that_may_be_taken_back_is_not_handed_out() {
+        let counter = doc! { "value": { "_id": "notes", "next": 7i64 }, "ok": 1 };
+        assert!(lasting(counter.clone()).is_ok());
+        let mut unsure = counter;
+        unsure
+            .insert("writeConcernError", doc! { "code": 64, "codeName": "WriteConcernFailed", "errmsg": "timed out" });
+        let error = lasting(unsure).unwrap_err().general(None);
+        assert!(
+            std::error::Error::source(&error).is_some_and(|cause| cause.to_string().contains("WriteConcernFailed"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_number_is_taken_by_a_majority() {
+        let driver = crate::driver::unreachable("mongodb://db.invalid/shop?w=1").await;
+        let id = ommi_core::schema::ColumnBuilder::new("id", ColumnType::I64).key().auto_increment();
+        let model = ModelSchema::builder("Note", "notes").column(id).build().unwrap();
+        let command = driver.inner.finish_counting(taking(&model, 3), crate::driver::no_context()).unwrap();
+        let expected = doc! {
+            "findAndModify": "ommi_counters",
+            "query": { "_id": { "$eq": "notes" } },
+            "update": { "$inc": { "next": 3i64 } },
+            "upsert": true,
+            "new": true,
+            "writeConcern": { "w": "majority" },
+        };
+        assert_eq!(Document::try_from(command.as_ref()).unwrap(), expected);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mongodb::bson::{RawDocumentBuf, serialize_to_raw_document_buf};
 use mongodb::options::{
-    ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, TransactionOptions, WriteConcern,
+    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, TransactionOptions, WriteConcern,
 };
 use mongodb::{Client, error::Error};
 use ommi_core::{DBError, DBResult};
@@ -263,6 +263,14 @@ impl MongoOptions {
         serialize_to_raw_document_buf(&self.concern()).map_err(unwritable)
     }
 
+    /// What the counters of keys wait for: a majority, whatever else writes wait for. A new primary that had not seen a number taken would give
+    /// it again.
+    pub(crate) fn counter_concern(&self) -> DBResult<RawDocumentBuf> {
+        let mut concern = self.concern();
+        concern.w = Some(Acknowledgment::Majority);
+        serialize_to_raw_document_buf(&concern).map_err(unwritable)
+    }
+
     pub(crate) fn read_concern(&self) -> DBResult<Option<RawDocumentBuf>> {
         let concern: Option<&ReadConcern> = self.client.as_ref().and_then(|client| client.read_concern.as_ref());
         concern.map(serialize_to_raw_document_buf).transpose().map_err(unwritable)
@@ -345,5 +353,17 @@ mod tests {
         assert_eq!((options.key_block, options.database.as_str()), (8, "shop"));
         assert!(!format!("{options:?}").contains("s3cr3t"));
         assert_eq!(options.write_concern().unwrap(), mongodb::bson::rawdoc! { "w": 1 });
+    }
+
+    #[tokio::test]
+    async fn counters_wait_for_a_majority_whatever_writes_wait_for() {
+        for (parameters, concern) in [
+            ("", mongodb::bson::rawdoc! { "w": "majority" }),
+            ("?w=1", mongodb::bson::rawdoc! { "w": "majority" }),
+            ("?w=3&journal=true", mongodb::bson::rawdoc! { "w": "majority", "j": true }),
+        ] {
+            let options = MongoOptions::parse(&format!("mongodb://localhost/shop{parameters}")).await.unwrap();
+            assert_eq!(options.counter_concern().unwrap(), concern, "{parameters}");
+        }
     }
 }

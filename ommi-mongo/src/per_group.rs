@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The first document of the collection stands in for a source of no documents; where the collection has none, there is no row anyway. Groups
-//! that are not named so are numbered by `$setWindowFields`, which reads all of their rows.
+//! that are not named so are numbered by `$setWindowFields`, which reads all of their rows. It promises no order of what comes out, so that is sorted by
+//! the numbers: the groups come mixed, each in its order, as from SQL.
 
 use ommi_core::DBResult;
 use ommi_core::ast::{Condition, Expr, PerGroup, Select};
@@ -188,6 +189,11 @@ fn numbered(query: &Select, group: &PerGroup, writer: &mut Writer) -> DBResult<b
     writer.end();
     writer.end();
     writer.end();
+    writer.item_document();
+    writer.begin_document("$sort");
+    writer.int32(&number, 1);
+    writer.end();
+    writer.end();
     let mut fields = vec![number.as_str()];
     filter.fields_left(&mut fields);
     order.fields_left(&mut fields);
@@ -278,7 +284,8 @@ mod tests {
             "output": { "__n0": { "$documentNumber": {} } },
         } };
         let wanted = doc! { "$match": { "__n0": { "$gt": 1i64, "$lte": 3i64 } } };
-        assert_eq!(stages[3..], [number, wanted, doc! { "$unset": ["__n0", "__r0"] }]);
+        let sorted = doc! { "$sort": { "__n0": 1 } };
+        assert_eq!(stages[3..], [number, wanted, sorted, doc! { "$unset": ["__n0", "__r0"] }]);
         // Without a limit, all after the first.
         let stages = pipeline(&grouped(Condition::True, vec![1], None, Some(1)));
         assert_eq!(stages[1], doc! { "$match": { "__n0": { "$gt": 1i64 } } });

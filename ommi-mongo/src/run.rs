@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
 use mongodb::options::RunCursorCommandOptions;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
 use mongodb::{ClientSession, Database};
@@ -124,13 +124,27 @@ impl Inner {
     /// Ends a command that writes.
     pub(crate) fn finish_write(
         &self,
-        mut writer: Writer,
+        writer: Writer,
         context: &Context,
         place: &Place<'_>,
     ) -> DBResult<RawDocumentBuf> {
+        self.finish_with(place.is_alone().then_some(&*self.write_concern), writer, context)
+    }
+
+    /// Ends a command on the counters of keys, which is in no transaction.
+    pub(crate) fn finish_counting(&self, writer: Writer, context: &Context) -> DBResult<RawDocumentBuf> {
+        self.finish_with(Some(&*self.counter_concern), writer, context)
+    }
+
+    fn finish_with(
+        &self,
+        concern: Option<&RawDocument>,
+        mut writer: Writer,
+        context: &Context,
+    ) -> DBResult<RawDocumentBuf> {
         writer.close_to_top();
-        if place.is_alone() {
-            writer.raw_document("writeConcern", &self.write_concern);
+        if let Some(concern) = concern {
+            writer.raw_document("writeConcern", concern);
         }
         self.time_left(context, &mut writer);
         sized(writer)

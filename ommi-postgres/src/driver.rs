@@ -1,6 +1,7 @@
 //! The driver: its pool, and the traits that the core calls.
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,8 @@ pub(crate) struct Inner {
     /// Connections that were just used; none for a pool of the user's own, which may do something with each that it lends.
     pub(crate) warm: Option<Arc<Warm>>,
     pub(crate) losses: Arc<Losses>,
+    /// Whether the database's encoding was found to be UTF-8.
+    pub(crate) encoding_is_known: AtomicBool,
 }
 
 /// When a connection was lost: those that were open then are not to be trusted.
@@ -116,15 +119,28 @@ impl PostgresDriver {
     }
 
     /// Uses a pool that is there already. Its own options hold, and every connection is taken from it and given back to it for each statement or
-    /// transaction. Statements are prepared and kept.
+    /// transaction. Statements are prepared and kept; behind a pooler that does not know prepared ones use
+    /// [`from_pool_unprepared`](PostgresDriver::from_pool_unprepared).
+    ///
+    /// The first statement asks for the database's encoding, and is a `Configuration` error where that is not UTF-8.
     pub fn from_pool(pool: PgPool) -> PostgresDriver {
+        PostgresDriver::over(pool, true)
+    }
+
+    /// The same for a pool behind a pooler that lends another connection for each transaction: as with [`PostgresOptions::prepared`] off.
+    pub fn from_pool_unprepared(pool: PgPool) -> PostgresDriver {
+        PostgresDriver::over(pool, false)
+    }
+
+    fn over(pool: PgPool, prepared: bool) -> PostgresDriver {
         PostgresDriver::with(Inner {
             pool,
             cache: Cache::default(),
-            prepared: true,
+            prepared,
             statement_timeout: None,
             warm: None,
             losses: Arc::default(),
+            encoding_is_known: AtomicBool::new(false),
         })
     }
 

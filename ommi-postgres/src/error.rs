@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ommi_core::schema::{ColumnSchema, ModelSchema};
-use ommi_core::{Constraint, ConstraintKind, DBError, ErrorKind};
+use ommi_core::{Constraint, ConstraintKind, DBError, DBResult, ErrorKind};
 use ommi_sql::ddl::{self, RANGE_CHECK_PREFIX};
 use sqlx::postgres::PgDatabaseError;
 
@@ -250,6 +250,15 @@ pub(crate) fn no_right_to_count(error: sqlx::Error) -> DBError {
         message(&error)
     );
     DBError::new(ErrorKind::Database).with_detail(detail).with_source(PostgresError(error))
+}
+
+/// Text is compared and sorted by its bytes, which are UTF-8.
+pub(crate) fn check_encoding(found: Option<String>) -> DBResult<()> {
+    let found = found.unwrap_or_default();
+    if found == "UTF8" {
+        return Ok(());
+    }
+    Err(DBError::configuration(None, format!("the database's encoding is {found}, and Ommi needs UTF8")))
 }
 
 /// The operation took longer than it may.

@@ -34,6 +34,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// statement finds the server idle, and is ignored. What takes longer in the end loses its connection.
 const PATIENCE: [u64; 6] = [100, 200, 400, 800, 1_600, 3_200];
 
+/// What tells the encoding of the database. One message: a pooler may lend another connection for each.
+pub(crate) const SHOW_ENCODING: &str = "SHOW server_encoding";
+
 /// A connection in use.
 pub(crate) struct Lease {
     pub(crate) inner: Arc<Inner>,
@@ -76,11 +79,24 @@ impl Lease {
         // One timer will do: the sooner of the two.
         let own = context.limit.filter(|(deadline, _)| deadline.saturating_duration_since(now) <= limit);
         let deadline = own.map_or_else(|| now.checked_add(limit), |(deadline, _)| Some(deadline));
-        Lease::wait(inner, turn, runtime, deadline).await.map_err(|error| match (error, own) {
+        let failed = |error| match (error, own) {
             (sqlx::Error::PoolTimedOut, Some((_, given))) => error::timed_out(given),
             (sqlx::Error::PoolTimedOut, None) => error::exhausted(inner.pool.options().get_max_connections(), limit),
             (error, _) => error::general(error, Some(limit)),
-        })
+        };
+        let mut lease = Lease::wait(inner, turn, runtime, deadline).await.map_err(failed)?;
+        if !inner.encoding_is_known.load(Ordering::Acquire) {
+            until(deadline, Box::pin(lease.learn_encoding())).await.map_err(failed)??;
+        }
+        Ok(lease)
+    }
+
+    /// Makes sure, once, that the database of a pool that was there already holds UTF-8.
+    async fn learn_encoding(&mut self) -> DBResult<()> {
+        let encoding = self.simple(SHOW_ENCODING).await?;
+        error::check_encoding(encoding)?;
+        self.inner.encoding_is_known.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Waits until then; for ever, where that is too far away to be counted.

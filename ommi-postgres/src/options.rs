@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ommi_core::{DBError, DBResult};
@@ -17,7 +18,7 @@ use crate::PostgresDriver;
 use crate::compiled::Cache;
 use crate::driver::{Inner, Losses};
 use crate::error;
-use crate::lease::simple;
+use crate::lease::{SHOW_ENCODING, simple};
 use crate::warm::Warm;
 
 /// A connection that was not used for so long is asked whether it still lives before it is used again: servers restart.
@@ -259,8 +260,7 @@ impl PostgresOptions {
         // The pool would try for as long as `acquire_timeout`; here a wrong address is better told at once.
         let probe = async {
             let mut connection = PgConnection::connect_with(&options).await?;
-            // In one message: a pooler may lend another connection for each.
-            let encoding = simple(&mut connection, "SHOW server_encoding").await?;
+            let encoding = simple(&mut connection, SHOW_ENCODING).await?;
             // It answered, which is all that was asked.
             let _ = connection.close().await;
             Ok::<_, sqlx::Error>(encoding)
@@ -268,17 +268,13 @@ impl PostgresOptions {
         let probed = timeout(self.acquire_timeout, probe).await;
         let encoding =
             probed.map_err(|_| error::timed_out(self.acquire_timeout))?.map_err(|error| error::general(error, None))?;
-        if encoding.as_deref() != Some("UTF8") {
-            let encoding = encoding.unwrap_or_default();
-            let detail = format!("the database's encoding is {encoding}, and Ommi needs UTF8");
-            return Err(DBError::configuration(None, detail));
-        }
+        error::check_encoding(encoding)?;
         let losses = Arc::default();
         let pool = self.pool_options(&losses).connect_lazy_with(options);
         let warm = Some(Warm::new(&pool));
         let (prepared, statement_timeout) = (self.prepared, self.statement_timeout);
-        let cache = Cache::default();
-        Ok(PostgresDriver::with(Inner { pool, cache, prepared, statement_timeout, warm, losses }))
+        let (cache, encoding_is_known) = (Cache::default(), AtomicBool::new(true));
+        Ok(PostgresDriver::with(Inner { pool, cache, prepared, statement_timeout, warm, losses, encoding_is_known }))
     }
 
     fn connect_options(&self) -> PgConnectOptions {

@@ -11,6 +11,7 @@ mod object_ids;
 #[path = "../own_server.rs"]
 mod own_server;
 mod postgres;
+mod property_failures;
 mod sqlite_explain;
 mod sqlite_locked;
 mod sqlite_refused;

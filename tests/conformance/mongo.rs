@@ -51,7 +51,8 @@ pub(crate) async fn is_secantus(driver: &MongoDriver) -> bool {
 
 async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
     // What stands in for MongoDB does one thing at a time, and several tests ask it at once. How long is waited for a connection is not theirs to say.
-    let patient = |options| change(options).acquire_timeout(Duration::from_secs(600));
+    // As few connections as on the other stores: more tasks than that have to wait for one.
+    let patient = |options| change(options).max_pool_size(4).acquire_timeout(Duration::from_secs(600));
     let (driver, url) = connect(patient).await?;
     let is_secantus = is_secantus(&driver).await;
     let mut database = Database::new(Ommi::new(driver)).afterwards(async move { drop_database(&url).await });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ommi::postgres::{PostgresOptions, sqlx};
+use ommi::postgres::{PostgresDriver, PostgresOptions, sqlx};
 use ommi::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -118,6 +118,25 @@ async fn statements_that_are_not_prepared_pass_through_it() {
     let (options, turns) = pooler().await;
     let name: String = sqlx::query_scalar("SELECT current_schema()::text").fetch_one(&schema.pool).await.unwrap();
     let db = Ommi::new(options.search_path(&name).prepared(false).connect().await.unwrap());
+    statements_pass(db, &turns).await;
+    schema.end().await;
+}
+
+/// A pool of one's own, which prepares what it is not told not to.
+#[tokio::test]
+async fn statements_of_a_pool_of_ones_own_pass_through_it() {
+    let schema = Schema::new().await;
+    let (options, turns) = pooler().await;
+    let name: String = sqlx::query_scalar("SELECT current_schema()::text").fetch_one(&schema.pool).await.unwrap();
+    let settings = options.max_connections(1).connect().await.unwrap().pool().connect_options();
+    let settings = (*settings).clone().options([("search_path", name)]).statement_cache_capacity(100);
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(2).connect_with(settings).await.unwrap();
+    statements_pass(Ommi::new(PostgresDriver::from_pool_unprepared(pool)), &turns).await;
+    schema.end().await;
+}
+
+/// Statements of every kind, from an empty schema on.
+async fn statements_pass(db: Ommi, turns: &AtomicUsize) {
     db.create_tables::<Seat>().await.unwrap();
     let before = turns.load(Ordering::Relaxed);
     for n in 0..10 {
@@ -149,7 +168,6 @@ async fn statements_that_are_not_prepared_pass_through_it() {
     // The number that the violation used up is missing.
     assert_eq!((kept, db.find_all::<Seat>().count().await.unwrap()), (10, 2));
     db.close().await;
-    schema.end().await;
 }
 
 /// A statement whose time is up is stopped, and not what another process does that the connection was before.

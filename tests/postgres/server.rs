@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use ommi::postgres::{PostgresDriver, PostgresOptions};
+use ommi::postgres::{PostgresDriver, PostgresOptions, sqlx};
 use ommi::prelude::*;
 
 use crate::support::{Schema, options};
@@ -144,6 +144,33 @@ async fn a_pool_of_ones_own_serves() {
     items(&schema, 2).await;
     let db = Ommi::new(PostgresDriver::from_pool(schema.pool.clone()));
     assert_eq!(db.find_all::<Item>().count().await.unwrap(), 2);
+    schema.end().await;
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused_however_it_is_opened() {
+    let schema = Schema::new().await;
+    let name = format!("latin_{}", uuid::Uuid::new_v4().simple());
+    let run = async |text: String| sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&schema.pool).await.unwrap();
+    // Its collation has to go with the encoding, which ICU's do not.
+    let version = schema.number("SELECT current_setting('server_version_num')::int8").await;
+    let provider = if version >= 150_000 { "LOCALE_PROVIDER libc" } else { "" };
+    run(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' {provider} LC_COLLATE 'C' LC_CTYPE 'C'"))
+        .await;
+    let refused = |error: DBError| {
+        assert!(matches!(error.kind(), ErrorKind::Configuration { .. }), "{error:?}");
+        assert!(error.to_string().contains("LATIN1"), "{error}");
+    };
+    refused(options().database(&name).connect().await.unwrap_err());
+    let settings = (*schema.pool.connect_options()).clone().database(&name);
+    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect_with(settings).await.unwrap();
+    let db = Ommi::new(PostgresDriver::from_pool(pool));
+    for _ in 0..2 {
+        refused(db.create_tables::<Item>().await.unwrap_err());
+        refused(db.find_all::<Item>().count().await.unwrap_err());
+    }
+    db.close().await;
+    run(format!("DROP DATABASE {name}")).await;
     schema.end().await;
 }
 

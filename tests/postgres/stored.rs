@@ -1,6 +1,7 @@
 //! What is stored, and what of it is read.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use ommi::postgres::sqlx;
 use ommi::prelude::*;
 
 use crate::support::Schema;
@@ -30,6 +31,70 @@ async fn keys_are_counted_past_those_that_were_given() {
 }
 
 #[tokio::test]
+async fn keys_that_are_given_at_once_are_all_counted_past() {
+    let schema = Schema::with(|options| options.max_connections(8)).await;
+    let db = &schema.db;
+    db.create_tables::<Counted>().await.unwrap();
+    let mut last = 0;
+    for round in 0..60 {
+        // Eight at a time, the greatest among the first or the last.
+        let keys = (1..=8).map(|n| last + 10 * if round % 2 == 0 { n } else { 9 - n });
+        let adds = keys.map(|id| async move { db.add(Counted { id, name: "given".to_owned() }).await });
+        futures::future::try_join_all(adds).await.unwrap();
+        let counted = db.add(new!(Counted { name: "counted" })).await.unwrap();
+        assert_eq!(counted.id, last + 81, "round {round}");
+        last = counted.id;
+    }
+    schema.end().await;
+}
+
+/// In the order that loses a key where nobody waits: one finds the counter behind, another moves it further, the first one moves it back.
+#[tokio::test]
+async fn a_counter_that_another_moves_meanwhile_is_not_moved_back() {
+    let schema = Schema::new().await;
+    let db = &schema.db;
+    db.create_tables::<Counted>().await.unwrap();
+    let mut other = schema.pool.begin().await.unwrap();
+    let locked =
+        "SELECT pg_advisory_xact_lock(1869442409, pg_get_serial_sequence('counteds', 'id')::regclass::oid::int4)";
+    sqlx::query(locked).execute(&mut *other).await.unwrap();
+    let waits = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = 1869442409 \
+            AND objid = pg_get_serial_sequence('counteds', 'id')::regclass::oid";
+        let started = std::time::Instant::now();
+        while schema.number(waiting).await == 0 {
+            assert!(started.elapsed() < std::time::Duration::from_secs(30), "it does not wait");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        sqlx::query("SELECT setval(pg_get_serial_sequence('counteds', 'id'), 10)").execute(&mut *other).await.unwrap();
+        other.commit().await.unwrap();
+    };
+    let adds = db.add(Counted { id: 5, name: "given".to_owned() });
+    let ((), added) = futures::join!(waits, adds);
+    assert_eq!(added.unwrap().id, 5);
+    assert_eq!(db.add(new!(Counted { name: "counted" })).await.unwrap().id, 11);
+    schema.end().await;
+}
+
+/// Whoever moves the counter in a transaction holds nobody up: not those who count, and not those who move it too.
+#[tokio::test]
+async fn the_counter_is_moved_in_a_transaction_and_others_go_on() {
+    let schema = Schema::new().await;
+    let db = &schema.db;
+    db.create_tables::<Counted>().await.unwrap();
+    let named = |id: i32| Counted { id, name: "given".to_owned() };
+    let tx = db.begin().await.unwrap();
+    tx.add(named(50)).await.unwrap();
+    let second = std::time::Duration::from_secs(10);
+    assert_eq!(db.add(new!(Counted { name: "a" })).timeout(second).await.unwrap().id, 51);
+    db.add(named(7)).timeout(second).await.unwrap();
+    db.add(named(60)).timeout(second).await.unwrap();
+    tx.rollback().await.unwrap();
+    assert_eq!(db.add(new!(Counted { name: "b" })).await.unwrap().id, 61);
+    schema.end().await;
+}
+
+#[tokio::test]
 async fn generated_keys_are_in_the_order_of_the_rows() {
     let schema = Schema::new().await;
     let db = &schema.db;
@@ -39,6 +104,26 @@ async fn generated_keys_are_in_the_order_of_the_rows() {
     assert!(added.iter().zip(1..).all(|(row, id)| row.id == id));
     assert_eq!(db.find_all::<Counted>().sort(Counted::id).all().await.unwrap(), added);
     schema.end().await;
+}
+
+#[derive(Debug, Clone, PartialEq, Model)]
+#[ommi(table = r#"it's "counted" \ here"#)]
+struct Quoted {
+    #[ommi(auto, column = r#"the 'id' \"#)]
+    id: i64,
+}
+
+#[tokio::test]
+async fn the_counter_is_moved_whatever_the_names() {
+    for strings in ["on", "off"] {
+        let schema = Schema::with(|options| options.setting("standard_conforming_strings", strings)).await;
+        let db = &schema.db;
+        db.create_tables::<Quoted>().await.unwrap();
+        db.add(Quoted { id: 7 }).await.unwrap();
+        db.transaction(async |tx| tx.add(Quoted { id: 50 }).await).await.unwrap();
+        assert_eq!(db.add(new!(Quoted {})).await.unwrap().id, 51, "{strings}");
+        schema.end().await;
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]

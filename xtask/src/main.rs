@@ -68,13 +68,15 @@ fn done(result: Result<bool, impl Display>) -> ExitCode {
 /// then those of the driver in `examples`.
 fn test(arguments: impl Iterator<Item = OsString>) -> Result<bool, String> {
     let arguments: Vec<OsString> = arguments.collect();
-    let report = Report::new();
+    // To the end of all tests, since the report and their temporary files go with them.
+    let servers = Servers::start()?;
+    let report = Report::new(&servers.folder());
     let mut tests = suites::cargo();
     tests.args(["test", "--workspace", "--all-features"]).args(&arguments).env(Report::VARIABLE, report.path());
-    let mut passed = with_servers(&mut tests)?;
+    let mut passed = run_on(&servers, &mut tests)?;
     if suites::concern_all(&arguments) {
         let mut tests = suites::memory_driver("test");
-        passed &= suites::run(tests.args(&arguments).env(Report::VARIABLE, report.path())).is_ok();
+        passed &= run_on(&servers, tests.args(&arguments).env(Report::VARIABLE, report.path()))?;
     } else {
         println!("The driver in `examples` was not tested: these options choose among the packages of the workspace.");
     }
@@ -84,7 +86,11 @@ fn test(arguments: impl Iterator<Item = OsString>) -> Result<bool, String> {
 
 /// Runs something on servers that are started for it; whether it succeeded.
 fn with_servers(command: &mut Command) -> Result<bool, String> {
-    let servers = Servers::start()?;
+    run_on(&Servers::start()?, command)
+}
+
+/// Runs something on these servers; whether it succeeded.
+fn run_on(servers: &Servers, command: &mut Command) -> Result<bool, String> {
     let status = command.envs(servers.variables()).stdin(Stdio::null()).status();
     let program = command.get_program().display();
     status.map(|status| status.success()).map_err(|error| format!("{program} could not be started: {error}"))

@@ -34,14 +34,15 @@ pub(crate) fn concern_all(arguments: &[OsString]) -> bool {
     !ours.into_iter().any(|argument| argument.to_string_lossy().starts_with('-'))
 }
 
-/// What the suites say about themselves: one line each, in a file that this names and deletes.
+/// What the suites say about themselves: one line each, in a file that goes with the run.
 pub(crate) struct Report(PathBuf);
 
 impl Report {
     pub(crate) const VARIABLE: &str = "OMMI_CONFORMANCE_REPORT";
 
-    pub(crate) fn new() -> Report {
-        Report(env::temp_dir().join(format!("ommi-conformance-{}", std::process::id())))
+    /// In a file of this folder.
+    pub(crate) fn new(folder: &Path) -> Report {
+        Report(folder.join("conformance"))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -55,13 +56,6 @@ impl Report {
         lines.sort_unstable();
         println!("\nConformance:");
         lines.iter().for_each(|line| println!("  {line}"));
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        // Nothing to delete, where no suite ran.
-        let _ = fs::remove_file(&self.0);
     }
 }
 

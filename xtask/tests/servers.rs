@@ -1,4 +1,4 @@
-//! However a run ends, neither a server nor its data are left.
+//! However a run ends, neither a server nor its data are left, nor a temporary file of what ran on it.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -16,6 +16,8 @@ struct Run {
     xtask: Child,
     folder: PathBuf,
     ports: Vec<u16>,
+    /// What the run's command has written there.
+    file: PathBuf,
 }
 
 /// The variables that name the servers.
@@ -34,21 +36,25 @@ impl Run {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         let tell = VARIABLES.map(|variable| format!("echo ${variable}; ")).concat();
-        command.args(["with-servers", "sh", "-c", &format!("{tell}exec sleep 60")]);
+        command.args(["with-servers", "sh", "-c", &format!("{tell}mktemp; exec sleep 60")]);
         command.env("TMPDIR", &folder);
         for variable in VARIABLES {
             command.env_remove(variable);
         }
         let mut xtask = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
-        let mut urls = BufReader::new(xtask.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(xtask.stdout.take().unwrap()).lines();
+        let mut line = || lines.next().unwrap().unwrap();
         let mut port = || {
-            let url = urls.next().unwrap().unwrap();
+            let url = line();
             let port = url.split(['/', ':', '?', '@']).find_map(|part| part.parse().ok());
             port.unwrap_or_else(|| panic!("no port in {url:?}"))
         };
         let ports = VARIABLES.map(|_| port()).to_vec();
-        let run = Run { xtask, folder, ports };
-        assert!(run.ports.iter().all(|port| answers(*port)) && run.data() > 1);
+        let file = PathBuf::from(line());
+        let run = Run { xtask, folder, ports, file };
+        assert!(run.ports.iter().all(|port| answers(*port)));
+        // All that a run keeps is in one folder of its own.
+        assert!(run.data() == 1 && run.file.is_file() && run.file.starts_with(&run.folder));
         run
     }
 

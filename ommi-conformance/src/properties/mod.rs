@@ -83,6 +83,7 @@ fn check<S: Strategy>(
     };
     runtime.block_on(database.end());
     if let Err(failure) = outcome {
-        panic!("{failure}\nrun it again with {SEED}={seed} {CASES}={cases}");
+        // As many as were asked for: this property may have been given a share of them, and made several of one of its own.
+        panic!("{failure}\nrun it again with {SEED}={seed} {CASES}={}", self::cases());
     }
 }

@@ -19,6 +19,9 @@ pub(crate) struct WantedIndex {
 
 /// The unique sets of a model, its plain indexes, one on the parts of a composite key, and one for each reference whose columns no other
 /// begins with.
+///
+/// The index of a unique set with a nullable column leaves documents out, so it serves nobody who asks for NULL, or for a part of the set. Where an
+/// index is wanted beside it, on the same columns, that is another index, under another name.
 pub(crate) fn wanted(model: &ModelSchema) -> Vec<WantedIndex> {
     let mut list: Vec<WantedIndex> = Vec::new();
     for unique in &model.uniques {
@@ -33,7 +36,7 @@ pub(crate) fn wanted(model: &ModelSchema) -> Vec<WantedIndex> {
         add(&mut list, model, &index.columns, false);
     }
     for reference in &model.references {
-        if !list.iter().any(|index| index.columns.starts_with(&reference.columns)) {
+        if !list.iter().any(|index| index.partial.is_none() && index.columns.starts_with(&reference.columns)) {
             add(&mut list, model, &reference.columns, false);
         }
     }
@@ -42,7 +45,7 @@ pub(crate) fn wanted(model: &ModelSchema) -> Vec<WantedIndex> {
 
 fn add(list: &mut Vec<WantedIndex>, model: &ModelSchema, columns: &[u16], unique: bool) {
     let is_id = columns == model.key.as_slice() && columns.len() == 1;
-    if is_id || list.iter().any(|index| index.columns == columns) {
+    if is_id || list.iter().any(|index| index.partial.is_none() && index.columns == columns) {
         return;
     }
     let mut name = format!("ommi_{}", model.table);
@@ -226,7 +229,30 @@ mod tests {
     }
 
     #[test]
-    fn each_set_of_columns_gets_one_index_with_a_name_of_its_own() {
+    fn a_partial_index_stands_in_for_no_other() {
+        let nick = ColumnBuilder::new("nick", ColumnType::Text).nullable().unique().index();
+        let boss = ColumnBuilder::new("boss", ColumnType::I64).nullable().unique();
+        let model = ModelSchema::builder("T", "t")
+            .column(ColumnBuilder::new("id", ColumnType::I64).key())
+            .column(nick)
+            .column(boss)
+            .column(ColumnBuilder::new("code", ColumnType::I64).unique().index())
+            .reference(ReferenceSchema::new(vec![2], Target::Itself, vec![0]))
+            .build()
+            .unwrap();
+        let list: Vec<_> = wanted(&model).into_iter().map(|i| (i.name, i.unique, i.partial.is_some())).collect();
+        let expected = [
+            ("ommi_t_nick", true, true),
+            ("ommi_t_boss", true, true),
+            ("ommi_t_code", true, false),
+            ("ommi_t_nick_", false, false),
+            ("ommi_t_boss_", false, false),
+        ];
+        assert_eq!(list, expected.map(|(name, unique, partial)| (name.to_owned(), unique, partial)));
+    }
+
+    #[test]
+    fn each_set_of_columns_gets_an_index_with_a_name_of_its_own() {
         let column = |name: &'static str| ColumnBuilder::new(name, ColumnType::I64);
         let model = ModelSchema::builder("T", "t")
             .column(column("a").key())
@@ -235,6 +261,7 @@ mod tests {
             .column(column("c").unique())
             .unique(&[2, 3])
             .index(&[3])
+            .index(&[0, 1])
             .index(&[0, 1])
             .reference(ReferenceSchema::new(vec![0], Target::Itself, vec![0]))
             .reference(ReferenceSchema::new(vec![2], Target::Itself, vec![0]))
@@ -248,6 +275,8 @@ mod tests {
                 (doc! { "c": 1 }, "ommi_t_c".to_owned(), true, None),
                 (doc! { "a_b": 1, "c": 1 }, "ommi_t_a_b_c".to_owned(), true, Some(infinity)),
                 (doc! { "_id.a": 1, "_id.b": 1 }, "ommi_t_a_b".to_owned(), false, None),
+                // The second reference is not served by the set that leaves out its NULLs.
+                (doc! { "a_b": 1 }, "ommi_t_a_b_".to_owned(), false, None),
             ]
         );
     }

@@ -19,6 +19,11 @@ use crate::names::{ID, path, too_long};
 use indexes::WantedIndex;
 use plan::{Plan, Step, plan};
 
+/// The level of a validator that looks at every document that is written.
+const STRICT: &str = "strict";
+/// What a validator does with a document that does not fit: refuse it.
+const REFUSED: &str = "error";
+
 /// A collection as the server describes it.
 #[derive(Debug, Default)]
 pub(crate) struct Collection {
@@ -37,18 +42,7 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
     check_names(inner, schemas)?;
     let mut plans: Vec<(&SchemaRef, Plan)> = Vec::new();
     for schema in schemas {
-        let collection = read(inner, &schema.table).await?;
-        let mut plan = plan(schema, collection.as_ref());
-        if collection.is_some_and(|collection| !collection.is_empty) {
-            let mut problems = Vec::new();
-            for index in plan.unique_indexes() {
-                if has_duplicates(inner, schema, index).await? {
-                    problems.push(duplicates(schema, index));
-                }
-            }
-            plan.misfits.extend(problems);
-        }
-        plans.push((schema, plan));
+        plans.push((schema, plan_now(inner, schema).await?));
     }
     let misfits: Vec<String> = plans.iter_mut().flat_map(|(_, plan)| std::mem::take(&mut plan.misfits)).collect();
     if !misfits.is_empty() {
@@ -57,22 +51,71 @@ pub(crate) async fn create(inner: &Inner, schemas: &[SchemaRef]) -> DBResult<()>
     for (schema, plan) in plans {
         // What is written meanwhile looks at the collection again.
         inner.collections.forget(&schema.table);
-        if plan.is_new {
-            // One of this name may have been dropped by other means, and what is noted of it with it.
-            inner.drop_notes(&schema.table).await?;
-        }
-        for step in plan.steps {
-            apply(inner, schema, step).await?;
-        }
+        let is_new = carry_out(inner, schema, plan).await?;
         if schema.generated_column().is_some() {
             // After the greatest key that is stored: the collection may be older than its counter.
-            let greatest = if plan.is_new { 0 } else { inner.greatest_key(schema).await? };
+            let greatest = if is_new { 0 } else { inner.greatest_key(schema).await? };
             inner.at_least(schema, greatest, no_context()).await?;
         }
         inner.collections.forget(&schema.table);
     }
     inner.references.forget();
     Ok(())
+}
+
+/// Compares a model with what is there at this moment.
+async fn plan_now(inner: &Inner, schema: &SchemaRef) -> DBResult<Plan> {
+    let collection = read(inner, &schema.table).await?;
+    let mut plan = plan(schema, collection.as_ref());
+    if collection.is_some_and(|collection| !collection.is_empty) {
+        let mut problems = Vec::new();
+        for index in plan.unique_indexes() {
+            if has_duplicates(inner, schema, index).await? {
+                problems.push(duplicates(schema, index));
+            }
+        }
+        plan.misfits.extend(problems);
+    }
+    Ok(plan)
+}
+
+/// How often a plan is made anew because others make and drop the same collection meanwhile.
+const MOST_PLANS: u32 = 8;
+
+/// Takes the steps of a plan. Where somebody else has made the collection since it was made, another plan says what that one lacks. Whether the
+/// collection is new is told.
+async fn carry_out(inner: &Inner, schema: &SchemaRef, mut plan: Plan) -> DBResult<bool> {
+    for _ in 0..MOST_PLANS {
+        if !plan.misfits.is_empty() {
+            return Err(DBError::schema(plan.misfits));
+        }
+        if plan.is_new {
+            // One of this name may have been dropped by other means, and what is noted of it with it.
+            inner.drop_notes(&schema.table).await?;
+        }
+        match take(inner, schema, plan.steps).await? {
+            Taken::All => return Ok(plan.is_new),
+            Taken::Overtaken => plan = plan_now(inner, schema).await?,
+        }
+    }
+    let detail = format!("collection `{}` is made and dropped by others all the time", schema.table);
+    Err(DBError::new(ErrorKind::Conflict).with_detail(detail))
+}
+
+/// What became of the steps of a plan.
+enum Taken {
+    All,
+    /// The collection was not there when the plan was made, and is there now.
+    Overtaken,
+}
+
+async fn take(inner: &Inner, schema: &SchemaRef, steps: Vec<Step>) -> DBResult<Taken> {
+    for step in steps {
+        if let Taken::Overtaken = apply(inner, schema, step).await? {
+            return Ok(Taken::Overtaken);
+        }
+    }
+    Ok(Taken::All)
 }
 
 /// Checks that a server takes the names, before it is asked anything.
@@ -99,24 +142,21 @@ async fn read(inner: &Inner, table: &str) -> DBResult<Option<Collection>> {
     Ok(Some(Collection { kind, options, indexes, is_empty: any.is_empty(), defaults, references }))
 }
 
-async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
+async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<Taken> {
     let table = &*schema.table;
     match step {
         Step::Create => {
             let create = doc! {
                 "create": table,
                 "validator": { "$jsonSchema": validator::schema(schema) },
-                "validationLevel": "strict",
-                "validationAction": "error",
+                "validationLevel": STRICT,
+                "validationAction": REFUSED,
             };
             match inner.database.run_command(create).await.map_err(Failure::from) {
-                Ok(_) => Ok(()),
-                // Somebody else has made it meanwhile.
-                Err(Failure::Server(error)) if error.code() == 48 => {
-                    let plan = plan(schema, read(inner, table).await?.as_ref());
-                    if plan.misfits.is_empty() { Ok(()) } else { Err(DBError::schema(plan.misfits)) }
-                }
-                Err(failure) => Err(failure.general(None)),
+                Ok(_) => {}
+                // NamespaceExists: somebody else has made it meanwhile.
+                Err(Failure::Server(error)) if error.code() == 48 => return Ok(Taken::Overtaken),
+                Err(failure) => return Err(failure.general(None)),
             }
         }
         Step::Fill { field, value, nullable } => {
@@ -132,15 +172,22 @@ async fn apply(inner: &Inner, schema: &SchemaRef, step: Step) -> DBResult<()> {
                 "updates": [{ "q": missing, "u": { "$set": set }, "multi": true }],
             };
             let reply = inner.plain(update).await?;
-            affected(&reply).map(|_| ()).map_err(|failure| failure.on_model(schema, None))
+            affected(&reply).map_err(|failure| failure.on_model(schema, None))?;
         }
         Step::Validate(rules) => {
-            inner.plain(doc! { "collMod": table, "validator": { "$jsonSchema": rules } }).await.map(|_| ())
+            let modify = doc! {
+                "collMod": table,
+                "validator": { "$jsonSchema": rules },
+                "validationLevel": STRICT,
+                "validationAction": REFUSED,
+            };
+            inner.plain(modify).await?;
         }
-        Step::Defaults(added) => inner.note(table, DEFAULTS, added).await,
-        Step::References(added) => inner.note(table, REFERENCES, added).await,
-        Step::Index(index) => create_index(inner, schema, &index).await,
+        Step::Defaults(added) => inner.note(table, DEFAULTS, added).await?,
+        Step::References(added) => inner.note(table, REFERENCES, added).await?,
+        Step::Index(index) => create_index(inner, schema, &index).await?,
     }
+    Ok(Taken::All)
 }
 
 fn duplicates(schema: &SchemaRef, index: &WantedIndex) -> String {

@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, Document, doc};
 use ommi_core::schema::SchemaRef;
 
 use super::indexes::{WantedIndex, same_key, wanted};
-use super::{Collection, default_of, validator};
+use super::{Collection, REFUSED, STRICT, default_of, validator};
 use crate::names::ID;
 use crate::references;
 use crate::value::{TOO_FINE, rounded_down};
@@ -123,7 +123,13 @@ impl Plan {
         let Ok(there) = collection.options.get_document("validator").and_then(|v| v.get_document("$jsonSchema")) else {
             return;
         };
+        // Rules that warn, or look at some documents only, hold nobody up.
+        let says = |option: &str, wanted: &str| collection.options.get_str(option).unwrap_or(wanted) == wanted;
+        let is_lax = !(says("validationLevel", STRICT) && says("validationAction", REFUSED));
         if validator::same_rule(there, &validator::schema(schema)) {
+            if is_lax {
+                self.steps.push(Step::Validate(there.clone()));
+            }
             return;
         }
         let no_rules = Document::new();
@@ -187,7 +193,7 @@ impl Plan {
                 self.misfit(schema, name, "is required, has no default, and the model does not have it");
             }
         }
-        if added.is_empty() {
+        if added.is_empty() && !is_lax {
             return;
         }
         let mut all = properties.clone();
@@ -199,11 +205,18 @@ impl Plan {
     }
 
     fn indexes(&mut self, schema: &SchemaRef, collection: &Collection) {
-        for index in wanted(schema) {
-            let key = index.key(schema);
-            let fields = |there: &Document| there.get_document("key").cloned().unwrap_or_default();
+        let all = wanted(schema);
+        let fits = |index: &WantedIndex, there: &Document| {
+            let fields = there.get_document("key").cloned().unwrap_or_default();
+            same_key(&fields, &index.key(schema))
+        };
+        // Such a one is in nobody's way: two indexes may be on the same fields, one of which leaves documents out.
+        let is_anothers = |index: &WantedIndex, there: &Document| {
+            all.iter().any(|other| other != index && fits(other, there) && other.differs(there).is_none())
+        };
+        for index in &all {
             let there = collection.indexes.iter();
-            let same_fields = there.clone().filter(|there| same_key(&fields(there), &key));
+            let same_fields = there.clone().filter(|there| fits(index, there) && !is_anothers(index, there));
             let columns = schema.names(&index.columns).collect::<Vec<_>>().join("`, `");
             // Several indexes may be on the same fields: one of them must serve.
             let mut difference = None;
@@ -221,7 +234,16 @@ impl Plan {
                 self.misfits.push(format!("the index on `{columns}` of collection `{}` {difference}", schema.table));
                 continue;
             }
-            if there.clone().any(|there| there.get_str("name").is_ok_and(|name| name == index.name)) {
+            let named = |name: &str| there.clone().find(|there| there.get_str("name").is_ok_and(|other| other == name));
+            let mut index = index.clone();
+            // The name may be that of an index which was made when the model did not want this one.
+            while named(&index.name).is_some_and(|there| is_anothers(&index, there)) {
+                index.name.push('_');
+                while all.iter().any(|other| other.name == index.name) {
+                    index.name.push('_');
+                }
+            }
+            if named(&index.name).is_some() {
                 self.misfits
                     .push(format!("the index `{}` of collection `{}` is on other fields", index.name, schema.table));
                 continue;
@@ -281,6 +303,71 @@ mod tests {
         };
         assert_eq!(at(1_000_000), "");
         assert!(at(1).contains("default that cannot be stored"), "{}", at(1));
+    }
+
+    /// A collection with the model's rules, and these options beside them.
+    fn with_rules(schema: &SchemaRef, options: Document) -> Collection {
+        let mut all = doc! { "validator": { "$jsonSchema": validator::schema(schema) } };
+        all.extend(options);
+        Collection { kind: "collection".to_owned(), options: all, ..Collection::default() }
+    }
+
+    #[test]
+    fn rules_that_hold_nobody_up_are_made_strict() {
+        let schema = SchemaRef::from(Arc::new(model().build().unwrap()));
+        let wider = model().column(ColumnBuilder::new("note", ColumnType::Text).nullable()).build().unwrap();
+        let wider = SchemaRef::from(Arc::new(wider));
+        for (options, is_strict) in [
+            (doc! {}, true),
+            (doc! { "validationLevel": "strict", "validationAction": "error" }, true),
+            (doc! { "validationLevel": "moderate" }, false),
+            (doc! { "validationLevel": "off" }, false),
+            (doc! { "validationLevel": "strict", "validationAction": "warn" }, false),
+        ] {
+            let same = plan(&schema, Some(&with_rules(&schema, options.clone())));
+            let more = plan(&schema, Some(&with_rules(&wider, options.clone())));
+            for (plan, rules) in [(same, validator::schema(&schema)), (more, validator::schema(&wider))] {
+                assert_eq!(plan.misfits, Vec::<String>::new());
+                match &plan.steps[..] {
+                    [] => assert!(is_strict, "{options}"),
+                    [Step::Validate(kept)] => assert!(!is_strict && validator::same_rule(kept, &rules), "{options}"),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_for_null_is_made_beside_one_that_leaves_it_out() {
+        let with = |nick: ColumnBuilder| SchemaRef::from(Arc::new(model().column(nick).build().unwrap()));
+        let nick = || ColumnBuilder::new("nick", ColumnType::Text).nullable();
+        let both = with(nick().unique().index());
+        let of = |schema: &SchemaRef| -> Vec<Document> {
+            wanted(schema).iter().map(|index| index.specification(schema)).collect()
+        };
+        // What is to be made where there are these.
+        let made = |indexes: Vec<Document>| -> Vec<Document> {
+            let collection = Collection { indexes, ..with_rules(&both, doc! {}) };
+            let plan = plan(&both, Some(&collection));
+            assert_eq!(plan.misfits, Vec::<String>::new());
+            let index = |step: &Step| match step {
+                Step::Index(index) => index.specification(&both),
+                other => panic!("{other:?}"),
+            };
+            plan.steps.iter().map(index).collect()
+        };
+        let [unique, plain] = &of(&both)[..] else { panic!("two indexes") };
+        assert_eq!(made(vec![unique.clone(), plain.clone()]), [] as [Document; 0]);
+        assert_eq!(made(of(&with(nick().unique()))), [plain.clone()]);
+        // The plain one has the name, from when the column was not unique yet.
+        let mut renamed = unique.clone();
+        renamed.insert("name", "ommi_t_nick__");
+        assert_eq!(made(of(&with(nick().index()))), [renamed]);
+        // One that serves neither is still in the way.
+        let mut sparse = plain.clone();
+        sparse.insert("sparse", true);
+        let collection = Collection { indexes: vec![sparse], ..with_rules(&both, doc! {}) };
+        assert_eq!(plan(&both, Some(&collection)).misfits.len(), 2);
     }
 
     #[test]

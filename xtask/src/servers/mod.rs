@@ -2,11 +2,13 @@
 //!
 //! They belong to a process of their own, the keeper, which lives in a group of its own and so hears nothing of Ctrl-C. It starts the
 //! servers, prints where they are, and waits for the end of its input. That comes when the run is over, and also when whoever
-//! started it was killed in whatever way: then it stops the servers and deletes their data.
+//! started it was killed in whatever way: then it stops the servers, and deletes the run's folder with their data and with the temporary
+//! files of the tests, which are told to keep them there.
 //!
 //! A test that stops and starts a server asks for one of its own, in the same way: [`keep_postgres`] and [`keep_mongo`].
 
 mod certificate;
+mod folder;
 mod mongo;
 mod postgres;
 
@@ -15,8 +17,11 @@ use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+
+use folder::Folder;
 
 /// The servers of one run, seen from the run. Dropped, they stop.
 pub(crate) struct Servers {
@@ -51,6 +56,11 @@ impl Servers {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Where the run keeps files: they go when it ends, however it ends.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.variable(Folder::VARIABLE).map_or_else(env::temp_dir, PathBuf::from)
+    }
+
     /// One of these variables, or of the environment's.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         let own = self.variables().find(|(own, _)| *own == name).map(|(_, value)| value.to_owned());
@@ -81,10 +91,13 @@ const READY: &str = "ready";
 
 /// Keeps the servers until its input ends.
 pub(crate) fn keep() -> Result<(), String> {
+    // Deleted last, after whatever ends here.
+    let folder = Folder::new()?;
+    let path = folder.path();
     // At once: either may have to be installed first.
     let (postgres, mongo) = thread::scope(|scope| {
-        let postgres = scope.spawn(|| missing(postgres::VARIABLE, postgres::Server::start));
-        let mongo = missing(mongo::VARIABLE, mongo::Server::start);
+        let postgres = scope.spawn(|| missing(postgres::VARIABLE, || postgres::Server::start(path)));
+        let mongo = missing(mongo::VARIABLE, || mongo::Server::start(path));
         (postgres.join().unwrap_or_else(|_| Err("PostgreSQL could not be started".to_owned())), mongo)
     });
     // Held until the end, also where the other one failed: dropped, they stop.
@@ -95,6 +108,7 @@ pub(crate) fn keep() -> Result<(), String> {
     if let Some(server) = &mongo {
         tell(&format!("{}={}", mongo::VARIABLE, server.url()))?;
     }
+    tell(&format!("{}={}", Folder::VARIABLE, path.display()))?;
     tell(READY)?;
     let ended = io::stdin().read_to_end(&mut Vec::new());
     drop((postgres, mongo));
@@ -116,7 +130,10 @@ fn free_port() -> Result<u16, String> {
 /// `kill`, which ends the server as a crash does, and `start`, which starts it again at the same place, with a line.
 pub(crate) fn keep_postgres(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     let tls = arguments.into_iter().any(|argument| argument == "tls");
-    let mut server = postgres::Server::start_as(if tls { postgres::Kind::Encrypted } else { postgres::Kind::Own })?;
+    let mut server = postgres::Server::start_as(
+        if tls { postgres::Kind::Encrypted } else { postgres::Kind::Own },
+        &env::temp_dir(),
+    )?;
     tell(&format!("url={}", server.url()))?;
     if tls {
         tell(&format!("authority={}", server.authority().display()))?;

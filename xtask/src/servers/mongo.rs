@@ -20,6 +20,11 @@ pub(crate) const VARIABLE: &str = "OMMI_TEST_MONGO_URL";
 /// The version that the tests are known to pass with.
 const SECANTUS: &str = "SecantusDB==0.7.0b3";
 
+/// Where [`SECANTUS`] cannot be had any more, or there is no Python: its server in Rust, which takes CMake and some minutes to build. It is left
+/// to the user to start, on a free port and an empty folder.
+const OTHERWISE: &str = "`cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version` (with CMake), then `secantusd-rs --host 127.0.0.1 \
+    --port PORT --storage-path FOLDER --log-file-max 8MB --cache-size 256M`, and mongodb://127.0.0.1:PORT/ommi in";
+
 /// How long the server may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -40,23 +45,23 @@ enum Program {
 }
 
 impl Server {
-    /// Finds or installs a server, and starts it, for all tests of a run.
-    pub(crate) fn start() -> Result<Server, String> {
-        Server::start_as(false)
+    /// Finds or installs a server, and starts it on data in this folder, for all tests of a run.
+    pub(crate) fn start(parent: &Path) -> Result<Server, String> {
+        Server::start_as(false, parent)
     }
 
     /// The same, for one test.
     pub(crate) fn start_own() -> Result<Server, String> {
-        Server::start_as(true)
+        Server::start_as(true, &env::temp_dir())
     }
 
-    fn start_as(own: bool) -> Result<Server, String> {
+    fn start_as(own: bool, parent: &Path) -> Result<Server, String> {
         let program = match on_path("mongod") {
             Some(mongod) => Program::Mongod(mongod),
             None => Program::Secantus(secantus()?),
         };
         let port = free_port()?;
-        let folder = env::temp_dir().join(format!("ommi-mongo-{}", std::process::id()));
+        let folder = parent.join(format!("ommi-mongo-{}", std::process::id()));
         fs::create_dir(&folder).map_err(|error| format!("{} could not be made: {error}", folder.display()))?;
         let process = program.launch(port, &folder, own).inspect_err(|_| drop(fs::remove_dir_all(&folder)))?;
         let mut server = Server { process, folder, port, program, own };
@@ -216,14 +221,16 @@ fn cache() -> PathBuf {
     target.map_or_else(env::temp_dir, Path::to_path_buf).join("test-servers")
 }
 
+/// What a user can do where no server was found and none could be installed.
+fn help(what: &str) -> String {
+    format!(
+        "there is no MongoDB server for the tests: {what}. Any of these will do: the URL of a replica set in {VARIABLE}; `mongod` on \
+         the path; Python 3 with `venv` and `pip` (Debian: `apt-get install python3-venv`), to install {SECANTUS}; {OTHERWISE} {VARIABLE}"
+    )
+}
+
 /// Installs SecantusDB into a virtual environment.
 fn install(folder: &Path) -> Result<(), String> {
-    let help = |what: &str| {
-        format!(
-            "there is no MongoDB server for the tests: {what}. Any of these will do: the URL of a replica set in {VARIABLE}; `mongod` on \
-             the path; Python 3 with `venv` and `pip` (Debian: `apt-get install python3-venv`), to install {SECANTUS}"
-        )
-    };
     let python = on_path("python3").ok_or_else(|| help("neither `mongod` nor `python3` was found"))?;
     eprintln!("no `mongod` was found; {SECANTUS} is installed into {}", folder.display());
     let run = |command: &mut Command, what: &str| match command.stdin(Stdio::null()).stdout(Stdio::null()).status() {
@@ -247,4 +254,18 @@ fn install(folder: &Path) -> Result<(), String> {
 
 fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_to_a_server_is_told() {
+        let text = help("`pip install` ended with exit status: 1");
+        for way in [VARIABLE, "`mongod`", "`pip install` ended", SECANTUS, "cargo install secantus-mdb", "secantusd-rs"]
+        {
+            assert!(text.contains(way), "{way}: {text}");
+        }
+    }
 }

@@ -46,13 +46,13 @@ pub(crate) enum Kind {
 }
 
 impl Server {
-    /// Finds or installs PostgreSQL, and starts it.
-    pub(crate) fn start() -> Result<Server, String> {
-        Server::start_as(Kind::Shared)
+    /// Finds or installs PostgreSQL, and starts it on data in this folder.
+    pub(crate) fn start(parent: &Path) -> Result<Server, String> {
+        Server::start_as(Kind::Shared, parent)
     }
 
     /// The same, for this use.
-    pub(crate) fn start_as(kind: Kind) -> Result<Server, String> {
+    pub(crate) fn start_as(kind: Kind, parent: &Path) -> Result<Server, String> {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
@@ -61,7 +61,7 @@ impl Server {
             }
         };
         let user = User::of_server()?;
-        let folder = folder(user)?;
+        let folder = folder(user, parent)?;
         // From here on the folder is deleted whatever happens.
         let unfinished = Unfinished(folder);
         let data = unfinished.0.join("data");
@@ -262,8 +262,8 @@ fn is_root() -> bool {
 }
 
 /// A folder that only the server's user can enter.
-fn folder(user: User) -> Result<PathBuf, String> {
-    let folder = env::temp_dir().join(format!("ommi-postgres-{}", std::process::id()));
+fn folder(user: User, parent: &Path) -> Result<PathBuf, String> {
+    let folder = parent.join(format!("ommi-postgres-{}", std::process::id()));
     let made = fs::create_dir(&folder).and_then(|()| {
         if let User(Some((user, group))) = user {
             chown(&folder, Some(user), Some(group))?;
