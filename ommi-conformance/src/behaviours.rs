@@ -808,6 +808,17 @@ macro_rules! __behaviours {
                 making_and_dropping_tables,
                 thousands_of_transactions needs transactions,
             }
+            forgetting {
+                a_transaction_is_never_seen needs transactions several_connections,
+                a_stream_keeps_nobody_waiting,
+                a_stream_in_a_transaction_that_commits needs transactions,
+                a_stream_in_a_transaction_that_rolls_back needs transactions,
+                a_stream_in_a_transaction_that_is_dropped needs transactions,
+                a_stream_in_one_within_another_that_is_dropped needs savepoints,
+                a_stream_in_one_within_another_that_is_rolled_back needs savepoints,
+                a_stream_in_one_within_another_that_is_forgotten needs savepoints,
+                a_stream_in_a_closure_that_is_dropped needs savepoints,
+            }
         }
     };
 }

@@ -19,6 +19,7 @@ pub(crate) mod drafts;
 pub(crate) mod dropping;
 pub(crate) mod errors;
 pub(crate) mod explaining;
+pub(crate) mod forgetting;
 pub(crate) mod including;
 pub(crate) mod including_pairs;
 pub(crate) mod invalid_values;
