@@ -14,6 +14,7 @@ mod postgres;
 mod sqlite_explain;
 mod sqlite_locked;
 mod sqlite_refused;
+mod sqlite_shutdown;
 mod support;
 
 /// One connection, and no disk.
