@@ -492,6 +492,7 @@ macro_rules! __behaviours {
                 empty_ones needs savepoints,
                 a_stream_dropped_in_it needs savepoints,
                 a_time_limit_of_its_own needs savepoints,
+                a_time_limit_of_its_own_leaves_the_outer_one_usable needs savepoints,
                 a_commit_that_is_too_late_leaves_the_outer_one_usable needs savepoints,
                 where_the_outer_one_falls_with_it_a_forgotten_one_counts needs transactions,
                 when_asked_the_outer_one_falls_with_it needs transactions,
