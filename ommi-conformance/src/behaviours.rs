@@ -524,6 +524,7 @@ macro_rules! __behaviours {
                 a_save_raises_it_and_brings_it_back,
                 a_stale_save_changes_nothing,
                 a_stale_delete_changes_nothing,
+                a_stale_remove_changes_nothing,
                 a_row_that_has_gone_is_not_found,
                 an_update_by_query_raises_that_of_each_row,
                 it_is_not_set_by_an_update,
