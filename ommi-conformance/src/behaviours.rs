@@ -808,7 +808,23 @@ macro_rules! __behaviours {
                 a_nested_transaction_within_one_that_goes_on needs savepoints,
                 statements_in_a_transaction needs transactions,
                 making_and_dropping_tables,
+                transactions_with_options needs transactions,
+                closing needs transactions,
                 thousands_of_transactions needs transactions,
+            }
+            dropping_relations {
+                loads_of_each_kind,
+                rows_that_change_hands,
+                rows_that_are_associated needs transactions,
+                many_rows_with_rows_of_their_own needs transactions,
+                writes_on_conditions_of_related_rows needs related_rows,
+            }
+            dropping_writes {
+                of_a_version,
+                of_a_version_that_is_stale,
+                upserts_that_change_nothing,
+                deletes_of_rows_that_others_refer_to needs on_delete atomic_statements,
+                reads_that_lock needs row_locks,
             }
             forgetting {
                 a_transaction_is_never_seen needs transactions several_connections,

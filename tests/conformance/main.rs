@@ -1,5 +1,6 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
+mod dropped_connects;
 mod faults;
 mod futures_of_transactions;
 mod killed_client;

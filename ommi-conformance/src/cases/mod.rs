@@ -17,6 +17,8 @@ pub(crate) mod deleting;
 pub(crate) mod deleting_referred_rows;
 pub(crate) mod drafts;
 pub(crate) mod dropping;
+pub(crate) mod dropping_relations;
+pub(crate) mod dropping_writes;
 pub(crate) mod errors;
 pub(crate) mod explaining;
 pub(crate) mod forgetting;
