@@ -44,7 +44,7 @@ async fn forget_a_stream(db: &impl Handle) -> DBResult<()> {
     Ok(())
 }
 
-/// Nobody sees it, and others go on: on a store of one writer those who read, and who writes is told in time who has it.
+/// Nobody sees it, and others go on: on a store of one writer those who read, and who writes is told in time.
 pub(crate) async fn a_transaction_is_never_seen(db: &Ommi) -> DBResult<()> {
     seats(db, 2).await?;
     let tx = db.begin().await?;
@@ -56,8 +56,7 @@ pub(crate) async fn a_transaction_is_never_seen(db: &Ommi) -> DBResult<()> {
     }
     let write = db.find(Seat::id.eq(2)).update(Seat::visits.increment(1));
     if db.driver().capabilities().single_writer {
-        let error = assert_kind!(write.timeout(Duration::from_millis(200)).await, ErrorKind::Timeout { .. });
-        assert!(error.to_string().contains("forgetting.rs"), "{error}");
+        assert_kind!(write.timeout(Duration::from_millis(200)).await, ErrorKind::Timeout { .. });
     } else {
         assert_eq!(write.await?, 1);
     }
