@@ -492,6 +492,7 @@ macro_rules! __behaviours {
                 empty_ones needs savepoints,
                 a_stream_dropped_in_it needs savepoints,
                 a_time_limit_of_its_own needs savepoints,
+                a_time_limit_of_its_own_leaves_the_outer_one_usable needs savepoints,
                 a_commit_that_is_too_late_leaves_the_outer_one_usable needs savepoints,
                 where_the_outer_one_falls_with_it_a_forgotten_one_counts needs transactions,
                 when_asked_the_outer_one_falls_with_it needs transactions,
@@ -523,6 +524,7 @@ macro_rules! __behaviours {
                 a_save_raises_it_and_brings_it_back,
                 a_stale_save_changes_nothing,
                 a_stale_delete_changes_nothing,
+                a_stale_remove_changes_nothing,
                 a_row_that_has_gone_is_not_found,
                 an_update_by_query_raises_that_of_each_row,
                 it_is_not_set_by_an_update,
@@ -815,7 +817,34 @@ macro_rules! __behaviours {
                 a_nested_transaction_within_one_that_goes_on needs savepoints,
                 statements_in_a_transaction needs transactions,
                 making_and_dropping_tables,
+                transactions_with_options needs transactions,
+                closing needs transactions,
                 thousands_of_transactions needs transactions,
+            }
+            dropping_relations {
+                loads_of_each_kind,
+                rows_that_change_hands,
+                rows_that_are_associated needs transactions,
+                many_rows_with_rows_of_their_own needs transactions,
+                writes_on_conditions_of_related_rows needs related_rows,
+            }
+            dropping_writes {
+                of_a_version,
+                of_a_version_that_is_stale,
+                upserts_that_change_nothing,
+                deletes_of_rows_that_others_refer_to needs on_delete atomic_statements,
+                reads_that_lock needs row_locks,
+            }
+            forgetting {
+                a_transaction_is_never_seen needs transactions several_connections,
+                a_stream_keeps_nobody_waiting,
+                a_stream_in_a_transaction_that_commits needs transactions,
+                a_stream_in_a_transaction_that_rolls_back needs transactions,
+                a_stream_in_a_transaction_that_is_dropped needs transactions,
+                a_stream_in_one_within_another_that_is_dropped needs savepoints,
+                a_stream_in_one_within_another_that_is_rolled_back needs savepoints,
+                a_stream_in_one_within_another_that_is_forgotten needs savepoints,
+                a_stream_in_a_closure_that_is_dropped needs savepoints,
             }
         }
     };

@@ -55,11 +55,19 @@ impl Database {
     }
 
     /// Does this after the test, once the database is closed, also when the test failed: drop the database, remove its
-    /// folder.
+    /// folder. A test of what was forgotten leaves connections in use, and locks on the server with them: whoever cleans up there ends them.
     #[must_use]
     pub fn afterwards(mut self, work: impl Future<Output = ()> + Send + 'static) -> Database {
         self.afterwards = Some(Box::pin(work));
         self
+    }
+
+    /// Cleans up, without closing the database first.
+    pub(crate) async fn leave(self) {
+        drop(self.ommi);
+        if let Some(work) = self.afterwards {
+            work.await;
+        }
     }
 
     /// Closes the database and cleans up.

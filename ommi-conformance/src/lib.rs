@@ -35,6 +35,7 @@
 mod behaviours;
 mod cases;
 mod database;
+mod dropped;
 mod expect;
 mod in_flight;
 mod requirement;

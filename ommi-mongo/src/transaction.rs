@@ -14,7 +14,7 @@ use ommi_core::ast::{Delete, Insert, Select, Update};
 use ommi_core::driver::{Abandoned, Answer, Context, DriverTransaction, Executor, LevelEnd, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -32,7 +32,7 @@ use crate::stream::Pieces;
 pub(crate) struct MongoTransaction {
     inner: Arc<Inner>,
     abandoned: Abandoned,
-    state: Arc<Mutex<State>>,
+    state: Mutex<State>,
 }
 
 struct State {
@@ -138,7 +138,7 @@ impl MongoTransaction {
             abandoned: abandoned.clone(),
             journal: Journal::default(),
         };
-        Ok(MongoTransaction { inner, abandoned, state: Arc::new(Mutex::new(state)) })
+        Ok(MongoTransaction { inner, abandoned, state: Mutex::new(state) })
     }
 
     /// Notes that a statement was given up under way, for want of time: what comes later is told so.
@@ -189,7 +189,7 @@ impl Executor for MongoTransaction {
         Answer::later(async move {
             let limit = context.clone();
             let open = async move {
-                let mut state = self.state.clone().lock_owned().await;
+                let mut state = self.state.lock().await;
                 state.enter()?;
                 let aligned = state.align(&self.inner, &context).await;
                 let opened = match aligned.and_then(|()| state.place()) {
@@ -237,13 +237,13 @@ impl Executor for MongoTransaction {
 }
 
 /// A stream in a transaction. It holds the session.
-struct TransactionStream {
+struct TransactionStream<'a> {
     // Before `state`: the cursor ends before the session is free.
     pieces: Pieces,
-    state: OwnedMutexGuard<State>,
+    state: MutexGuard<'a, State>,
 }
 
-impl RowStream for TransactionStream {
+impl RowStream for TransactionStream<'_> {
     fn next<'a>(&'a mut self) -> Answer<'a, Option<Box<dyn RowSink>>> {
         Answer::later(async {
             self.state.enter()?;
@@ -322,10 +322,8 @@ impl DriverTransaction for MongoTransaction {
 
 impl Drop for MongoTransaction {
     fn drop(&mut self) {
-        // Nobody else has it: a stream in the transaction borrows from it.
-        if let Ok(mut state) = self.state.try_lock() {
-            drop(state.end(&self.inner.rollbacks));
-        }
+        // Nobody else has it: a stream in the transaction borrows from it, and one that was forgotten does nothing any more.
+        drop(self.state.get_mut().end(&self.inner.rollbacks));
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.dropped_level_keeps_outer = true;
     capabilities.schema_in_transactions = true;
     capabilities.isolation = Isolation::Serializable;
     capabilities.deferrable = true;

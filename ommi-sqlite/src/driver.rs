@@ -31,6 +31,7 @@ pub(crate) static CAPABILITIES: LazyLock<Capabilities> = LazyLock::new(|| {
     let mut capabilities = Capabilities::none(NAME);
     capabilities.transactions = true;
     capabilities.savepoints = true;
+    capabilities.dropped_level_keeps_outer = true;
     capabilities.schema_in_transactions = true;
     capabilities.single_writer = true;
     capabilities.snapshot_includes = true;

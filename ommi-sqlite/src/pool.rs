@@ -164,14 +164,18 @@ impl Pool {
         let name = self.name;
         match (holder, size) {
             (Some(Some(place)), _) => {
-                format!("{name} of the database was in use all the time, by the transaction that began at {place}")
+                format!(
+                    "{name} of the database, 1 in all, was in use all the time, by the transaction that began at {place}"
+                )
             }
             (Some(None), _) => {
-                format!("{name} of the database was in use all the time, by an operation of several statements")
+                format!(
+                    "{name} of the database, 1 in all, was in use all the time, by an operation of several statements"
+                )
             }
             (None, 0 | 1) => {
                 format!(
-                    "{name} of the database was in use all the time; a transaction or a stream that stays open keeps it"
+                    "{name} of the database, 1 in all, was in use all the time; a transaction or a stream that stays open keeps it"
                 )
             }
             (None, size) => format!(

@@ -1,7 +1,7 @@
 //! Results that are read piece by piece.
 //!
 //! A statement that is being read goes nowhere without its connection, so a blocking thread reads and decodes, and hands the pieces over through a
-//! channel that holds few of them: it waits when nobody takes them, and ends when nobody will.
+//! channel that holds few of them: it waits when nobody takes them, and ends when nobody will, or when the runtime shuts down.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,9 @@ use ommi_core::ast::Select;
 use ommi_core::driver::{Answer, Context, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use tokio::sync::mpsc::{self, Permit, Receiver, Sender, error::TrySendError};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use crate::pool::{Pool, no_runtime};
 use crate::row::SqliteRow;
@@ -70,7 +72,7 @@ pub(crate) fn start<'a>(
         let (sender, pieces) = mpsc::channel(AHEAD);
         let patience = Patience::new(&context, source.busy_timeout());
         let complete = Arc::new(AtomicBool::new(false));
-        let outlet = Outlet { sender, pool, runtime: runtime.clone(), kept: Vec::new(), complete: complete.clone() };
+        let outlet = Outlet::new(sender, pool, runtime.clone(), complete.clone());
         // It ends by itself, and nobody waits for it.
         drop(runtime.spawn_blocking(move || read(hold, &select, sink, &context, patience, outlet)));
         Ok(Box::new(SqliteStream { pieces, complete, _ticket: ticket }) as Box<dyn RowStream + 'a>)
@@ -146,14 +148,36 @@ struct Outlet {
     sender: Sender<DBResult<Piece>>,
     pool: Option<Arc<Pool>>,
     runtime: Handle,
+    /// Known once something was waited for.
+    shutdown: Option<Shutdown>,
     kept: Vec<DBResult<Piece>>,
+    /// Nobody will take anything any more, though nobody said so.
+    gone: bool,
     complete: Arc<AtomicBool>,
 }
 
+/// What comes of waiting for room in the channel.
+enum Room<'c> {
+    Free(Permit<'c, DBResult<Piece>>),
+    /// The stream is to let go of its connection.
+    GivesWay,
+    /// Nobody will take anything any more.
+    Gone,
+}
+
 impl Outlet {
+    fn new(
+        sender: Sender<DBResult<Piece>>,
+        pool: Option<Arc<Pool>>,
+        runtime: Handle,
+        complete: Arc<AtomicBool>,
+    ) -> Outlet {
+        Outlet { sender, pool, runtime, shutdown: None, kept: Vec::new(), gone: false, complete }
+    }
+
     /// Sends a piece, or keeps it; false when nobody will take it.
     fn send(&mut self, piece: DBResult<Piece>) -> bool {
-        if self.sender.is_closed() {
+        if self.gone || self.sender.is_closed() {
             return false;
         }
         if !self.kept.is_empty() {
@@ -163,30 +187,71 @@ impl Outlet {
         match self.sender.try_send(piece) {
             Ok(()) => true,
             Err(TrySendError::Closed(_)) => false,
-            Err(TrySendError::Full(piece)) => {
-                let Some(pool) = &self.pool else {
-                    return self.sender.blocking_send(piece).is_ok();
-                };
-                let gives_way = self.runtime.block_on(async {
-                    let (room, crowd) = (std::pin::pin!(self.sender.reserve()), std::pin::pin!(pool.give_way()));
-                    matches!(select(room, crowd).await, Either::Right(_))
-                });
-                if gives_way {
-                    self.kept.push(piece);
-                    return true;
-                }
-                self.sender.blocking_send(piece).is_ok()
-            }
+            Err(TrySendError::Full(piece)) => self.wait_and_send(piece, true),
         }
     }
 
+    /// Sends a piece when there is room for it; false when nobody will take it.
+    fn wait_and_send(&mut self, piece: DBResult<Piece>, may_give_way: bool) -> bool {
+        let shutdown = self.shutdown.get_or_insert_with(|| Shutdown::of(&self.runtime));
+        let pool = self.pool.as_ref().filter(|_| may_give_way);
+        let crowd = async {
+            match pool {
+                Some(pool) => pool.give_way().await,
+                None => std::future::pending().await,
+            }
+        };
+        let room = self.runtime.block_on(async {
+            let (crowd, room) = (std::pin::pin!(crowd), std::pin::pin!(self.sender.reserve()));
+            match select(room, select(crowd, &mut shutdown.came)).await {
+                Either::Left((Ok(permit), _)) => Room::Free(permit),
+                Either::Right((Either::Left(_), _)) => Room::GivesWay,
+                Either::Left((Err(_), _)) | Either::Right((Either::Right(_), _)) => Room::Gone,
+            }
+        });
+        match room {
+            Room::Free(permit) => permit.send(piece),
+            Room::GivesWay => self.kept.push(piece),
+            Room::Gone => self.gone = true,
+        }
+        !self.gone
+    }
+
     /// Sends what was kept.
-    fn finish(self) {
-        for piece in self.kept {
-            if self.sender.blocking_send(piece).is_err() {
-                return;
+    fn finish(mut self) {
+        for piece in std::mem::take(&mut self.kept) {
+            if self.gone || !self.wait_and_send(piece, false) {
+                break;
             }
         }
-        self.complete.store(true, Ordering::Release);
+        // What was not sent to its end is no whole result, whoever may still look at it.
+        if !self.gone {
+            self.complete.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// That the runtime shuts down. It waits for its threads then, and who forgot a stream takes no pieces and does not say so: a thread that waited on
+/// would be waited for without end. Tasks go before that, so a task that does nothing tells.
+struct Shutdown {
+    /// Comes when the task is dropped.
+    came: oneshot::Receiver<()>,
+    task: AbortHandle,
+}
+
+impl Shutdown {
+    fn of(runtime: &Handle) -> Shutdown {
+        let (held, came) = oneshot::channel();
+        let task = runtime.spawn(async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        });
+        Shutdown { came, task: task.abort_handle() }
+    }
+}
+
+impl Drop for Shutdown {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

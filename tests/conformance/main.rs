@@ -1,5 +1,6 @@
 //! The conformance suite on every driver of this workspace, in each way that a database is opened.
 
+mod dropped_connects;
 mod faults;
 mod futures_of_transactions;
 mod killed_client;
@@ -15,6 +16,7 @@ mod property_failures;
 mod sqlite_explain;
 mod sqlite_locked;
 mod sqlite_refused;
+mod sqlite_shutdown;
 mod support;
 
 /// One connection, and no disk.

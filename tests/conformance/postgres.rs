@@ -41,8 +41,12 @@ pub(crate) async fn in_a_schema(run_with: impl AsyncFnOnce(String) -> DBResult<(
 async fn empty(open: impl AsyncFnOnce(PostgresOptions) -> DBResult<PostgresDriver>) -> DBResult<Database> {
     let schema = format!("test_{}", uuid::Uuid::new_v4().simple());
     run(format!("CREATE SCHEMA {schema}")).await?;
-    let driver = open(options()?.search_path(&schema).max_connections(4)).await?;
+    // Named, so that what a test forgot can be found and ended: its locks would be waited for.
+    let driver = open(options()?.search_path(&schema).application_name(&schema).max_connections(4)).await?;
     Ok(Database::new(Ommi::new(driver)).afterwards(async move {
+        let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{schema}'");
+        let ended = run(end).await;
+        assert!(ended.is_ok(), "{ended:?}");
         let dropped = run(format!("DROP SCHEMA {schema} CASCADE")).await;
         assert!(dropped.is_ok(), "{dropped:?}");
     }))

@@ -86,3 +86,23 @@ async fn it_goes_on_when_the_lock_is_free() -> DBResult<()> {
     assert_eq!(db.find_all::<Item>().count().await?, 2);
     Ok(())
 }
+
+/// `BEGIN IMMEDIATE` would keep others from writing: it is sent with the first statement, and not at all where there is none.
+#[tokio::test]
+async fn a_transaction_without_statements_locks_nothing() -> DBResult<()> {
+    let folder = tempfile::tempdir().expect("a folder for the database");
+    let (db, other) = twice(&folder).await?;
+    let mut tx = db.begin().await?;
+    other.add(item()).await?;
+    let inner = tx.begin().await?;
+    other.add(item()).await?;
+    inner.commit().await?;
+    other.add(item()).await?;
+    tx.add(item()).await?;
+    let error = other.add(item()).await.expect_err("the transaction has begun");
+    assert!(matches!(error.kind(), ErrorKind::Timeout { .. }), "{error:?}");
+    tx.rollback().await?;
+    other.add(item()).await?;
+    assert_eq!(db.find_all::<Item>().count().await?, 4);
+    Ok(())
+}

@@ -1,8 +1,9 @@
 //! Money that moves between accounts, from many tasks: none is made, none is lost.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ommi::{Retry, prelude::*};
+use ommi::{Isolation, Retry, prelude::*};
 
 #[derive(Debug, Clone, PartialEq, Model)]
 struct Account {
@@ -51,16 +52,64 @@ async fn audit(db: &Ommi) -> DBResult<Vec<Transfer>> {
     let transfers = db.find_all::<Transfer>().all().await?;
     assert_eq!(accounts.iter().map(|account| account.balance).sum::<i64>(), 100 * ACCOUNTS);
     for account in &accounts {
-        let amounts = |of: fn(&Transfer) -> i64| {
-            transfers.iter().filter(|transfer| of(transfer) == account.id).map(|transfer| transfer.amount).sum::<i64>()
-        };
-        assert_eq!(account.balance, 100 - amounts(|t| t.source) + amounts(|t| t.target), "account {}", account.id);
+        assert_eq!(account.balance, noted(account.id, &transfers), "account {}", account.id);
     }
     Ok(transfers)
 }
 
+/// The balance that an account has by the notes.
+fn noted(account: i64, transfers: &[Transfer]) -> i64 {
+    let amounts = |of: fn(&Transfer) -> i64| {
+        transfers.iter().filter(|transfer| of(transfer) == account).map(|transfer| transfer.amount).sum::<i64>()
+    };
+    100 - amounts(|t| t.source) + amounts(|t| t.target)
+}
+
+/// Looks at the balances and the notes, each look in a transaction, until it is told that the transfers are over: at every moment they are whole. Gives how
+/// often it looked.
+async fn watch(db: &Ommi, over: &AtomicBool) -> DBResult<usize> {
+    let mut looks = 0;
+    while !over.load(Ordering::Relaxed) {
+        let (accounts, transfers) = db
+            .build_transaction()
+            .isolation(Isolation::Snapshot)
+            .read_only()
+            .retry(patient())
+            .transaction(async |tx| -> DBResult<_> {
+                Ok((tx.find_all::<Account>().all().await?, tx.find_all::<Transfer>().all().await?))
+            })
+            .await?;
+        assert_eq!(accounts.iter().map(|account| account.balance).sum::<i64>(), 100 * ACCOUNTS, "look {looks}");
+        for account in &accounts {
+            assert_eq!(account.balance, noted(account.id, &transfers), "account {} at look {looks}", account.id);
+        }
+        looks += 1;
+        // The transfers are to have their turn.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(looks)
+}
+
 pub(crate) async fn sixty_four_tasks_keep_the_sum(db: &Ommi) -> DBResult<()> {
     open(db).await?;
+    let over = AtomicBool::new(false);
+    let transfers = async {
+        let done = many_transfers(db).await;
+        over.store(true, Ordering::Relaxed);
+        done
+    };
+    if db.driver().capabilities().isolation < Isolation::Snapshot {
+        transfers.await?;
+    } else {
+        let (done, looks) = futures::join!(transfers, watch(db, &over));
+        done?;
+        assert!(looks? > 0, "nobody looked");
+    }
+    assert_eq!(audit(db).await?.len() as i64, TASKS * TRANSFERS);
+    Ok(())
+}
+
+async fn many_transfers(db: &Ommi) -> DBResult<()> {
     let tasks = (0..TASKS).map(|task| {
         let db = db.clone();
         tokio::spawn(async move {
@@ -74,7 +123,6 @@ pub(crate) async fn sixty_four_tasks_keep_the_sum(db: &Ommi) -> DBResult<()> {
     for task in futures::future::join_all(tasks).await {
         task.map_err(|error| DBError::new(ErrorKind::Database).with_source(error))??;
     }
-    assert_eq!(audit(db).await?.len() as i64, TASKS * TRANSFERS);
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! Every operation, dropped at every await: polled n times and dropped, for each n until it comes to its end. Afterwards it has happened or
 //! not, nothing in between, and whoever comes next finds connections and locks free.
 
-use std::future::Future;
-use std::task::Poll;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ommi::{Retry, prelude::*};
+use ommi::{Isolation, Retry, prelude::*};
+
+use crate::dropped::{self, Outcome, drop_after, polls};
 
 #[derive(Debug, Clone, PartialEq, Model)]
 struct Owner {
@@ -55,33 +56,6 @@ async fn fill(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-/// Polls a future so many times, each time that it asks to be, and drops it. Gives its output if it came to its end.
-pub(crate) async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut done = 0;
-    std::future::poll_fn(|context| {
-        if done == polls {
-            return Poll::Ready(None);
-        }
-        done += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            // It would wake nobody any more.
-            Poll::Pending if done == polls => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
-
-/// More polls than any of the operations here takes, even on a machine that is busy.
-const MOST_POLLS: usize = 3_000;
-
-/// The numbers of polls that are tried: each at first, then ever fewer, so that an operation with thousands of them comes to its end.
-fn polls() -> impl Iterator<Item = usize> {
-    std::iter::successors(Some(0usize), |polls| Some(polls + 1 + polls / 24)).take_while(|polls| *polls < MOST_POLLS)
-}
-
 /// What the tables hold: the names and visits of owners, the numbers of pets and of memberships.
 type State = (Vec<(String, i64)>, u64, u64);
 
@@ -102,44 +76,18 @@ async fn is_usable(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
-/// An operation under way.
-trait Outcome: Future<Output = DBResult<Self::Value>> {
-    type Value;
-}
-
-impl<T, F: Future<Output = DBResult<T>>> Outcome for F {
-    type Value = T;
-}
-
-/// Drops an operation after every number of polls, until it comes to its end. After each, what the tables hold is as before or as after.
+/// Drops an operation after every number of polls. After each, what the tables hold is as before or as after.
 async fn drop_everywhere<F: Outcome, U: Outcome>(
     db: &Ommi,
     operation: impl Fn() -> F,
     undo: impl Fn() -> U,
     after: impl Fn(State) -> State,
 ) -> DBResult<()> {
-    let before = state(db).await?;
-    let after = after(before.clone());
-    for polls in polls() {
-        let dropped = drop_after(polls, operation()).await.transpose();
-        let finished =
-            dropped.unwrap_or_else(|error| panic!("with {polls} polls: {}", crate::run::chain(&error))).is_some();
-        if !finished {
-            // A write that a server was sent takes place there, wholly, though nobody waits for its answer.
-            tokio::time::sleep(Duration::from_millis(30)).await;
-        }
+    let look = || async {
         is_usable(db).await?;
-        let now = state(db).await?;
-        assert!(now == after || (now == before && !finished), "after {polls} polls: {now:?}");
-        if finished {
-            return Ok(());
-        }
-        if now != before {
-            undo().await.unwrap_or_else(|error| panic!("undoing after {polls} polls: {}", crate::run::chain(&error)));
-            assert_eq!(state(db).await?, before, "undone after {polls} polls");
-        }
-    }
-    panic!("it has not come to its end after {MOST_POLLS} polls");
+        state(db).await
+    };
+    dropped::drop_everywhere(look, operation, undo, after).await
 }
 
 /// Drops an operation that changes nothing.
@@ -151,6 +99,7 @@ pub(crate) async fn reads(db: &Ommi) -> DBResult<()> {
     fill(db).await?;
     drop_a_read(db, || async { db.get::<Owner>(1).await }).await?;
     drop_a_read(db, || async { db.find(Owner::visits.eq(0)).first().await }).await?;
+    drop_a_read(db, || async { db.find(Owner::id.eq(2)).one().await }).await?;
     drop_a_read(db, || async { db.find_all::<Owner>().sort(Owner::name).all().await }).await?;
     drop_a_read(db, || async { db.find(Owner::name.contains("1")).count().await }).await?;
     drop_a_read(db, || async { db.find(Owner::name.eq("x")).exists().await }).await
@@ -168,6 +117,14 @@ pub(crate) async fn streams(db: &Ommi) -> DBResult<()> {
     drop_a_read(db, || async {
         let mut rows = db.find_all::<Owner>().sort(Owner::id).batch(1).stream();
         while rows.try_next().await?.is_some() {}
+        Ok(())
+    })
+    .await?;
+    drop_a_read(db, || async {
+        let mut rows = db.find_all::<Owner>().sort(Owner::id).include((Owner::pets, Owner::clubs)).batch(1).stream();
+        while let Some(owner) = rows.try_next().await? {
+            assert!(owner.pets.is_loaded() && owner.clubs.is_loaded());
+        }
         Ok(())
     })
     .await
@@ -383,6 +340,57 @@ pub(crate) async fn transactions(db: &Ommi) -> DBResult<()> {
     drop_a_read(db, undone).await
 }
 
+pub(crate) async fn transactions_with_options(db: &Ommi) -> DBResult<()> {
+    fill(db).await?;
+    let leave = || async { db.find(Owner::id.gt(2)).delete().await.map(drop) };
+    let done = |mut state: State| {
+        state.0.push(("owner 3".to_owned(), 0));
+        state
+    };
+    let capabilities = db.driver().capabilities();
+    let isolation = Isolation::Serializable.min(capabilities.isolation);
+    let limit = Duration::from_secs(60);
+    let isolated = || async {
+        let work = db.build_transaction().isolation(isolation).transaction(async |tx| -> DBResult<()> {
+            tx.find_all::<Owner>().count().await?;
+            tx.add(owner(3)).await.map(drop)
+        });
+        work.timeout(limit).await
+    };
+    drop_everywhere(db, isolated, &leave, done).await?;
+    leave().await?;
+    let reading = || async {
+        let tx = db.build_transaction().read_only().begin().timeout(limit).await?;
+        tx.find_all::<Owner>().all().await?;
+        tx.commit().timeout(limit).await
+    };
+    drop_a_read(db, reading).await?;
+    if capabilities.deferrable {
+        let deferrable = db.build_transaction().isolation(Isolation::Serializable).read_only().deferrable();
+        drop_a_read(db, || deferrable.transaction(async |tx| tx.find_all::<Owner>().count().await)).await?;
+    }
+    if capabilities.immediate {
+        let immediate = db.build_transaction().immediate();
+        drop_everywhere(db, || immediate.transaction(async |tx| tx.add(owner(3)).await), &leave, done).await?;
+    }
+    Ok(())
+}
+
+/// The close waits for a transaction, and is given up; whoever closes next waits for it too.
+pub(crate) async fn closing(db: &Ommi) -> DBResult<()> {
+    fill(db).await?;
+    let tx = db.begin().await?;
+    tx.add(owner(3)).await?;
+    for milliseconds in 0..5 {
+        // By time and not by polls: nobody wakes it before the transaction ends.
+        let _ = tokio::time::timeout(Duration::from_millis(milliseconds), db.close()).await;
+    }
+    drop(tx);
+    db.close().await;
+    assert!(db.find_all::<Owner>().count().await.is_err(), "it is closed");
+    Ok(())
+}
+
 pub(crate) async fn transactions_within_transactions(db: &Ommi) -> DBResult<()> {
     fill(db).await?;
     let leave = || async { db.find(Owner::id.gt(2)).delete().await.map(drop) };
@@ -408,17 +416,20 @@ pub(crate) async fn transactions_within_transactions(db: &Ommi) -> DBResult<()> 
     drop_everywhere(db, nested, &leave, done).await
 }
 
-/// The outer one goes on after it, or says that it cannot; either way nothing of the inner one is left.
+/// The outer one goes on after it, or says that it cannot, where that is declared; either way nothing of the inner one is left.
 pub(crate) async fn a_nested_transaction_within_one_that_goes_on(db: &Ommi) -> DBResult<()> {
     fill(db).await?;
     let before = state(db).await?;
+    let keeps_outer = db.driver().capabilities().dropped_level_keeps_outer;
     for polls in polls() {
         let mut tx = db.begin().await?;
         tx.find(Owner::id.eq(2)).update(Owner::visits.set(1)).await?;
+        let ending = AtomicBool::new(false);
         let inner = drop_after(polls, async {
             let inner = tx.begin().await?;
             inner.add(owner(3)).await?;
             inner.find(Owner::id.eq(2)).update(Owner::visits.set(9)).await?;
+            ending.store(true, Ordering::Relaxed);
             inner.rollback().await
         });
         let finished = inner.await.transpose()?.is_some();
@@ -429,7 +440,9 @@ pub(crate) async fn a_nested_transaction_within_one_that_goes_on(db: &Ommi) -> D
                 assert_eq!(now, expected, "after {polls} polls");
             }
             Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::TransactionAborted) && !finished, "{polls} polls: {error:?}");
+                let may = !keeps_outer || ending.load(Ordering::Relaxed);
+                let aborted = matches!(error.kind(), ErrorKind::TransactionAborted);
+                assert!(aborted && may && !finished, "{polls} polls: {error:?}");
             }
         }
         tx.rollback().await?;

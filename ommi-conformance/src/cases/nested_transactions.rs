@@ -458,6 +458,36 @@ pub(crate) async fn a_time_limit_of_its_own(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+/// What is too late is refused before it is sent, so that the outer one goes on, with what it did and can do; the limit was not its own.
+pub(crate) async fn a_time_limit_of_its_own_leaves_the_outer_one_usable(db: &Ommi) -> DBResult<()> {
+    seats(db, 1).await?;
+    for limit in [3, 15, 60].map(Duration::from_secs) {
+        let mut tx = db.begin().await?;
+        tx.add(seat(2)).await?;
+        let mut has_added = false;
+        let result = tx
+            .transaction(async |inner| -> DBResult<()> {
+                inner.add(seat(3)).await?;
+                has_added = true;
+                tokio::time::sleep(limit).await;
+                inner.add(seat(4)).await.map(drop)
+            })
+            .timeout(limit)
+            .await;
+        assert_kind!(result, ErrorKind::Timeout { .. });
+        if !has_added {
+            // On a machine that is busy the first statement may be late already, and one that is stopped on its way may cost the outer one.
+            continue;
+        }
+        assert_eq!(ids(&tx).await?, [1, 2]);
+        tx.add(seat(5)).await?;
+        tx.commit().await?;
+        assert_eq!(ids(db).await?, [1, 2, 5]);
+        return Ok(());
+    }
+    panic!("a statement took a minute");
+}
+
 /// That its commit came too late is its own affair.
 pub(crate) async fn a_commit_that_is_too_late_leaves_the_outer_one_usable(db: &Ommi) -> DBResult<()> {
     seats(db, 1).await?;

@@ -424,8 +424,8 @@ pub(crate) async fn relations_raise_it_where_they_change_a_row(db: &Ommi) -> DBR
     assert_eq!(versions(db).await?, (vec![1], vec![2, 3], vec![1, 1], vec![]));
     not_found(author.books.unlink(db, &own).await, "Book");
     author.books.link(db, &own).await?;
-    // Which row it is, is said by what it belongs to, and not by how it was read.
-    author.books.remove(db, &own).await?;
+    let own = db.get::<Book>(own.id).await?;
+    assert_queries(1, db, async |db| author.books.remove(db, &own).await).await?;
     assert_eq!(versions(db).await?, (vec![1], vec![3], vec![1, 1], vec![]));
     author.prizes.link(db, &prizes[0]).await?;
     author.prizes.link(db, &prizes[0]).await?;
@@ -433,6 +433,25 @@ pub(crate) async fn relations_raise_it_where_they_change_a_row(db: &Ommi) -> DBR
     assert_eq!(versions(db).await?, (vec![1], vec![3], vec![1, 1], vec![1, 1]), "an association stays as it is");
     author.prizes.unlink(db, &prizes[1]).await?;
     assert_eq!(versions(db).await?, (vec![1], vec![3], vec![1, 1], vec![1]));
+    Ok(())
+}
+
+/// What is removed is a row that was read, as by `delete`.
+pub(crate) async fn a_stale_remove_changes_nothing(db: &Ommi) -> DBResult<()> {
+    db.create_tables::<(Author, Book, Prize, Award)>().await?;
+    let (author, other) = (db.add(new!(Author {})).await?, db.add(new!(Author {})).await?);
+    let mut book = author.books.add(db, new!(Book { .. })).await?;
+    let read_before = book.clone();
+    db.save(&mut book).await?;
+    let removed = assert_queries(2, db, async |db| author.books.remove(db, &read_before).await).await;
+    stale(removed, "Book", &[("id", Value::Int(book.id))]);
+    assert_eq!(db.get::<Book>(book.id).await?.version, 2);
+    // One that belongs to another is not there to be removed, whatever its version.
+    not_found(other.books.remove(db, &read_before).await, "Book");
+    not_found(other.books.remove(db, &book).await, "Book");
+    author.books.remove(db, &book).await?;
+    not_found(author.books.remove(db, &book).await, "Book");
+    assert_eq!(db.find_all::<Book>().count().await?, 0);
     Ok(())
 }
 

@@ -42,6 +42,9 @@ capabilities! {
     "includes at one moment" snapshot_includes: bool = false,
     /// Transactions within transactions, each of which can be undone by itself.
     "nested transactions" savepoints: bool = false,
+    /// A short statement that is dropped on its way is undone with the transaction within another in which it stands, and the other goes on; unless the
+    /// drop came while the inner one was just being ended.
+    "goes on after a drop within" dropped_level_keeps_outer: bool = false,
     /// Tables can be made and dropped in a transaction, and in one within another, and are undone with it.
     "tables in transactions" schema_in_transactions: bool = false,
     /// The strongest isolation of transactions. Any weaker one may be asked for, and is given by the weakest that suffices.

@@ -1,7 +1,7 @@
 //! A driver's transaction, or a level of it, with the rules that hold on every store: after a failed statement nothing but a rollback,
 //! nothing else while a stream is open, and no writes where it only reads.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ending::{Ending, Teller};
@@ -15,7 +15,7 @@ use crate::error::{DBError, DBResult, ErrorKind};
 pub(super) enum Guarded<'h> {
     /// A transaction of its own.
     // In this order: it is told that it was undone after it was.
-    Whole(Box<dyn DriverTransaction>, State),
+    Whole(Box<dyn DriverTransaction>, State<'static>),
     /// A part of another.
     Level(Level<'h>),
 }
@@ -25,8 +25,8 @@ pub(super) struct Level<'h> {
     transaction: &'h dyn DriverTransaction,
     /// Its number for the driver; that of the one around it where the driver knows nothing of it.
     number: u32,
-    own: State,
-    outer: &'h State,
+    own: State<'h>,
+    outer: &'h State<'h>,
     kept: bool,
 }
 
@@ -37,9 +37,8 @@ impl Level<'_> {
     }
 
     async fn end(mut self, end: LevelEnd, context: &Context) -> DBResult<()> {
-        if self.own.streaming.load(Ordering::Acquire) {
+        if self.own.is_streaming() {
             // It was forgotten, and has the connection for good.
-            self.outer.streaming.store(true, Ordering::Release);
             return Err(forgotten_stream());
         }
         if self.is_independent()
@@ -81,15 +80,25 @@ impl Drop for Level<'_> {
     }
 }
 
+/// Whose stream is open: nobody's.
+const NONE: u8 = 0;
+/// One of its own.
+const OWN: u8 = 1;
+/// One of a transaction within it. Who finds it so found it forgotten: that one borrowed this, and is over.
+const INNER: u8 = 2;
+
 /// What is known of a transaction, or of a level.
-pub(super) struct State {
+pub(super) struct State<'h> {
+    /// That of the transaction around it.
+    outer: Option<&'h State<'h>>,
     options: TransactionOptions,
     teller: Teller,
     /// What made it unfit for anything but its rollback.
     first_error: Noted,
     /// What the last transaction within it failed with, until something succeeds after it.
     inner_error: Noted,
-    streaming: AtomicBool,
+    /// Whose stream is open. Told outwards when it is opened, since a level that is forgotten tells nothing when it ends.
+    streaming: AtomicU8,
     /// A transaction within it, which the driver does not keep apart, has begun and not ended. Who finds it so found it forgotten.
     unended: AtomicBool,
 }
@@ -121,14 +130,15 @@ impl Noted {
     }
 }
 
-impl State {
-    fn new(options: TransactionOptions, teller: Teller) -> State {
+impl<'h> State<'h> {
+    fn new(outer: Option<&'h State<'h>>, options: TransactionOptions, teller: Teller) -> State<'h> {
         State {
+            outer,
             options,
             teller,
             first_error: Noted::default(),
             inner_error: Noted::default(),
-            streaming: AtomicBool::new(false),
+            streaming: AtomicU8::new(NONE),
             unended: AtomicBool::new(false),
         }
     }
@@ -138,12 +148,25 @@ impl State {
             return Err(self.aborted());
         }
         // A stream holds the connection: another statement would wait for it, and it for the loop that the statement stands in.
-        if self.streaming.load(Ordering::Acquire) {
-            return Err(DBError::query(
+        match self.streaming.load(Ordering::Acquire) {
+            NONE => Ok(()),
+            OWN => Err(DBError::query(
                 "a stream of this transaction is open; collect it with `all`, or end it, before the next statement",
-            ));
+            )),
+            _ => Err(forgotten_stream()),
         }
-        Ok(())
+    }
+
+    fn is_streaming(&self) -> bool {
+        self.streaming.load(Ordering::Acquire) != NONE
+    }
+
+    /// A stream of its own is open from now on, or not any more.
+    fn set_streaming(&self, open: bool) {
+        self.streaming.store(if open { OWN } else { NONE }, Ordering::Release);
+        for outer in std::iter::successors(self.outer, |state| state.outer) {
+            outer.streaming.store(if open { INNER } else { NONE }, Ordering::Release);
+        }
     }
 
     fn readable(&self, select: &Select) -> DBResult<()> {
@@ -255,7 +278,7 @@ impl<'h> Guarded<'h> {
         }
         driver.capabilities().can_begin(&begin.options)?;
         let transaction = driver.begin(begin, context).await?;
-        Ok(Guarded::Whole(transaction, State::new(begin.options, Teller::default())))
+        Ok(Guarded::Whole(transaction, State::new(None, begin.options, Teller::default())))
     }
 
     /// Begins one within this. Nothing is sent for it yet.
@@ -273,11 +296,11 @@ impl<'h> Guarded<'h> {
             true => transaction.enter(number),
             false => outer.unended.store(true, Ordering::Release),
         }
-        let own = State::new(outer.options, Teller::within(self.ending()));
+        let own = State::new(Some(outer), outer.options, Teller::within(self.ending()));
         Ok(Guarded::Level(Level { transaction, number, own, outer, kept: false }))
     }
 
-    fn state(&self) -> &State {
+    fn state(&self) -> &State<'h> {
         match self {
             Guarded::Whole(_, state) => state,
             Guarded::Level(level) => &level.own,
@@ -349,7 +372,7 @@ impl<'h> Guarded<'h> {
     /// for it for ever. Dropped, the transaction is undone as far as it can be.
     fn check_streams(&self) -> DBResult<()> {
         match self {
-            Guarded::Whole(_, state) if state.streaming.load(Ordering::Acquire) => Err(forgotten_stream()),
+            Guarded::Whole(_, state) if state.is_streaming() => Err(forgotten_stream()),
             _ => Ok(()),
         }
     }
@@ -379,7 +402,7 @@ impl Executor for Guarded<'_> {
         let state = self.state();
         state.watch(state.readable(&select), of_database, || {
             let opening = self.transaction().stream(select, sink, context);
-            state.streaming.store(true, Ordering::Release);
+            state.set_streaming(true);
             // From here on the flag falls when the stream, or the future that opens it, is dropped.
             let open = Open(state);
             Answer::later(async move {
@@ -410,11 +433,11 @@ impl Executor for Guarded<'_> {
     }
 }
 
-struct Open<'a>(&'a State);
+struct Open<'a>(&'a State<'a>);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.streaming.store(false, Ordering::Release);
+        self.0.set_streaming(false);
     }
 }
 

@@ -20,6 +20,7 @@ mod write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::ast::Condition;
 use crate::driver::{Context, Driver, Executor, Explanation};
 use crate::error::DBResult;
 use crate::key::IntoKey;
@@ -41,6 +42,7 @@ pub(crate) use trace::{record, span, traced};
 pub(crate) use transacted::Transacted;
 pub use transaction::Transaction;
 pub use upsert::{Upsert, UpsertOn};
+pub(crate) use write::delete;
 
 /// Where statements run: cheap to copy, and the same type for a database and a transaction.
 #[derive(Clone, Copy)]
@@ -145,7 +147,7 @@ pub trait Handle: Send + Sync {
     /// the model has a version and the row was changed since it was read.
     fn delete<M: Model>(&self, row: &M) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = self.at();
-        Pending::new(move |options| write::delete(at, row, options))
+        Pending::new(move |options| write::delete(at, row, Condition::True, options))
     }
 
     /// Creates the tables of these models where they are missing, with keys, references, indexes and defaults, and adds what

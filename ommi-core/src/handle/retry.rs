@@ -66,6 +66,11 @@ impl Retry {
         let doublings = 1u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         self.delay.saturating_mul(doublings).min(self.max_delay)
     }
+
+    /// The wait after so many attempts: another one each time.
+    fn wait(&self, attempts: u32) -> Duration {
+        self.longest_wait(attempts).mul_f64(fastrand::f64())
+    }
 }
 
 /// Transactions that are run again: what [`Ommi::retry`] gives.
@@ -107,7 +112,7 @@ impl<'h> Retrying<'h> {
                     Err(failure) => failure,
                 };
                 let again = reason.filter(|reason| reason.is_retryable() && attempt < policy.attempts);
-                let wait = policy.longest_wait(attempt).mul_f64(fastrand::f64());
+                let wait = policy.wait(attempt);
                 let Some(reason) = again.filter(|_| started.elapsed().saturating_add(wait) <= policy.within) else {
                     return Err(error);
                 };
@@ -129,6 +134,28 @@ mod tests {
         let waits: Vec<u128> = (1..=4).map(|attempt| retry.longest_wait(attempt).as_millis()).collect();
         assert_eq!(waits, [10, 20, 35, 35]);
         assert_eq!(retry.longest_wait(u32::MAX), Duration::from_millis(35));
-        assert_eq!(Retry::default().delay(Duration::MAX).max_delay(Duration::MAX).longest_wait(9), Duration::MAX);
+        let longest = Retry::default().delay(Duration::MAX).max_delay(Duration::MAX);
+        assert_eq!(longest.longest_wait(9), Duration::MAX);
+        assert!(longest.wait(9) > Duration::ZERO);
+    }
+
+    #[test]
+    fn waits_are_chosen_at_random_up_to_the_longest() {
+        let retry = Retry::default().delay(Duration::from_secs(1)).max_delay(Duration::from_secs(4));
+        for attempt in 1..=4 {
+            let longest = retry.longest_wait(attempt);
+            let waits: Vec<Duration> = (0..200).map(|_| retry.wait(attempt)).collect();
+            assert!(waits.iter().all(|wait| *wait <= longest), "{waits:?}");
+            // A quarter of them is in each quarter. That none of 200 is, comes once in 10²⁴ runs.
+            for quarter in 0..4 {
+                let bounds = longest * quarter / 4..longest * (quarter + 1) / 4;
+                assert!(waits.iter().any(|wait| bounds.contains(wait)), "none in {bounds:?}");
+            }
+            let mut different = waits.clone();
+            different.sort_unstable();
+            different.dedup();
+            assert!(different.len() > 190, "{} different waits", different.len());
+        }
+        assert_eq!(Retry::default().delay(Duration::ZERO).wait(1), Duration::ZERO);
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn save<M: Model>(at: At<'_>, row: &mut M, options: Options) ->
             at.executor.update(&update, &context).await? > 0
         };
         if !found {
-            return Err(not_written(at, &schema, row, &context).await?);
+            return Err(not_written(at, &schema, row, Condition::True, &context).await?);
         }
         if let Some((version, next)) = raised {
             row.set_version(next).map_err(|failure| version.not_taken(failure))?;
@@ -73,12 +73,13 @@ pub(super) async fn save<M: Model>(at: At<'_>, row: &mut M, options: Options) ->
     traced("save", &schema.name, work, |()| 1).await
 }
 
-pub(super) async fn delete<M: Model>(at: At<'_>, row: &M, options: Options) -> DBResult<()> {
+/// Deletes a row, if it is among these.
+pub(crate) async fn delete<M: Model>(at: At<'_>, row: &M, among: Condition, options: Options) -> DBResult<()> {
     let schema = M::schema();
     schema.usable()?;
     let mut values = encode(&schema, row)?;
     let version = schema.version_of(&values)?;
-    let mut filter = own_key(&schema, &mut values)?;
+    let mut filter = own_key(&schema, &mut values)?.and(among.clone());
     if let Some(version) = version {
         filter = filter.and(version.unchanged());
     }
@@ -86,7 +87,7 @@ pub(super) async fn delete<M: Model>(at: At<'_>, row: &M, options: Options) -> D
     let context = at.context(options);
     let work = async {
         match at.executor.delete(&delete, &context).await? {
-            0 => Err(not_written(at, &schema, row, &context).await?),
+            0 => Err(not_written(at, &schema, row, among, &context).await?),
             _ => Ok(()),
         }
     };
@@ -94,11 +95,17 @@ pub(super) async fn delete<M: Model>(at: At<'_>, row: &M, options: Options) -> D
 }
 
 /// Why no row was written: it has gone, or has another version by now.
-async fn not_written<M: Model>(at: At<'_>, schema: &SchemaRef, row: &M, context: &Context) -> DBResult<DBError> {
+async fn not_written<M: Model>(
+    at: At<'_>,
+    schema: &SchemaRef,
+    row: &M,
+    among: Condition,
+    context: &Context,
+) -> DBResult<DBError> {
     if schema.version.is_some() {
         let mut values = encode(schema, row)?;
         let stale = StaleRow::of(schema, &values);
-        if exists(at, schema, own_key(schema, &mut values)?, context).await? {
+        if exists(at, schema, own_key(schema, &mut values)?.and(among), context).await? {
             return Ok(DBError::stale(stale));
         }
     }

@@ -10,7 +10,7 @@ use crate::ast::{
 };
 use crate::driver::{Collect, Context, Row};
 use crate::error::{DBError, DBResult};
-use crate::handle::{At, Handle, Transacted, add_rows, add_trees, one_row, traced};
+use crate::handle::{At, Handle, Transacted, add_rows, add_trees, delete, one_row, traced};
 use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Pending};
@@ -44,7 +44,7 @@ impl<T: Model> HasMany<T> {
     }
 
     /// Makes a row belong to this one, by setting its reference. `NotFound` when it has gone; when it does already, nothing changes but its
-    /// version, where it has one.
+    /// version, where it has one. That is not checked: nothing but the reference is written, so no change of another's is lost.
     pub fn link(
         &self,
         db: &(impl Handle + ?Sized),
@@ -83,7 +83,8 @@ impl<T: Model> HasMany<T> {
         })
     }
 
-    /// Deletes a row that belongs to this one. `NotFound` when there is no such row.
+    /// Deletes a row that belongs to this one. `NotFound` when there is no such row; a `Conflict` when it was changed since it was read, if the model
+    /// has a version.
     pub fn remove(
         &self,
         db: &(impl Handle + ?Sized),
@@ -92,14 +93,7 @@ impl<T: Model> HasMany<T> {
         let at = db.at();
         Pending::new(move |options| async move {
             let (relation, key) = self.ends()?;
-            let context = at.context(options);
-            let schema = T::schema();
-            let delete = Delete::new(schema.clone(), own_key(row)?.and(equal(relation.far, key)));
-            let work = async { at.executor.delete(&delete, &context).await };
-            match traced("delete", &schema.name, work, |rows| *rows).await? {
-                0 => Err(DBError::not_found(schema.name.clone())),
-                _ => Ok(()),
-            }
+            delete(at, row, equal(relation.far, key), options).await
         })
     }
 

@@ -1,7 +1,7 @@
 //! What becomes of acknowledged and of unfinished work when a connection is cut, or a server is killed.
 //!
 //! The work is the same everywhere: statements by themselves, a transaction with others within it, and one that is run again when it may be. What
-//! each of them was told is compared with what is stored.
+//! each of them was told is compared with what is stored. The proxy that cuts connections also tells what a transaction sends.
 
 mod cut_connections;
 mod dead_networks;
@@ -11,6 +11,7 @@ mod leftovers;
 mod memory;
 mod pools;
 mod proxy;
+mod what_is_sent;
 
 use std::time::Duration;
 

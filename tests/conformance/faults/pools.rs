@@ -76,6 +76,31 @@ async fn of_sqlites_readers() -> DBResult<()> {
     Ok(())
 }
 
+/// There is one, and the error says so, and who has it.
+#[tokio::test]
+async fn of_sqlites_one_writer() -> DBResult<()> {
+    let folder = tempfile::tempdir().map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?;
+    let file = SqliteOptions::file(folder.path().join("pool.db")).mode(Mode::ReadWriteCreate);
+    for options in [file, SqliteOptions::memory()] {
+        let db = Ommi::new(options.acquire_timeout(PATIENCE).connect().await?);
+        db.create_tables::<Entry>().await?;
+        prepare(&db, 1).await?;
+        let tx = db.begin().await?;
+        tx.find(named(1, "alone")).update(Entry::count.increment(1)).await?;
+        let write = || db.find(named(1, "alone")).update(Entry::count.increment(1));
+        let started = Instant::now();
+        let error = write().await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout { after, .. } if *after == PATIENCE), "{}", told(&error));
+        assert!((PATIENCE..PATIENCE * 20).contains(&started.elapsed()), "{:?}", started.elapsed());
+        let text = error.to_string();
+        assert!(text.contains("1 in all") && text.contains("pools.rs"), "{text}");
+        drop(tx);
+        assert_eq!(write().await?, 1);
+        db.close().await;
+    }
+    Ok(())
+}
+
 /// On MongoDB a connection is in use while a command runs, and no longer.
 #[tokio::test]
 async fn on_mongo() -> DBResult<()> {

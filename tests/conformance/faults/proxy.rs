@@ -89,6 +89,8 @@ struct Shared {
     released: watch::Sender<Option<bool>>,
     /// Whether nothing passes, and nobody is told.
     frozen: watch::Sender<bool>,
+    /// The requests that came since somebody began to listen, but for greetings.
+    heard: Mutex<Option<Vec<Vec<u8>>>>,
 }
 
 #[derive(Default)]
@@ -120,6 +122,7 @@ impl Proxy {
             struck: watch::Sender::new(false),
             released: watch::Sender::new(None),
             frozen: watch::Sender::new(false),
+            heard: Mutex::default(),
         });
         let served = shared.clone();
         let serving = tokio::spawn(async move {
@@ -162,6 +165,12 @@ impl Proxy {
     /// From here on every message waits, on whatever connection, as if the network were dead. No connection ends.
     pub(crate) fn freeze(&self) {
         self.shared.frozen.send_replace(true);
+    }
+
+    /// The requests that came since this was last asked, but for greetings, over all connections. The first time it begins to listen, and there are
+    /// none.
+    pub(crate) fn heard(&self) -> Vec<Vec<u8>> {
+        self.shared.heard.lock().unwrap_or_else(PoisonError::into_inner).replace(Vec::new()).unwrap_or_default()
     }
 
     /// Passes on what waits, and what comes.
@@ -256,7 +265,13 @@ impl Shared {
     fn deed(&self, link: &Link, way: Way, message: &[u8]) -> Option<Deed> {
         let mut armed = self.armed();
         if way == Way::Request {
-            link.greeted.store(self.is_greeting(message), Ordering::Relaxed);
+            let is_greeting = self.is_greeting(message);
+            link.greeted.store(is_greeting, Ordering::Relaxed);
+            if let Some(heard) = &mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+                && !is_greeting
+            {
+                heard.push(message.to_vec());
+            }
         }
         let fault = armed.fault?;
         if let (Way::Request, Which::Holding(text)) = (way, fault.which)

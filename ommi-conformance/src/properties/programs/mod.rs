@@ -61,7 +61,11 @@ async fn holds(db: &Ommi, program: &[Turn], one_connection: bool) -> Result<(), 
     let capabilities = db.driver().capabilities();
     let traffic = Traffic { single_writer: capabilities.single_writer, one_connection, nests: capabilities.savepoints };
     db.find_all::<Cell>().delete().await.map_err(told)?;
-    let mut game = Game { model: Model::default(), seats: (0..HANDLES).map(|owner| Seat::new(db, owner)).collect() };
+    let mut game = Game {
+        model: Model::default(),
+        seats: (0..HANDLES).map(|owner| Seat::new(db, owner)).collect(),
+        keeps_outer: capabilities.dropped_level_keeps_outer,
+    };
     for (number, (first, second)) in program.iter().enumerate() {
         let steps: Vec<Step> = [Some(*first), *second].into_iter().flatten().collect();
         let together = second.is_some_and(|second| {
@@ -115,6 +119,8 @@ impl Seat {
 struct Game {
     model: Model,
     seats: Vec<Seat>,
+    /// Whether a statement that is dropped takes no more with it than its level.
+    keeps_outer: bool,
 }
 
 impl Game {
@@ -145,8 +151,9 @@ impl Game {
             Err(error) => return Err(TestCaseError::fail(format!("step {number}, {step:?}: {}", chain(error)))),
         };
         let aborted = |result: &DBResult<Rows>| matches!(result, Err(error) if matches!(error.kind(), ErrorKind::TransactionAborted));
-        // With a statement that was under way the database may give up the transactions around it, and says so.
-        let given_up = reply.cut && (got == Outcome::Aborted || reply.rows.as_ref().is_some_and(aborted));
+        // With a statement that was under way some databases may give up the transactions around it, and say so.
+        let given_up =
+            reply.cut && !self.keeps_outer && (got == Outcome::Aborted || reply.rows.as_ref().is_some_and(aborted));
         // A rollback tells that it was so already, and that those around it are undone too.
         let undone_before = lost && matches!(step.action, Action::End(End::RollBack)) && got == Outcome::Aborted;
         if given_up && !self.model.open[step.handle].is_empty() {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Cell;
 use super::model::{Action, End, Rows, Write};
-use crate::cases::dropping::drop_after;
+use crate::dropped::drop_after;
 
 /// What a handle answers to a step.
 #[derive(Debug)]
