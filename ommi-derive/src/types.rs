@@ -76,7 +76,12 @@ impl Relation {
             Relation::BelongsTo { target } | Relation::HasOne { target } => (target, None),
             Relation::HasMany { target, through } => (target, through.as_deref()),
         };
-        let never = |ty: &&Type| [INTEGERS, FLOATS, NO_MODELS].iter().any(|names| is_named(ty, names));
+        // A model may have the name of a generic type of the standard library, but no type of its own within it.
+        let generic = |ty: &Type| last_segment(ty).is_some_and(|segment| !generics(segment).is_empty());
+        let never = |ty: &&Type| {
+            [INTEGERS, FLOATS, NO_MODELS].iter().any(|names| is_named(ty, names))
+                || (is_named(ty, &["Option", "Vec", "Box", "Arc"]) && generic(ty))
+        };
         [Some(target), through].into_iter().flatten().find(never)
     }
 }
@@ -99,8 +104,8 @@ pub(crate) fn is_named(ty: &Type, names: &[&str]) -> bool {
 pub(crate) const FLOATS: &[&str] = &["f32", "f64"];
 /// The integers that a column can hold.
 pub(crate) const INTEGERS: &[&str] = &["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"];
-/// What else columns hold, and what holds models.
-const NO_MODELS: &[&str] = &["bool", "String", "str", "char", "Option", "Vec", "Uuid", "Box", "Arc"];
+/// What else is no model.
+const NO_MODELS: &[&str] = &["bool", "String", "str", "char"];
 /// What has no generated values, among the types that columns hold.
 pub(crate) const NEVER_AUTO: &[&str] =
     &["bool", "f32", "f64", "String", "Vec", "NaiveDate", "NaiveTime", "NaiveDateTime", "DateTime"];
@@ -157,9 +162,13 @@ mod tests {
     #[test]
     fn a_relation_leads_to_what_can_be_a_model() {
         let is_one = |text: &str| relation(&ty(text)).map(|relation| relation.is_ok());
-        for text in
-            ["HasMany<Post>", "BelongsTo<Option<blog::Team>>", "HasMany<Tag, ommi::Through<UserTag>>", "HasOne<Self>"]
-        {
+        for text in [
+            "HasMany<Post>",
+            "BelongsTo<Option<blog::Team>>",
+            "HasMany<Tag, ommi::Through<UserTag>>",
+            "HasOne<Self>",
+            "BelongsTo<Box>",
+        ] {
             assert_eq!(is_one(text), Some(true), "{text}");
         }
         for text in
