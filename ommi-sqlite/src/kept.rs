@@ -94,6 +94,18 @@ impl RawConnection {
     }
 }
 
+#[cfg(test)]
+impl RawConnection {
+    /// How often the statements that are kept were run: those that were compiled, and those that begin and end.
+    pub(crate) fn runs(&self) -> (i32, i32) {
+        let run = |statement: &Statement<'_>| statement.get_status(rusqlite::StatementStatus::Run);
+        self.0.with_dependent(|_, statements| {
+            let compiled = statements.compiled.iter().flatten().map(|(_, statement)| run(statement)).sum();
+            (compiled, statements.controls.iter().flatten().map(run).sum())
+        })
+    }
+}
+
 /// A statement in use, which cannot be exchanged for another.
 pub(crate) struct Lent<'s, 'c>(&'s mut Statement<'c>);
 

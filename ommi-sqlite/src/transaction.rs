@@ -348,3 +348,97 @@ impl DriverTransaction for SqliteTransaction {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ommi_core::driver::Driver;
+    use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
+    use ommi_core::value::{ColumnType, Value};
+
+    use super::*;
+    use crate::{SqliteDriver, SqliteOptions};
+
+    struct Nobody;
+
+    impl RowSink for Nobody {
+        fn row(&mut self, _: &mut dyn ommi_core::driver::Row) -> DBResult<()> {
+            Ok(())
+        }
+
+        fn clear(&mut self) {}
+
+        fn len(&self) -> usize {
+            0
+        }
+
+        fn fork(&self) -> Box<dyn RowSink> {
+            Box::new(Nobody)
+        }
+
+        fn absorb(&mut self, _: Box<dyn RowSink>) {}
+
+        fn into_any(self: Box<Self>) -> Box<dyn std::any::Any> {
+            self
+        }
+    }
+
+    /// What was run since this was asked for last: statements of the application, and of the transaction itself.
+    struct Count<'d>(&'d SqliteDriver, (i32, i32));
+
+    impl Count<'_> {
+        fn since(&mut self) -> (i32, i32) {
+            let now = self.0.writer.try_take().unwrap().connection().unwrap().sqlite.runs();
+            let before = std::mem::replace(&mut self.1, now);
+            (now.0 - before.0, now.1 - before.1)
+        }
+    }
+
+    async fn write(tx: &dyn DriverTransaction, model: &SchemaRef, level: u32) {
+        let mut context = Context::new();
+        context.level = level;
+        let columns = model.all_columns().clone();
+        // SQLite counts the key then.
+        let values = vec![Value::Null];
+        tx.insert(&mut Insert::new(model.clone(), columns, values, 1), &mut Nobody, &context).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_transaction_costs_beside_its_statements() {
+        let driver = SqliteOptions::memory().connect().await.unwrap();
+        let id = ColumnBuilder::new("id", ColumnType::I64).key();
+        let model = SchemaRef::from(Arc::new(ModelSchema::builder("T", "t").column(id).build().unwrap()));
+        driver.schema().create(std::slice::from_ref(&model), &Context::new()).await.unwrap();
+        let (context, mut inner) = (Context::new(), Context::new());
+        inner.level = 1;
+        let mut count = Count(&driver, (0, 0));
+        count.since();
+        let begin = || async { driver.begin(&Begin::default(), &Context::new()).await.unwrap() };
+
+        // Nothing is sent before the first statement, and nothing without one.
+        begin().await.commit(&context).await.unwrap();
+        begin().await.rollback(&context).await.unwrap();
+        drop(begin().await);
+        let tx = begin().await;
+        tx.enter(1);
+        tx.leave(1, LevelEnd::Keep, &inner).await.unwrap();
+        tx.commit(&context).await.unwrap();
+        assert_eq!(count.since(), (0, 0));
+
+        let tx = begin().await;
+        write(&*tx, &model, 0).await;
+        tx.commit(&context).await.unwrap();
+        assert_eq!(count.since(), (1, 2), "begin and commit");
+
+        for (end, expected) in [(LevelEnd::Keep, 4), (LevelEnd::Undo, 5)] {
+            let tx = begin().await;
+            write(&*tx, &model, 0).await;
+            tx.enter(1);
+            write(&*tx, &model, 1).await;
+            write(&*tx, &model, 1).await;
+            tx.leave(1, end, &inner).await.unwrap();
+            write(&*tx, &model, 0).await;
+            tx.commit(&context).await.unwrap();
+            assert_eq!(count.since(), (4, expected), "a savepoint, and what ends it: {end:?}");
+        }
+    }
+}
