@@ -39,7 +39,9 @@ impl Servers {
         command.arg(KEEP).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut keeper = command.spawn().map_err(|error| format!("the keeper could not be started: {error}"))?;
         let output = keeper.stdout.take().ok_or("the keeper has no output")?;
-        let mut servers = Servers { keeper, variables: vec![itself] };
+        let named = env::var(mongo::VARIABLE).ok();
+        let named = named.map(|url| (mongo::VARIABLE.to_owned(), mongo::with_source(&url)));
+        let mut servers = Servers { keeper, variables: named.into_iter().chain([itself]).collect() };
         for line in BufReader::new(output).lines() {
             let line = line.map_err(|error| format!("the keeper cannot be heard: {error}"))?;
             match line.split_once('=') {

@@ -256,6 +256,26 @@ fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
+/// The URL of a server that was named, with the database in which its user is known: tests use databases of their own, and a user is looked for in the
+/// URL's database, or else in `admin` (<https://www.mongodb.com/docs/manual/reference/connection-string-options/#mongodb-urioption-urioption.authSource>).
+pub(crate) fn with_source(url: &str) -> String {
+    let (address, options) = url.split_once('?').unwrap_or((url, ""));
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
+    // A mechanism that is named may have users elsewhere.
+    let is_said = options
+        .split('&')
+        .filter_map(|option| option.split('=').next())
+        .any(|name| ["authSource", "authMechanism"].iter().any(|said| name.eq_ignore_ascii_case(said)));
+    if is_said || !hosts.contains('@') {
+        return url.to_owned();
+    }
+    let slash = if rest.contains('/') { "" } else { "/" };
+    let source = if database.is_empty() { "admin" } else { database };
+    let and = if options.is_empty() { "" } else { "&" };
+    format!("{address}{slash}?{options}{and}authSource={source}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +286,20 @@ mod tests {
         for way in [VARIABLE, "`mongod`", "`pip install` ended", SECANTUS, "cargo install secantus-mdb", "secantusd-rs"]
         {
             assert!(text.contains(way), "{way}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_known_where_the_url_says() {
+        for (url, expected) in [
+            ("mongodb://u:p@h", "mongodb://u:p@h/?authSource=admin"),
+            ("mongodb://u:p@h,i:1/?w=1", "mongodb://u:p@h,i:1/?w=1&authSource=admin"),
+            ("mongodb+srv://u:p@h/shop", "mongodb+srv://u:p@h/shop?authSource=shop"),
+            ("mongodb://u:p@h/shop?AuthSource=a", "mongodb://u:p@h/shop?AuthSource=a"),
+            ("mongodb://u@h/?authMechanism=MONGODB-X509", "mongodb://u@h/?authMechanism=MONGODB-X509"),
+            ("mongodb://h/shop", "mongodb://h/shop"),
+        ] {
+            assert_eq!(with_source(url), expected);
         }
     }
 }
