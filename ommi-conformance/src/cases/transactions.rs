@@ -174,7 +174,7 @@ pub(crate) async fn a_bulk_add_is_part_of_it(db: &Ommi) -> DBResult<()> {
     let rows = if db.driver().capabilities().foreign_keys { 40_000 } else { 4_000 };
     let tx = db.begin().await?;
     tx.add_all((0..rows).map(|id| account(id, id))).await?;
-    assert_eq!(tx.find_all::<Account>().count().await?, rows);
+    assert_eq!(tx.find_all::<Account>().count().await?, rows as u64);
     tx.rollback().await?;
     assert_eq!(db.find_all::<Account>().count().await?, 0);
     Ok(())
