@@ -10,7 +10,7 @@ use ommi::DBResult;
 use crate::run::chain;
 
 /// Polls a future so many times, each time that it asks to be, and drops it. Gives its output if it came to its end.
-pub(crate) async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+pub async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
     let mut future = Box::pin(future);
     let mut done = 0;
     std::future::poll_fn(|context| {

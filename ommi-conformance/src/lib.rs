@@ -48,6 +48,7 @@ pub mod properties;
 
 pub use behaviours::{BEHAVIOURS, Behaviour};
 pub use database::Database;
+pub use dropped::drop_after;
 pub use ommi::DBResult;
 pub use requirement::Requirement;
 pub use run::{coverage, run};

@@ -90,14 +90,14 @@ fn after(value: &str) -> Option<(char, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use mongodb::bson::doc;
     use ommi_core::schema::ColumnBuilder;
     use ommi_core::value::ColumnType;
 
     use super::*;
 
-    fn model() -> ModelSchema {
+    pub(crate) fn model() -> ModelSchema {
         ModelSchema::builder("T", "t")
             .column(ColumnBuilder::new("id", ColumnType::I64).key())
             .column(ColumnBuilder::new("a b", ColumnType::I32).unique())

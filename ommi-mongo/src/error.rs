@@ -338,20 +338,9 @@ fn invalid(error: &ServerError, model: &ModelSchema) -> ErrorKind {
 #[cfg(test)]
 mod tests {
     use mongodb::bson::doc;
-    use ommi_core::schema::ColumnBuilder;
-    use ommi_core::value::ColumnType;
 
     use super::*;
-
-    fn model() -> ModelSchema {
-        ModelSchema::builder("T", "t")
-            .column(ColumnBuilder::new("id", ColumnType::I64).key())
-            .column(ColumnBuilder::new("a b", ColumnType::I32).unique())
-            .column(ColumnBuilder::new("c", ColumnType::Text))
-            .unique(&[1, 2])
-            .build()
-            .unwrap()
-    }
+    use crate::duplicate::tests::model;
 
     fn mapped(report: Document) -> DBError {
         match affected(&doc! { "n": 0, "writeErrors": [report], "ok": 1 }) {

@@ -1,34 +1,16 @@
 //! Opening a database, dropped at every await: nothing of it stays open, and the next one opens.
 
-use std::task::Poll;
 use std::time::Duration;
 
 use ommi::mongo::MongoOptions;
 use ommi::postgres::{PostgresOptions, sqlx};
 use ommi::prelude::*;
 use ommi::sqlite::{Mode, SqliteOptions};
+use ommi_conformance::drop_after;
 
 #[derive(Debug, Clone, PartialEq, Model)]
 struct Line {
     id: i64,
-}
-
-/// Polls a future so many times and drops it. Gives its output if it came to its end.
-async fn drop_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
-    let mut done = 0;
-    std::future::poll_fn(|context| {
-        if done == polls {
-            return Poll::Ready(None);
-        }
-        done += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if done == polls => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// Opens and uses a database, dropped after each number of polls until one comes to its end.
