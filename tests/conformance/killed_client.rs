@@ -144,13 +144,10 @@ async fn on_postgres() -> DBResult<()> {
 
 #[tokio::test]
 async fn on_mongo() -> DBResult<()> {
-    let (driver, url) = crate::mongo::connect(|options| options).await?;
-    let stands_in = crate::mongo::is_secantus(&driver).await;
+    let (driver, url, server) = crate::mongo::connect_to_lose_clients().await?;
     let db = Ommi::new(driver);
     let result = kill_in_the_midst(&db, &url).await;
-    // MongoDB lets go of what the client held after a minute at most. SecantusDB does not, and whoever drops the database then keeps everybody
-    // waiting; it is thrown away after the tests.
-    if !stands_in {
+    if server.is_none() {
         crate::mongo::drop_database(&url).await;
     }
     result

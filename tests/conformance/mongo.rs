@@ -9,6 +9,8 @@ use ommi::mongo::{MongoDriver, MongoOptions};
 use ommi::prelude::*;
 use ommi_conformance::Database;
 
+use crate::own_server::OwnServer;
+
 /// What SecantusDB, which stands in where there is no `mongod`, does otherwise than MongoDB.
 const SECANTUS: &[(&str, &str)] = &[
     ("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON"),
@@ -23,10 +25,15 @@ fn url(database: &str) -> DBResult<String> {
             "there is no MongoDB server to test with: run `cargo xtask test`, or set OMMI_TEST_MONGO_URL",
         ));
     };
-    let (address, parameters) = url.split_once('?').unwrap_or((&url, ""));
+    Ok(of_database(&url, database))
+}
+
+/// The URL of a database on the server that a URL names.
+fn of_database(url: &str, database: &str) -> String {
+    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
     let (scheme, rest) = address.split_once("://").unwrap_or(("mongodb", address));
     let hosts = rest.split('/').next().unwrap_or(rest);
-    Ok(format!("{scheme}://{hosts}/{database}?{parameters}"))
+    format!("{scheme}://{hosts}/{database}?{parameters}")
 }
 
 /// An empty database, named for the process and a count, and its URL.
@@ -34,6 +41,18 @@ pub(crate) async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = url(&format!("ommi_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))?;
     Ok((change(MongoOptions::parse(&url).await?).connect().await?, url))
+}
+
+/// For a test whose clients are lost with transactions open. MongoDB ends those after a minute, and they are in the way of nobody else until then. SecantusDB keeps
+/// them, and every other test waiting: there the test gets a server of its own, which ends with what is given beside the URL.
+pub(crate) async fn connect_to_lose_clients() -> DBResult<(MongoDriver, String, Option<OwnServer>)> {
+    let (driver, url) = connect(|options| options).await?;
+    if !is_secantus(&driver).await {
+        return Ok((driver, url, None));
+    }
+    let server = OwnServer::mongo();
+    let url = of_database(&server.url, "lost_clients");
+    Ok((MongoDriver::connect(&url).await?, url, Some(server)))
 }
 
 /// Drops a database, with a connection of its own.

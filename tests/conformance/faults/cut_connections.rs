@@ -145,8 +145,7 @@ async fn on_postgres_encrypted() -> DBResult<()> {
 
 #[tokio::test]
 async fn on_mongo() -> DBResult<()> {
-    let (direct, url) = crate::mongo::connect(|options| options).await?;
-    let stands_in = crate::mongo::is_secantus(&direct).await;
+    let (direct, url, server) = crate::mongo::connect_to_lose_clients().await?;
     let direct = Ommi::new(direct);
     direct.create_tables::<Entry>().await?;
     let through = async |port| MongoOptions::parse(&through_port(&url, port)).await?.connect().await.map(Ommi::new);
@@ -163,7 +162,7 @@ async fn on_mongo() -> DBResult<()> {
         assert!(cuts >= least, "{way:?} {among:?} {deed:?}: {cuts} cuts");
     }
     store.direct.close().await;
-    if !stands_in {
+    if server.is_none() {
         crate::mongo::drop_database(&url).await;
     }
     Ok(())

@@ -90,7 +90,7 @@ async fn a_statement_on_postgres() -> DBResult<()> {
 
 #[tokio::test]
 async fn a_closure_rolls_back_on_mongo() -> DBResult<()> {
-    let (direct, url) = crate::mongo::connect(|options| options).await?;
+    let (direct, url, server) = crate::mongo::connect_to_lose_clients().await?;
     let direct = Ommi::new(direct);
     direct.create_tables::<Entry>().await?;
     let proxy = Proxy::start(Protocol::Mongo, address(&url)).await;
@@ -99,6 +99,8 @@ async fn a_closure_rolls_back_on_mongo() -> DBResult<()> {
     a_closure_rolls_back(&proxy, &db, &direct).await?;
     db.close().await;
     direct.close().await;
-    crate::mongo::drop_database(&url).await;
+    if server.is_none() {
+        crate::mongo::drop_database(&url).await;
+    }
     Ok(())
 }
