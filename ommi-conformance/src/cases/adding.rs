@@ -240,10 +240,10 @@ pub(crate) async fn a_violation_in_the_last_row_adds_none(db: &Ommi) -> DBResult
     Ok(())
 }
 
-/// The rows before it took several statements, where the values that are bound are limited. Elsewhere they are fewer, since what MongoDB undoes has to be done in a minute.
+/// The rows before it took several statements, where the values that are bound are limited.
 pub(crate) async fn a_violation_in_the_last_of_thousands_of_rows_adds_none(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Account>().await?;
-    let mut rows = accounts(if db.driver().capabilities().foreign_keys { 40_000 } else { 4_000 });
+    let mut rows = accounts(40_000);
     rows.push(Account { id: 3, email: "new@x.org".to_owned() });
     violation(db.add_all(rows).await, ConstraintKind::Unique, "accounts", &["id"]);
     assert_eq!(db.find_all::<Account>().count().await?, 0);
