@@ -410,7 +410,7 @@ mod tests {
         let one = || Condition::compare(CompareOp::Eq, Expr::Column(0), Expr::Value(Value::Int(1)));
         let mut select = Select::new(model.clone());
         select.filter = one();
-        let mut insert = Insert::new(model.clone(), Arc::new([0, 1]), vec![Value::Int(1), Value::Int(2)], 1);
+        let mut insert = Insert::new(model.clone(), [0, 1], vec![Value::Int(1), Value::Int(2)], 1);
         let change = Assignment::new(1, Change::Add(Value::Int(1)));
         let update = Update::new(model.clone(), vec![change], one());
         let delete = Delete::new(model, one());

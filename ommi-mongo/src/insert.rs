@@ -226,7 +226,7 @@ mod tests {
         let model = SchemaRef::from(Arc::new(model));
         let text = "x".repeat(text);
         let values = (0i64..).take(count).flat_map(|key| [Value::Int(key), Value::Text(text.clone().into())]);
-        let insert = Insert::new(model, Arc::from([0, 1]), values.collect(), count);
+        let insert = Insert::new(model, [0, 1], values.collect(), count);
         let defaults = RawDocumentBuf::new();
         let documents = Documents::new(&insert, &defaults);
         let commands = documents.commands(&insert.values, 2, count, None, Writer::new).unwrap();

@@ -239,7 +239,7 @@ mod tests {
         let code = |code: Option<&str>| code.map_or(Value::Null, |code| Value::Text(code.to_owned().into()));
         let hall = |hall: Option<i64>| hall.map_or(Value::Null, Value::Int);
         let values = rows.iter().flat_map(|row| [Value::Int(row.0), code(row.1), hall(row.2)]).collect();
-        Claims::of_insert(&Insert::new(model(), Arc::new([0, 1, 2]), values, rows.len()), |_| true)
+        Claims::of_insert(&Insert::new(model(), [0, 1, 2], values, rows.len()), |_| true)
     }
 
     fn violated(judged: DBResult<()>) -> Vec<String> {

@@ -208,7 +208,7 @@ impl Inner {
             return Ok(1);
         }
         match stored {
-            Some(document) if *insert.returning == **model.all_columns() => {
+            Some(document) if *insert.returning == *model.all_columns() => {
                 sink.row(&mut MongoRow::new(model, &document))?;
             }
             Some(document) => {

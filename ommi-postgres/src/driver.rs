@@ -300,7 +300,7 @@ mod tests {
         let id = ColumnBuilder::new("id", ColumnType::I64).key();
         let model = SchemaRef::from(Arc::new(ModelSchema::builder("User", "users").column(id).build().unwrap()));
         let context = Context::new();
-        let mut insert = Insert::new(model.clone(), Arc::new([0]), vec![Value::Int(1)], 1);
+        let mut insert = Insert::new(model.clone(), [0], vec![Value::Int(1)], 1);
         let update = Update::new(model.clone(), vec![Assignment::new(0, Change::Add(Value::Int(1)))], Condition::True);
         let delete = Delete::new(model.clone(), Condition::True);
         let (mut rows, mut keys) = (Nothing, Nothing);

@@ -45,7 +45,7 @@ pub fn insert<D: Dialect, O: Out>(
 
 impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     fn rows(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
-        let values = values(insert, first, rows)?;
+        let values = inserted_values(insert, first, rows)?;
         self.text(" VALUES ");
         for (i, row) in values.chunks(insert.columns.len()).enumerate() {
             self.text(if i == 0 { "(" } else { ", (" });
@@ -64,7 +64,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     /// Rows as arrays, one for each column. The order is said outright: generated keys then are in the order of the rows, and so
     /// is what is returned.
     fn arrays(&mut self, insert: &Insert, first: usize, rows: usize) -> DBResult<()> {
-        let (values, width) = (values(insert, first, rows)?, insert.columns.len());
+        let (values, width) = (inserted_values(insert, first, rows)?, insert.columns.len());
         self.text(" SELECT ");
         if O::TEXT {
             for place in 0..width {
@@ -168,8 +168,11 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
     }
 }
 
-/// The values of so many rows from row number `first` on.
-fn values(insert: &Insert, first: usize, rows: usize) -> DBResult<&[Value<'static>]> {
+/// The values of so many rows of an insert, from row number `first` on: what is bound to its statement, but for what it does on a conflict.
+///
+/// # Errors
+/// `Query` where the insert has no such rows.
+pub fn inserted_values(insert: &Insert, first: usize, rows: usize) -> DBResult<&[Value<'static>]> {
     let width = insert.columns.len();
     let start = first.checked_mul(width);
     let end = first.checked_add(rows).and_then(|end| end.checked_mul(width));

@@ -29,7 +29,7 @@ mod writer;
 
 pub use delete::delete;
 pub use dialect::{Dialect, ListForm, Piece};
-pub use insert::insert;
+pub use insert::{insert, inserted_values};
 pub use out::{Bind, Column, Explained, Out, SqlText};
 pub use select::select;
 pub use text::prefix_end;

@@ -13,6 +13,9 @@ use crate::kept::Lent;
 /// How many bytes of values are bound on the task's own thread: what SQLite then does with more takes longer than a hop.
 pub(crate) const LIGHT: usize = 256 * 1024;
 
+/// How many bytes of values may stay bound to a statement that is kept.
+const SMALL: usize = 1_024;
+
 /// Takes the binds of a traversal, each as the next parameter of a statement.
 pub(crate) struct Binder<'a, 's, 'c> {
     statement: &'a mut Lent<'s, 'c>,
@@ -21,6 +24,8 @@ pub(crate) struct Binder<'a, 's, 'c> {
     next: usize,
     /// How many bytes more may be bound.
     room: usize,
+    /// Whether there is something among what is bound that must not stay.
+    is_large: bool,
     /// Why binding ended early.
     pub(crate) ended: Option<Ended>,
 }
@@ -36,7 +41,14 @@ pub(crate) enum Ended {
 
 impl<'a, 's, 'c> Binder<'a, 's, 'c> {
     pub(crate) fn new(statement: &'a mut Lent<'s, 'c>, model: &'a str, room: usize) -> Binder<'a, 's, 'c> {
-        Binder { statement, model, next: 1, room, ended: None }
+        Binder { statement, model, next: 1, room, is_large: false, ended: None }
+    }
+
+    /// Everything is bound.
+    pub(crate) fn finish(self) {
+        if !self.is_large {
+            self.statement.stay_bound();
+        }
     }
 
     fn stored(&self, value: &Value<'_>) -> DBResult<Stored> {
@@ -48,6 +60,7 @@ impl<'a, 's, 'c> Binder<'a, 's, 'c> {
     }
 
     fn take(&mut self, bytes: usize) -> DBResult<()> {
+        self.is_large |= bytes > SMALL;
         match self.room.checked_sub(bytes) {
             Some(room) => {
                 self.room = room;
@@ -69,7 +82,7 @@ impl<'a, 's, 'c> Binder<'a, 's, 'c> {
         })
     }
 
-    fn value(&mut self, value: &Value<'_>) -> DBResult<()> {
+    pub(crate) fn value(&mut self, value: &Value<'_>) -> DBResult<()> {
         match value {
             Value::Null => self.parameter(Null),
             Value::Bool(value) => self.parameter(i64::from(*value)),
@@ -111,6 +124,7 @@ impl<'a, 's, 'c> Binder<'a, 's, 'c> {
                 other => rusqlite::types::Value::Text(self.stored(other)?.as_str().to_owned()),
             });
         }
+        self.is_large = true;
         self.parameter(Rc::new(array))
     }
 }

@@ -1,6 +1,5 @@
 //! A statement's text, and what is known of every statement of its shape.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use ommi_core::schema::SchemaRef;
@@ -24,7 +23,7 @@ pub(crate) struct Columns {
     /// Held also to keep the address that the shape knows the model by.
     pub(crate) model: SchemaRef,
     /// Those of the model that the result has; none where it has a count instead.
-    pub(crate) indexes: Arc<[u16]>,
+    pub(crate) indexes: Box<[u16]>,
     pub(crate) types: Box<[ColumnType]>,
 }
 
@@ -63,19 +62,19 @@ impl Compiled {
 
 impl Columns {
     /// These columns of a model.
-    pub(crate) fn of(model: &SchemaRef, indexes: &Arc<[u16]>) -> Columns {
+    pub(crate) fn of(model: &SchemaRef, indexes: &[u16]) -> Columns {
         let types = indexes.iter().filter_map(|&index| Some(model.column(index)?.ty)).collect();
-        Columns { model: model.clone(), indexes: indexes.clone(), types }
+        Columns { model: model.clone(), indexes: indexes.into(), types }
     }
 
     /// No columns, as of a write.
     pub(crate) fn none(model: &SchemaRef) -> Columns {
-        Columns { model: model.clone(), indexes: Arc::new([]), types: Box::new([]) }
+        Columns { model: model.clone(), indexes: Box::default(), types: Box::new([]) }
     }
 
     /// One column that is not the model's.
     pub(crate) fn single(model: &SchemaRef, ty: ColumnType) -> Columns {
-        Columns { model: model.clone(), indexes: Arc::new([]), types: Box::new([ty]) }
+        Columns { model: model.clone(), indexes: Box::default(), types: Box::new([ty]) }
     }
 
     /// The stored name of the column at this place of the result.

@@ -1,10 +1,9 @@
 //! Running an insert, with the keys that SQLite counted.
 
-use std::sync::Arc;
-
 use ommi_core::DBResult;
 use ommi_core::ast::{Insert, related_models};
 use ommi_core::driver::{RowSink, Values, record_statement};
+use ommi_core::schema::ColumnList;
 use ommi_core::value::Value;
 use ommi_sql::SqlText;
 use rusqlite::ffi;
@@ -129,8 +128,7 @@ fn one_statement(
             if first % LOOK == LOOK - 1 && watch.look() {
                 return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
             }
-            let values = |binder: &mut Binder<'_, '_, '_>| ommi_sql::insert(insert, first, rows, &Sqlite, binder);
-            bind(statement, &insert.model, watch, task, values)?;
+            bind(statement, &insert.model, watch, task, |binder| values(insert, first, rows, binder))?;
             if insert.returning.is_empty() || keys == Keys::RowId {
                 let added = match statement.execute() {
                     Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
@@ -162,6 +160,19 @@ fn one_statement(
     })
 }
 
+/// Binds so many rows, from this one on.
+fn values(insert: &Insert, first: usize, rows: usize, binder: &mut Binder<'_, '_, '_>) -> DBResult<()> {
+    if insert.on_conflict.is_some() {
+        return ommi_sql::insert(insert, first, rows, &Sqlite, binder);
+    }
+    // Nothing but the rows is bound, in their order: the text need not be gone through for that.
+    let values = ommi_sql::inserted_values(insert, first, rows)?;
+    values
+        .iter()
+        .zip(insert.columns.iter().cycle())
+        .try_for_each(|(value, &column)| binder.value(value).map_err(|error| error.for_column(&insert.model, column)))
+}
+
 fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {
     let width = insert.columns.len();
     let values = insert.values.get(..rows.saturating_mul(width)).unwrap_or(&insert.values).to_vec();
@@ -170,7 +181,7 @@ fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {
     one.on_conflict = insert.on_conflict.clone();
     check(&one)?;
     if keys == Keys::RowId {
-        one.returning = Arc::new([]);
+        one.returning = ColumnList::NONE;
     }
     let mut text = SqlText::new();
     ommi_sql::insert(&one, 0, rows, &Sqlite, &mut text)?;

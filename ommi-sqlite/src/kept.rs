@@ -64,7 +64,7 @@ impl RawConnection {
         RawConnection(Cell::new(connection, |_| Statements::default()))
     }
 
-    /// Uses the statement of this number, whose text is this. It is prepared where it is not yet, which can fail; what was bound is forgotten afterwards.
+    /// Uses the statement of this number, whose text is this. It is prepared where it is not yet, which can fail; what was bound is forgotten afterwards, unless it was said that it may stay.
     pub(crate) fn with<T>(
         &mut self,
         place: Place,
@@ -75,7 +75,7 @@ impl RawConnection {
             let new = || Ok((place.stamp, prepare(connection, text)?));
             let is_it = |(stamp, _): &(u64, _)| *stamp == place.stamp;
             match kept(&mut statements.compiled, place.number, is_it, new) {
-                Ok((_, statement)) => work(connection, Ok(&mut Lent(statement))),
+                Ok((_, statement)) => work(connection, Ok(&mut Lent { statement, stays_bound: false })),
                 Err(error) => work(connection, Err(error)),
             }
         })
@@ -107,29 +107,39 @@ impl RawConnection {
 }
 
 /// A statement in use, which cannot be exchanged for another.
-pub(crate) struct Lent<'s, 'c>(&'s mut Statement<'c>);
+pub(crate) struct Lent<'s, 'c> {
+    statement: &'s mut Statement<'c>,
+    stays_bound: bool,
+}
 
 impl Lent<'_, '_> {
     /// Binds a parameter, which count from one.
     pub(crate) fn bind(&mut self, parameter: usize, value: impl ToSql) -> rusqlite::Result<()> {
-        self.0.raw_bind_parameter(parameter, value)
+        self.statement.raw_bind_parameter(parameter, value)
+    }
+
+    /// Leaves what is bound where it is until the next use, which binds all of it anew. For what is small: a call to SQLite is saved.
+    pub(crate) fn stay_bound(&mut self) {
+        self.stays_bound = true;
     }
 
     /// Runs it, and gives the number of rows that it changed.
     pub(crate) fn execute(&mut self) -> rusqlite::Result<usize> {
-        self.0.raw_execute()
+        self.statement.raw_execute()
     }
 
     /// Runs it, and gives its rows.
     pub(crate) fn query(&mut self) -> Rows<'_> {
-        self.0.raw_query()
+        self.statement.raw_query()
     }
 }
 
-/// What is bound may be large, and may be of this thread: it is let go also where a panic ends the use.
+/// What is bound may be large, and may be of this thread: it is let go unless that was ruled out, also where a panic ends the use.
 impl Drop for Lent<'_, '_> {
     fn drop(&mut self) {
-        self.0.clear_bindings();
+        if !self.stays_bound {
+            self.statement.clear_bindings();
+        }
     }
 }
 
@@ -182,7 +192,7 @@ mod tests {
 
     /// What is bound to the statement of a place.
     fn bound(connection: &mut RawConnection, place: Place) -> String {
-        connection.with(place, ECHO, |_, statement| statement.unwrap().0.expanded_sql().unwrap())
+        connection.with(place, ECHO, |_, statement| statement.unwrap().statement.expanded_sql().unwrap())
     }
 
     fn prepared(connection: &RawConnection) -> usize {
@@ -241,6 +251,34 @@ mod tests {
         });
         assert!(std::panic::catch_unwind(panicking).is_err());
         assert_eq!(bound(&mut connection, FIRST), "SELECT NULL");
+    }
+
+    #[test]
+    fn only_what_is_small_stays_bound() {
+        use ommi_core::value::Value;
+        use ommi_sql::{Bind, Out};
+
+        use crate::bind::Binder;
+
+        let mut connection = connection();
+        let list = [Value::Int(1)];
+        let long = "a".repeat(2_000);
+        let values = [
+            (Bind::Value(Value::Text("a".into())), "SELECT 'a'"),
+            (Bind::Value(Value::Int(7)), "SELECT 7"),
+            (Bind::Value(Value::Text(long.into())), "SELECT NULL"),
+            (Bind::List(&list), "SELECT NULL"),
+        ];
+        for (value, expected) in values {
+            connection.with(FIRST, ECHO, |_, statement| {
+                let statement = statement.unwrap();
+                let mut binder = Binder::new(statement, "Model", usize::MAX);
+                binder.bind(value, None).unwrap();
+                binder.finish();
+                statement.query().next().unwrap().unwrap();
+            });
+            assert_eq!(bound(&mut connection, FIRST), expected);
+        }
     }
 
     #[test]

@@ -128,7 +128,10 @@ pub(crate) fn bind(
     let room = if task.here { LIGHT } else { usize::MAX };
     let mut binder = Binder::new(statement, &model.name, room);
     match traverse(&mut binder) {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            binder.finish();
+            Ok(())
+        }
         Err(failure) => {
             let ended = binder.ended.take();
             Err(unbound(failure, ended, watch, task, model))

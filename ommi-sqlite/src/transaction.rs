@@ -352,7 +352,7 @@ impl DriverTransaction for SqliteTransaction {
 #[cfg(test)]
 mod tests {
     use ommi_core::driver::Driver;
-    use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
+    use ommi_core::schema::{ColumnBuilder, ColumnList, ModelSchema, SchemaRef};
     use ommi_core::value::{ColumnType, Value};
 
     use super::*;
@@ -396,7 +396,7 @@ mod tests {
     async fn write(tx: &dyn DriverTransaction, model: &SchemaRef, level: u32) {
         let mut context = Context::new();
         context.level = level;
-        let columns = model.all_columns().clone();
+        let columns = ColumnList::all(model);
         // SQLite counts the key then.
         let values = vec![Value::Null];
         tx.insert(&mut Insert::new(model.clone(), columns, values, 1), &mut Nobody, &context).await.unwrap();

@@ -3,6 +3,7 @@
 use ommi::ast::{LockStrength, LockWait, RowLock, Select, Statement};
 use ommi::postgres::{PostgresDriver, sqlx::PgPool};
 use ommi::prelude::*;
+use ommi::schema::ColumnList;
 
 #[derive(Debug, Clone, Model)]
 #[allow(dead_code)]
@@ -80,8 +81,8 @@ async fn inserts() {
     let text = |rows: usize, conflict: Option<OnConflict>| {
         let values = (0..rows).flat_map(|_| [Value::Text("x".into()), Value::Int(1)]).collect();
         let schema = User::schema();
-        let mut insert = Insert::new(schema.clone(), vec![1, 3].into(), values, rows);
-        insert.returning = schema.generated_columns().clone();
+        let mut insert = Insert::new(schema.clone(), [1, 3], values, rows);
+        insert.returning = ColumnList::generated(&schema);
         insert.on_conflict = conflict;
         db.driver().explain(&Statement::Insert(insert)).unwrap().to_string()
     };

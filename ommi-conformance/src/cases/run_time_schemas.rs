@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ommi::ast::{Assignment, Change, CompareOp, Condition, Delete, Expr, Insert, Output, Select, TextOp, Update};
 use ommi::driver::Context;
 use ommi::prelude::*;
-use ommi::schema::{ColumnBuilder, ModelSchema, SchemaRef};
+use ommi::schema::{ColumnBuilder, ColumnList, ModelSchema, SchemaRef};
 use ommi::value::{ColumnType, Value};
 
 use crate::expect::assert_kind;
@@ -33,10 +33,10 @@ fn size_is(op: CompareOp, size: i64) -> Condition {
 async fn widgets(db: &Ommi) -> DBResult<SchemaRef> {
     let schema = schema()?;
     db.create_schemas(vec![schema.clone()]).await?;
-    let columns = schema.columns_without_generated().clone();
+    let columns = ColumnList::without_generated(&schema);
     let values = vec![text("a"), Value::Int(1), text("b"), Value::Null, text("c"), Value::Int(3)];
     let mut insert = Insert::new(schema.clone(), columns, values.clone(), 3);
-    insert.returning = schema.generated_columns().clone();
+    insert.returning = ColumnList::generated(&schema);
     let mut keys = Rows::new(1);
     let written = db.driver().insert(&mut insert, &mut keys, &Context::new()).await?;
     assert_eq!((written, keys.rows.len()), (3, 3));
@@ -184,7 +184,7 @@ pub(crate) async fn schemas_that_come_and_go(db: &Ommi) -> DBResult<()> {
             .build()?;
         let schema = SchemaRef::from(Arc::new(schema));
         db.create_schemas(vec![schema.clone()]).await?;
-        let columns = schema.all_columns().clone();
+        let columns = ColumnList::all(&schema);
         let mut insert = Insert::new(schema.clone(), columns, vec![Value::Int(n), text("x")], 1);
         db.driver().insert(&mut insert, &mut Rows::new(0), &Context::new()).await?;
         let mut rows = Rows::new(2);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ommi::ast::{Assignment, Change, Condition, Delete, Direction, Expr, Insert, Output, Select, Sort, Update};
 use ommi::driver::{Capabilities, Context};
-use ommi::schema::{ColumnBuilder, ModelSchema, SchemaRef};
+use ommi::schema::{ColumnBuilder, ColumnList, ModelSchema, SchemaRef};
 use ommi::value::{ColumnType, Value};
 use ommi::{DBError, DBResult, ErrorKind, Handle, Ommi};
 use proptest::collection::vec;
@@ -220,7 +220,7 @@ async fn try_holds(db: &Ommi, case: &Case) -> Result<(), TestCaseError> {
     let mut rows = case.rows.clone();
     if !rows.is_empty() {
         let values = rows.iter().flatten().cloned().collect();
-        let mut insert = Insert::new(schema.clone(), schema.all_columns().clone(), values, rows.len());
+        let mut insert = Insert::new(schema.clone(), ColumnList::all(schema), values, rows.len());
         let written = db.driver().insert(&mut insert, &mut Rows::new(0), &context).await.told("adding")?;
         prop_assert_eq!(written, rows.len() as u64, "the rows written");
     }

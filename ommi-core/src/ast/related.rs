@@ -118,7 +118,7 @@ pub fn related_models<'a>(statement: impl Into<StatementRef<'a>>) -> Vec<SchemaR
 }
 
 fn add(model: &SchemaRef, models: &mut Vec<SchemaRef>) {
-    if !model.is_static() && !models.contains(model) {
+    if model.as_static().is_none() && !models.contains(model) {
         models.push(model.clone());
     }
 }

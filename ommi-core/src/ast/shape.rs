@@ -11,15 +11,18 @@
 use super::condition::{Condition, Expr, List};
 use super::depth;
 use super::related::{Related, RelatedCount, RelatedExpr, Truth};
+use super::statement::UsualInsert;
 use super::statement::{Assignment, Change, Delete, Insert, Output, Select, Sort, Update};
 use crate::error::DBResult;
 use crate::schema::SchemaRef;
 use crate::value::Value;
 
 /// The structure of a statement, as words to hash and compare.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Shape {
     words: Vec<u32>,
+    /// The insert whose words these are, where it is of the usual kind: it mostly comes again.
+    insert: Option<UsualInsert>,
 }
 
 /// How many placeholders a list of values takes, so that lists of like lengths share one text.
@@ -84,6 +87,10 @@ impl Shape {
 
     /// Writes the shape of an insert.
     pub fn write_insert(&mut self, insert: &Insert) {
+        let usual = insert.usual();
+        if usual.is_some() && self.insert == usual {
+            return;
+        }
         self.start(2, &insert.model);
         self.push(insert.rows as u32);
         self.columns(&insert.columns);
@@ -96,6 +103,7 @@ impl Shape {
                 self.assignments(&conflict.assignments);
             }
         }
+        self.insert = usual;
     }
 
     /// Writes the shape of an update.
@@ -123,6 +131,7 @@ impl Shape {
 
     fn start(&mut self, statement: u32, model: &SchemaRef) {
         self.words.clear();
+        self.insert = None;
         self.push(statement);
         self.model(model);
     }
@@ -265,6 +274,67 @@ impl Shape {
         self.push(kind | (parts.len() as u32) << 8);
         for part in parts {
             self.condition(part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, LazyLock};
+
+    use super::*;
+    use crate::ast::OnConflict;
+    use crate::schema::{ColumnBuilder, ColumnList, ModelSchema};
+    use crate::value::ColumnType;
+
+    fn model(table: &'static str) -> ModelSchema {
+        let id = ColumnBuilder::new("id", ColumnType::I64).key().auto(crate::schema::Auto::Increment);
+        ModelSchema::builder("T", table).column(id).column(ColumnBuilder::new("a", ColumnType::Text)).build().unwrap()
+    }
+
+    static ONE: LazyLock<ModelSchema> = LazyLock::new(|| model("one"));
+    static OTHER: LazyLock<ModelSchema> = LazyLock::new(|| model("other"));
+
+    #[test]
+    fn an_insert_that_comes_again_has_the_words_that_it_has_alone() {
+        let mut statements = Vec::new();
+        let built = SchemaRef::from(Arc::new(model("built")));
+        for model in [SchemaRef::from_static(&ONE), SchemaRef::from_static(&OTHER), built] {
+            let insert = |columns: ColumnList, returning: ColumnList, rows: usize| {
+                let mut insert = Insert::new(model.clone(), columns, Vec::new(), rows);
+                insert.returning = returning;
+                insert
+            };
+            let (all, rest) = (ColumnList::all(&model), ColumnList::without_generated(&model));
+            let (key, none) = (ColumnList::generated(&model), ColumnList::NONE);
+            statements.push(insert(all.clone(), none.clone(), 1));
+            statements.push(insert(all.clone(), key.clone(), 1));
+            statements.push(insert(rest.clone(), key.clone(), 1));
+            statements.push(insert(rest.clone(), all.clone(), 1));
+            statements.push(insert(rest.clone(), key.clone(), 2));
+            statements.push(insert([1].into(), key.clone(), 1));
+            statements.push(insert(none, key.clone(), 1));
+            let mut upsert = insert(rest, key, 1);
+            upsert.on_conflict = Some(OnConflict::new(vec![0], Vec::new()));
+            statements.push(upsert);
+        }
+        let alone = |insert: &Insert| {
+            let mut shape = Shape::new();
+            shape.write_insert(insert);
+            shape
+        };
+        let mut shape = Shape::new();
+        for first in &statements {
+            for second in &statements {
+                for insert in [first, second, second] {
+                    shape.write_insert(insert);
+                    assert_eq!(shape.words(), alone(insert).words(), "{insert:?}");
+                }
+                let select = Select::new(first.model.clone());
+                shape.write_select(&select).unwrap();
+                shape.write_insert(second);
+                assert_eq!(shape.words(), alone(second).words(), "{second:?} after a select");
+            }
         }
     }
 }

@@ -1,10 +1,8 @@
 //! The four statements.
 
-use std::sync::Arc;
-
 use super::Condition;
 use super::condition::Expr;
-use crate::schema::SchemaRef;
+use crate::schema::{ColumnList, SchemaRef};
 use crate::value::Value;
 
 /// Any statement.
@@ -180,7 +178,7 @@ pub struct Insert {
     ///
     /// The model's columns that are not here are [generated](crate::schema::Auto::Increment) by the store. What the table has and the
     /// model does not know gets the default that it was created with, or NULL.
-    pub columns: Arc<[u16]>,
+    pub columns: ColumnList,
     /// The rows, one after the other, each as wide as `columns`.
     pub values: Vec<Value<'static>>,
     /// The number of rows; at least one.
@@ -188,7 +186,7 @@ pub struct Insert {
     /// What happens when a row is there already; without it that is an error.
     pub on_conflict: Option<OnConflict>,
     /// The columns to give back of each row that was written, in the order of the rows. Empty: none.
-    pub returning: Arc<[u16]>,
+    pub returning: ColumnList,
 }
 
 /// What an insert does about a row that is there already.
@@ -325,8 +323,24 @@ impl Select {
 
 impl Insert {
     /// Rows with these columns.
-    pub fn new(model: SchemaRef, columns: Arc<[u16]>, values: Vec<Value<'static>>, rows: usize) -> Insert {
-        Insert { model, columns, values, rows, on_conflict: None, returning: Arc::default() }
+    pub fn new(model: SchemaRef, columns: impl Into<ColumnList>, values: Vec<Value<'static>>, rows: usize) -> Insert {
+        Insert { model, columns: columns.into(), values, rows, on_conflict: None, returning: ColumnList::NONE }
+    }
+}
+
+/// What tells an insert of one row from others of the kind, without a look at its lists: where they lie, and its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct UsualInsert([(usize, usize); 3]);
+
+impl Insert {
+    /// What tells it apart where it is of the usual kind: one row of a model that is there for the whole program, so that no other gets its address, with lists of
+    /// the model's own.
+    pub(super) fn usual(&self) -> Option<UsualInsert> {
+        if self.rows != 1 || self.on_conflict.is_some() {
+            return None;
+        }
+        let model = std::ptr::from_ref(self.model.as_static()?).addr();
+        Some(UsualInsert([(model, 1), self.columns.address()?, self.returning.address()?]))
     }
 }
 

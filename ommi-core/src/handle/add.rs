@@ -1,7 +1,5 @@
 //! Adding rows.
 
-use std::sync::Arc;
-
 use super::{At, Transacted, traced};
 use crate::ast::{Insert, Statement};
 use crate::driver::{Collect, Context, Executor, Explanation, First, Row};
@@ -10,7 +8,7 @@ use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter};
 use crate::pending::Options;
 use crate::relation::{Batched, add_tree, alone};
-use crate::schema::SchemaRef;
+use crate::schema::{ColumnList, SchemaRef};
 use crate::value::Value;
 
 pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBResult<N::Model> {
@@ -56,14 +54,11 @@ pub(crate) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert>
 
 /// The insert of so many rows that give the same columns.
 fn insert_of(schema: SchemaRef, generated: bool, values: Vec<Value<'static>>, rows: usize) -> Insert {
-    let columns = columns(&schema, generated).clone();
-    let returning = if generated { schema.generated_columns().clone() } else { Arc::default() };
+    let (columns, returning) = match generated {
+        true => (ColumnList::without_generated(&schema), ColumnList::generated(&schema)),
+        false => (ColumnList::all(&schema), ColumnList::NONE),
+    };
     Insert { model: schema, columns, values, rows, on_conflict: None, returning }
-}
-
-/// All columns, or all but a key that the database generates.
-fn columns(schema: &SchemaRef, generated: bool) -> &Arc<[u16]> {
-    if generated { schema.columns_without_generated() } else { schema.all_columns() }
 }
 
 pub(super) async fn add_all<N: NewRow>(
@@ -145,7 +140,8 @@ impl Batch {
     }
 
     fn width(&self) -> usize {
-        columns(&self.schema, self.generated).len()
+        let schema = &self.schema;
+        if self.generated { schema.columns_without_generated().len() } else { schema.all_columns().len() }
     }
 
     /// Inserts of so many rows, and about so many bytes, at most.
@@ -285,6 +281,8 @@ impl Row for Stored<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::schema::{ColumnBuilder, ModelSchema};
     use crate::value::ColumnType;

@@ -11,6 +11,7 @@ use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{IntoAssignments, IntoColumns};
 use crate::relation::alone;
+use crate::schema::ColumnList;
 use crate::value::InvalidValue;
 
 /// An upsert that does not yet say by which columns a row is there already.
@@ -107,7 +108,7 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         }
         let mut insert = add::one_row(&schema, self.row)?;
         insert.on_conflict = Some(OnConflict::new(self.target, assignments));
-        insert.returning = schema.all_columns().clone();
+        insert.returning = ColumnList::all(&schema);
         Ok(insert)
     }
 

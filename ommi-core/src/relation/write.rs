@@ -14,7 +14,7 @@ use crate::handle::{At, Handle, Transacted, add_rows, add_trees, delete, one_row
 use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Pending};
-use crate::schema::SchemaRef;
+use crate::schema::{ColumnList, SchemaRef};
 use crate::value::Value;
 
 impl<T: Model> HasMany<T> {
@@ -299,7 +299,7 @@ impl<A: Model> Ends<A> {
         if self.columns_are_unique() {
             let mut insert: Insert = one_row(&schema, row)?;
             insert.on_conflict = Some(OnConflict::new(self.columns(), Vec::new()));
-            insert.returning = schema.all_columns().clone();
+            insert.returning = ColumnList::all(&schema);
             let mut added = Collect::new(|_: &mut dyn Row| Ok(()));
             return at.executor.insert(&mut insert, &mut added, context).await.map(drop);
         }

@@ -1,7 +1,5 @@
 //! Building a schema, and the checks that every schema passes.
 
-use std::sync::Arc;
-
 use super::version::FIRST_VERSION;
 use super::{Auto, ColumnSchema, IndexSchema, ModelSchema, Name, ReferenceSchema};
 use crate::driver::DatePrecision;
@@ -139,7 +137,6 @@ impl ColumnBuilder {
 
 impl ModelBuilder {
     pub(super) fn new(name: Name, table: Name) -> ModelBuilder {
-        let empty: Arc<[u16]> = Arc::new([]);
         let schema = ModelSchema {
             name,
             schema: None,
@@ -151,9 +148,9 @@ impl ModelBuilder {
             references: Vec::new(),
             version: None,
             problem: None,
-            all: empty.clone(),
-            without_generated: empty.clone(),
-            generated: empty,
+            all: Box::default(),
+            without_generated: Box::default(),
+            generated: Box::default(),
         };
         ModelBuilder { schema, error: None }
     }
@@ -399,8 +396,8 @@ mod tests {
             .column(id().auto_increment())
             .build()
             .unwrap();
-        assert_eq!(**schema.all_columns(), [0, 1]);
-        assert_eq!(**schema.columns_without_generated(), [0]);
+        assert_eq!(*schema.all_columns(), [0, 1]);
+        assert_eq!(*schema.columns_without_generated(), [0]);
         assert!(schema.is_unique(&[1]) && !schema.is_unique(&[0]));
     }
 }

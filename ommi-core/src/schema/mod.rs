@@ -5,6 +5,7 @@
 //! with [`ModelSchema::builder`] takes the same road.
 
 mod builder;
+mod columns;
 mod order;
 mod precision;
 mod reference;
@@ -16,6 +17,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 pub use builder::{ColumnBuilder, ModelBuilder};
+pub use columns::ColumnList;
 pub use order::{creation_order, missing_targets};
 pub use reference::{ReferenceSchema, ReferentialAction, Target};
 
@@ -53,11 +55,11 @@ pub struct ModelSchema {
     /// What is wrong with the schema; nothing runs with one that has something.
     problem: Option<DBError>,
     /// Every column: what a row with all its values names.
-    all: Arc<[u16]>,
+    all: Box<[u16]>,
     /// Every column but a key that the database generates.
-    without_generated: Arc<[u16]>,
+    without_generated: Box<[u16]>,
     /// The key that the database generates, alone in a list.
-    generated: Arc<[u16]>,
+    generated: Box<[u16]>,
 }
 
 /// A column.
@@ -155,17 +157,17 @@ impl ModelSchema {
     }
 
     /// Every column, in order.
-    pub fn all_columns(&self) -> &Arc<[u16]> {
+    pub fn all_columns(&self) -> &[u16] {
         &self.all
     }
 
     /// Every column but the one that the database generates, in order.
-    pub fn columns_without_generated(&self) -> &Arc<[u16]> {
+    pub fn columns_without_generated(&self) -> &[u16] {
         &self.without_generated
     }
 
     /// The column that the database generates for new rows that do not name it, alone in a list; or an empty one.
-    pub fn generated_columns(&self) -> &Arc<[u16]> {
+    pub fn generated_columns(&self) -> &[u16] {
         &self.generated
     }
 
@@ -197,9 +199,12 @@ impl SchemaRef {
         SchemaRef(Held::Static(schema))
     }
 
-    /// Whether it is there for the whole program.
-    pub(crate) fn is_static(&self) -> bool {
-        matches!(self.0, Held::Static(_))
+    /// The schema if it is there for the whole program.
+    pub(crate) fn as_static(&self) -> Option<&'static ModelSchema> {
+        match self.0 {
+            Held::Static(schema) => Some(schema),
+            Held::Shared(_) => None,
+        }
     }
 
     /// The address, which tells schemas apart for as long as either is held.

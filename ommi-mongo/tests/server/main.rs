@@ -19,7 +19,7 @@ use ommi_core::ast::{
     TextOp, Update,
 };
 use ommi_core::driver::{Answer, Begin, Context, Driver, Executor, LevelEnd, Row, RowSink};
-use ommi_core::schema::{ColumnBuilder, ModelSchema, SchemaRef};
+use ommi_core::schema::{ColumnBuilder, ColumnList, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Moment, Value};
 use ommi_core::{ConstraintKind, DBError, DBResult, ErrorKind};
 use ommi_mongo::{LargeRow, MongoDriver, MongoOptions};
@@ -91,13 +91,9 @@ async fn wait<T>(answer: Answer<'_, T>) -> DBResult<T> {
 
 async fn add(on: &dyn Executor, model: &SchemaRef, rows: Vec<Vec<Value<'static>>>) -> DBResult<Vec<i64>> {
     let count = rows.len();
-    let mut insert = Insert::new(
-        model.clone(),
-        model.columns_without_generated().clone(),
-        rows.into_iter().flatten().collect(),
-        count,
-    );
-    insert.returning = model.generated_columns().clone();
+    let mut insert =
+        Insert::new(model.clone(), ColumnList::without_generated(model), rows.into_iter().flatten().collect(), count);
+    insert.returning = ColumnList::generated(model);
     let mut keys = Rows(1, Vec::new());
     wait(on.insert(&mut insert, &mut keys, &Context::new())).await?;
     Ok(keys.1.iter().map(|row| if let Value::Int(key) = row[0] { key } else { panic!("no key") }).collect())
@@ -233,9 +229,9 @@ async fn an_upsert_starts_from_its_draft_or_changes_what_is_there() {
     let model = filled(&driver).await;
     let upsert = |email: &str, assignments: Vec<Assignment>| {
         let mut insert =
-            Insert::new(model.clone(), model.columns_without_generated().clone(), values(email, 10, None, None), 1);
+            Insert::new(model.clone(), ColumnList::without_generated(&model), values(email, 10, None, None), 1);
         insert.on_conflict = Some(OnConflict::new(vec![1], assignments));
-        insert.returning = model.all_columns().clone();
+        insert.returning = ColumnList::all(&model);
         let driver = &driver;
         async move {
             let mut sink = Rows(6, Vec::new());
@@ -333,7 +329,7 @@ async fn text_that_looks_like_an_operator_is_text() {
             assert_eq!(rows(&driver, &select(&model, by_key())).await[0][4], text(hostile));
         }
         let changes = vec![Assignment::new(4, Change::Set(Expr::Value(text(hostile))))];
-        let columns = model.columns_without_generated().clone();
+        let columns = ColumnList::without_generated(&model);
         let mut upsert = Insert::new(model.clone(), columns, values(&email, 1, None, Some("other")), 1);
         upsert.on_conflict = Some(OnConflict::new(vec![1], changes));
         wait(driver.insert(&mut upsert, &mut Rows(0, Vec::new()), &Context::new())).await.unwrap();

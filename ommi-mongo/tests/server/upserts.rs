@@ -7,7 +7,7 @@ use ommi_core::DBResult;
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Assignment, Change, Expr, Insert, OnConflict};
 use ommi_core::driver::{Begin, Context, Driver, Executor, LevelEnd};
-use ommi_core::schema::{ColumnBuilder, ModelBuilder, ModelSchema, SchemaRef};
+use ommi_core::schema::{ColumnBuilder, ColumnList, ModelBuilder, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Moment, Value};
 use ommi_mongo::MongoDriver;
 
@@ -33,7 +33,7 @@ async fn upsert(
     changes: Vec<(u16, Change)>,
 ) -> DBResult<u64> {
     let changes = changes.into_iter().map(|(column, change)| Assignment::new(column, change)).collect();
-    let mut insert = Insert::new(model.clone(), model.all_columns().clone(), row, 1);
+    let mut insert = Insert::new(model.clone(), ColumnList::all(model), row, 1);
     insert.on_conflict = Some(OnConflict::new(target.to_vec(), changes));
     wait(driver.insert(&mut insert, &mut Rows(0, Vec::new()), &Context::new())).await
 }
@@ -147,7 +147,7 @@ async fn a_target_that_is_left_out_is_its_default() {
     let documents = driver.database().collection::<Document>("codes");
     let stored = |n: i64| doc! { "_id": 1i64, "code": 7i64, "n": n };
     let row = |id: i64| {
-        let mut insert = Insert::new(model.clone(), Arc::new([0]), vec![Value::Int(id)], 1);
+        let mut insert = Insert::new(model.clone(), [0], vec![Value::Int(id)], 1);
         insert.on_conflict = Some(OnConflict::new(vec![1], vec![Assignment::new(2, Change::Add(Value::Int(1)))]));
         insert
     };

@@ -1,7 +1,5 @@
 //! INSERT.
 
-use std::sync::Arc;
-
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Assignment, Change, Insert, OnConflict};
 use ommi_core::schema::{ColumnBuilder, ModelSchema};
@@ -12,13 +10,13 @@ use crate::support::{Other, build, col, int, model, written};
 
 fn rows(count: i64) -> Insert {
     let values = (0..count).flat_map(|i| [Value::Text(format!("a{i}").into()), Value::Int(i)]).collect();
-    Insert::new(model(), Arc::new([1, 2]), values, count as usize)
+    Insert::new(model(), [1, 2], values, count as usize)
 }
 
 #[test]
 fn rows_and_what_comes_back() {
     let mut insert = rows(3);
-    insert.returning = Arc::new([0, 2]);
+    insert.returning = [0, 2].into();
     assert_eq!(
         written!(|out| ommi_sql::insert(&insert, 0, 2, &Other, out)),
         "INSERT INTO `t` (`name`, `n`) VALUES ($1:text, $2:i32), ($3:text, $4:i32) RETURNING `id`, `n` \
@@ -57,7 +55,7 @@ fn conflicts() {
 
 #[test]
 fn rows_without_columns() {
-    let mut insert = Insert::new(model(), Arc::new([]), Vec::new(), 3);
+    let mut insert = Insert::new(model(), [], Vec::new(), 3);
     assert_eq!(written!(|out| ommi_sql::insert(&insert, 0, 1, &Other, out)), "INSERT INTO `t` DEFAULT VALUES");
     assert_eq!(
         written!(|out| ommi_sql::insert(&insert, 0, 3, &Other, out)),
@@ -69,7 +67,7 @@ fn rows_without_columns() {
         "INSERT INTO `t` (`id`) VALUES (DEFAULT) ON CONFLICT (`id`) DO NOTHING"
     );
     let given = build(ModelSchema::builder("G", "g").column(ColumnBuilder::new("id", ColumnType::Text).key()));
-    let insert = Insert::new(given, Arc::new([]), Vec::new(), 2);
+    let insert = Insert::new(given, [], Vec::new(), 2);
     let error = ommi_sql::insert(&insert, 0, 2, &Other, &mut SqlText::new()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Unsupported { driver: "other", .. }));
 }

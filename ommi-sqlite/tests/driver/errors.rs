@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ommi_core::ast::{Assignment, Change, Condition, Expr, Insert, Update};
-use ommi_core::schema::{ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef, Target};
+use ommi_core::schema::{ColumnList, ModelSchema, ReferenceSchema, ReferentialAction, SchemaRef, Target};
 use ommi_core::value::{ColumnType, Value};
 use ommi_core::{ConstraintKind, DBError, ErrorKind};
 
@@ -31,7 +31,7 @@ fn teams(on_delete: ReferentialAction) -> (SchemaRef, SchemaRef) {
 }
 
 fn member(model: &SchemaRef, id: i64, team: Value<'static>, a: &'static str, b: Value<'static>) -> Insert {
-    Insert::new(model.clone(), model.all_columns().clone(), vec![Value::Int(id), team, text(a), b], 1)
+    Insert::new(model.clone(), ColumnList::all(model), vec![Value::Int(id), team, text(a), b], 1)
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn constraints_are_named_with_table_and_columns() {
     let (team, members) = teams(ReferentialAction::NoAction);
     let driver = memory(&[&team, &members]).await;
     let add = async |mut new: Insert| insert(&driver, &mut new).await;
-    add(Insert::new(team.clone(), Arc::new([0]), vec![Value::Int(1)], 1)).await.unwrap();
+    add(Insert::new(team.clone(), [0], vec![Value::Int(1)], 1)).await.unwrap();
     add(member(&members, 1, Value::Int(1), "a", text("b"))).await.unwrap();
 
     let error = add(member(&members, 1, Value::Null, "x", text("y"))).await.unwrap_err();
@@ -62,7 +62,7 @@ async fn references_act_as_they_say() {
     for (action, left) in [(ReferentialAction::Cascade, vec![]), (ReferentialAction::SetNull, vec![Value::Null])] {
         let (team, members) = teams(action);
         let driver = memory(&[&team, &members]).await;
-        insert(&driver, &mut Insert::new(team.clone(), Arc::new([0]), vec![Value::Int(1)], 1)).await.unwrap();
+        insert(&driver, &mut Insert::new(team.clone(), [0], vec![Value::Int(1)], 1)).await.unwrap();
         insert(&driver, &mut member(&members, 1, Value::Int(1), "a", text("b"))).await.unwrap();
         // The rows that went along are not counted.
         assert_eq!(delete(&driver, &team, eq(0, Value::Int(1))).await.unwrap(), 1);

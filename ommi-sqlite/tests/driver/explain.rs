@@ -1,7 +1,5 @@
 //! The exact text and binds of each form, as SQLite gets them.
 
-use std::sync::Arc;
-
 use ommi_core::ast::{
     Assignment, Change, CompareOp, Condition, Delete, Direction, Expr, List, Nulls, OnConflict, Output, Select, Sort,
     Statement, TextOp, Update,
@@ -127,7 +125,7 @@ async fn writes() {
         r#"INSERT INTO "users" ("name", "visits", "note") VALUES (?, ?, ?), (?, ?, ?) RETURNING "id" -- 1 = "user 000001", 2 = 1, 3 = "odd", 4 = "user 000002", 5 = 2, 6 = NULL"#
     );
     new = new_users(&model, 1..2);
-    new.returning = Arc::new([]);
+    new.returning = [].into();
     new.on_conflict = Some(OnConflict::new(
         vec![1],
         vec![Assignment::new(2, Change::Add(Value::Int(1))), Assignment::new(3, Change::Set(col(1)))],

@@ -1,7 +1,5 @@
 //! Names and texts that mean something to SQL.
 
-use std::sync::Arc;
-
 use ommi_core::ast::{Condition, Direction, Insert, Sort, TextOp, Update};
 use ommi_core::driver::{Context, Driver};
 use ommi_core::schema::{ModelSchema, ReferenceSchema, SchemaRef, Target};
@@ -39,8 +37,8 @@ async fn tables_and_columns_can_have_any_name() {
         let driver = memory(&[&model]).await;
         create(&driver, &[&model]).await.unwrap();
         let row: Vec<Value<'static>> = NAMES.iter().map(|_| text(*table)).collect();
-        let mut new = Insert::new(model.clone(), all.clone().into(), row, 1);
-        new.returning = Arc::new([0]);
+        let mut new = Insert::new(model.clone(), all.clone(), row, 1);
+        new.returning = [0].into();
         insert(&driver, &mut new).await.unwrap();
         let error = insert(&driver, &mut new).await.unwrap_err();
         let constraint = error.constraint().unwrap();
@@ -93,7 +91,7 @@ async fn texts_are_only_texts() {
         &large,
     ];
     let values = texts.iter().enumerate().flat_map(|(i, value)| [Value::Int(i as i64), text(*value)]).collect();
-    insert(&driver, &mut Insert::new(model.clone(), Arc::new([0, 1]), values, texts.len())).await.unwrap();
+    insert(&driver, &mut Insert::new(model.clone(), [0, 1], values, texts.len())).await.unwrap();
     let id = |rows: Vec<Vec<Value<'static>>>| rows.iter().map(|row| row[0].clone()).collect::<Vec<_>>();
     for (i, value) in texts.iter().enumerate() {
         let rows = fetch(&driver, &select(&model, eq(1, text(*value)))).await.unwrap();
@@ -124,8 +122,7 @@ async fn tables_whose_indexes_would_have_one_name() {
     let driver = memory(&models.iter().collect::<Vec<_>>()).await;
     create(&driver, &models.iter().collect::<Vec<_>>()).await.unwrap();
     for model in &models {
-        let mut new =
-            Insert::new(model.clone(), Arc::new([0, 1]), vec![Value::Int(1), text("x"), Value::Int(2), text("x")], 2);
+        let mut new = Insert::new(model.clone(), [0, 1], vec![Value::Int(1), text("x"), Value::Int(2), text("x")], 2);
         assert!(insert(&driver, &mut new).await.unwrap_err().is_unique_violation());
     }
 }

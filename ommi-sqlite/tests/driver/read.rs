@@ -1,10 +1,8 @@
 //! Selects: conditions, order, pages, counts, and what rows decode to.
 
-use std::sync::Arc;
-
 use ommi_core::ErrorKind;
 use ommi_core::ast::{CompareOp, Condition, Direction, Expr, Insert, List, Nulls, Output, Select, Sort, TextOp};
-use ommi_core::schema::{ModelSchema, SchemaRef};
+use ommi_core::schema::{ColumnList, ModelSchema, SchemaRef};
 use ommi_core::value::{ColumnType, Date, Moment, TimeOfDay, Value};
 use ommi_sqlite::{SqliteDriver, SqliteOptions};
 
@@ -29,9 +27,7 @@ async fn filled(words_and_needles: &[(Option<&str>, Option<&str>)]) -> (SqliteDr
         let optional = |value: &Option<&str>| value.map_or(Value::Null, text);
         values.extend([Value::Int(i as i64), optional(word), optional(other), Value::Int(i as i64 * 10)]);
     }
-    insert(&driver, &mut Insert::new(model.clone(), Arc::new([0, 1, 2, 3]), values, words_and_needles.len()))
-        .await
-        .unwrap();
+    insert(&driver, &mut Insert::new(model.clone(), [0, 1, 2, 3], values, words_and_needles.len())).await.unwrap();
     (driver, model)
 }
 
@@ -286,7 +282,7 @@ async fn all_types() -> (SqliteDriver, SchemaRef, Vec<Value<'static>>) {
     let mut values = row.clone();
     values.extend(vec![Value::Null; columns.len()]);
     values.push(Value::Int(2));
-    insert(&driver, &mut Insert::new(model.clone(), model.all_columns().clone(), values.clone(), 2)).await.unwrap();
+    insert(&driver, &mut Insert::new(model.clone(), ColumnList::all(&model), values.clone(), 2)).await.unwrap();
     (driver, model, values)
 }
 

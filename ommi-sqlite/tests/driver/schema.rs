@@ -84,7 +84,7 @@ async fn again_changes_nothing_and_more_is_added() {
     let team = build(ModelSchema::builder("Team", "teams").column(column("id", ColumnType::I64).key()));
     let first = build(base().column(column("name", ColumnType::Text)));
     let driver = file(&dir, &[&first, &team]).await;
-    insert(&driver, &mut Insert::new(first.clone(), Arc::new([1]), vec![text("a"), text("b")], 2)).await.unwrap();
+    insert(&driver, &mut Insert::new(first.clone(), [1], vec![text("a"), text("b")], 2)).await.unwrap();
     create(&driver, &[&first, &team]).await.unwrap();
     let to_team = Target::Model(|| {
         static TEAM: std::sync::OnceLock<Arc<ModelSchema>> = std::sync::OnceLock::new();
@@ -107,7 +107,7 @@ async fn again_changes_nothing_and_more_is_added() {
     }
     // The older model still fits: what it does not know is optional.
     create(&driver, &[&first]).await.unwrap();
-    let mut dangling = Insert::new(second.clone(), Arc::new([2, 4]), vec![text("c"), Value::Int(9)], 1);
+    let mut dangling = Insert::new(second.clone(), [2, 4], vec![text("c"), Value::Int(9)], 1);
     assert!(insert(&driver, &mut dangling).await.unwrap_err().constraint().is_some());
     driver.close().await;
     assert_eq!(schema_of(&dir.path("db")).len(), 5);
@@ -233,9 +233,7 @@ async fn tables_that_refer_to_each_other_are_made_and_dropped_with_what_they_hol
     let (left, right) = circle();
     let driver = memory(&[&left, &right]).await;
     for (model, other) in [(&left, Value::Null), (&right, Value::Int(1))] {
-        insert(&driver, &mut Insert::new((*model).clone(), Arc::new([0, 1]), vec![Value::Int(1), other], 1))
-            .await
-            .unwrap();
+        insert(&driver, &mut Insert::new((*model).clone(), [0, 1], vec![Value::Int(1), other], 1)).await.unwrap();
     }
     let change = ommi_core::ast::Update::new(left.clone(), vec![set(1, Value::Int(1))], Condition::True);
     update(&driver, &change).await.unwrap();
@@ -310,6 +308,6 @@ async fn a_default_that_cannot_be_stored() {
             .column(column("n", ColumnType::I64).default_value(i64::MIN)),
     );
     create(&driver, &[&model]).await.unwrap();
-    insert(&driver, &mut Insert::new(model.clone(), Arc::new([0]), vec![text("x")], 1)).await.unwrap();
+    insert(&driver, &mut Insert::new(model.clone(), [0], vec![text("x")], 1)).await.unwrap();
     assert_eq!(fetch(&driver, &Select::new(model)).await.unwrap()[0][1], Value::Int(i64::MIN));
 }

@@ -83,8 +83,8 @@ pub(crate) fn user(i: i64) -> [Value<'static>; 3] {
 
 pub(crate) fn new_users(model: &SchemaRef, range: std::ops::Range<i64>) -> Insert {
     let rows = range.clone().count();
-    let mut insert = Insert::new(model.clone(), Arc::new([1, 2, 3]), range.flat_map(user).collect(), rows);
-    insert.returning = Arc::new([0]);
+    let mut insert = Insert::new(model.clone(), [1, 2, 3], range.flat_map(user).collect(), rows);
+    insert.returning = [0].into();
     insert
 }
 

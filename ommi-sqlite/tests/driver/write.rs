@@ -1,11 +1,9 @@
 //! Inserts, updates, deletes, upserts.
 
-use std::sync::Arc;
-
 use ommi_core::ErrorKind;
 use ommi_core::ast::{Assignment, Change, CompareOp, Condition, Insert, OnConflict, Select, Update};
 use ommi_core::driver::Context;
-use ommi_core::schema::ModelSchema;
+use ommi_core::schema::{ColumnList, ModelSchema};
 use ommi_core::value::{ColumnType, Moment, Value};
 
 use crate::support::*;
@@ -63,7 +61,7 @@ async fn other_columns_come_back_too() {
     let driver = memory(&[&model]).await;
     for rows in [1, 3, 200] {
         let mut new = new_users(&model, rows..rows + rows);
-        new.returning = Arc::new([3, 0]);
+        new.returning = [3, 0].into();
         let (_, back) = insert(&driver, &mut new).await.unwrap();
         assert_eq!(back.len(), rows as usize);
         assert_eq!(back[0][0], user(rows)[2]);
@@ -77,8 +75,8 @@ async fn rows_without_any_column() {
         build(ModelSchema::builder("Empty", "empty").column(column("id", ColumnType::I32).key().auto_increment()));
     let driver = memory(&[&model]).await;
     for rows in [1, 3, 100] {
-        let mut new = Insert::new(model.clone(), Arc::new([]), Vec::new(), rows);
-        new.returning = Arc::new([0]);
+        let mut new = Insert::new(model.clone(), [], Vec::new(), rows);
+        new.returning = [0].into();
         let (written, keys) = insert(&driver, &mut new).await.unwrap();
         assert_eq!((written, keys.len()), (rows as u64, rows));
     }
@@ -90,8 +88,8 @@ async fn keys_can_be_given_and_counting_goes_on_from_there() {
     let model = users();
     let driver = memory(&[&model]).await;
     let values = [&[Value::Int(100)][..], &user(1)].concat();
-    let mut new = Insert::new(model.clone(), Arc::new([0, 1, 2, 3]), values, 1);
-    new.returning = Arc::new([0]);
+    let mut new = Insert::new(model.clone(), [0, 1, 2, 3], values, 1);
+    new.returning = [0].into();
     assert_eq!(insert(&driver, &mut new).await.unwrap().1, [[Value::Int(100)]]);
     assert_eq!(insert(&driver, &mut new_users(&model, 2..3)).await.unwrap().1, [[Value::Int(101)]]);
 }
@@ -104,7 +102,7 @@ async fn upserts_change_or_leave_the_row_that_is_there() {
     let upsert = |assignments: Vec<Assignment>| {
         let mut new = new_users(&model, 1..2);
         new.on_conflict = Some(OnConflict::new(vec![1], assignments));
-        new.returning = Arc::new([0, 2]);
+        new.returning = [0, 2].into();
         new
     };
     let add = Assignment::new(2, Change::Add(Value::Int(5)));
@@ -171,7 +169,7 @@ async fn a_number_that_leaves_its_range_is_an_error_and_null_stays_null() {
         Value::Null,
         Value::Null,
     ];
-    insert(&driver, &mut Insert::new(model.clone(), model.all_columns().clone(), values.clone(), 3)).await.unwrap();
+    insert(&driver, &mut Insert::new(model.clone(), ColumnList::all(&model), values.clone(), 3)).await.unwrap();
     let change =
         |id, column, change| Update::new(model.clone(), vec![Assignment::new(column, change)], eq(0, Value::Int(id)));
     for column in 1..4 {
@@ -204,7 +202,7 @@ async fn dates_that_would_not_sort_are_refused_before_they_are_sent() {
     );
     let driver = memory(&[&model]).await;
     let late = Value::Timestamp(Moment::new(253_402_300_800, 0).unwrap());
-    let mut new = Insert::new(model.clone(), model.all_columns().clone(), vec![Value::Int(1), late.clone()], 1);
+    let mut new = Insert::new(model.clone(), ColumnList::all(&model), vec![Value::Int(1), late.clone()], 1);
     let error = insert(&driver, &mut new).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidValue { model: Some(model), .. } if model == "D"), "{error:?}");
     let error = fetch(&driver, &select(&model, eq(1, late))).await.unwrap_err();
@@ -217,8 +215,8 @@ async fn large_values_go_to_a_thread_and_come_back() {
     let model = users();
     let driver = memory(&[&model]).await;
     let large = "x".repeat(3_000_000);
-    let mut new = Insert::new(model.clone(), Arc::new([1, 2, 3]), vec![text("a"), Value::Int(1), text(&large)], 1);
-    new.returning = Arc::new([0]);
+    let mut new = Insert::new(model.clone(), [1, 2, 3], vec![text("a"), Value::Int(1), text(&large)], 1);
+    new.returning = [0].into();
     assert_eq!(insert(&driver, &mut new).await.unwrap().0, 1);
     assert!(new.values[2] == text(&large));
     let change = Update::new(model.clone(), vec![set(3, text(format!("{large}y")))], eq(0, Value::Int(1)));
