@@ -186,6 +186,7 @@ impl Inner {
             }
             match upserted {
                 Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
+                // The client gives the reply of a command as a document only; rows come raw by cursors.
                 Upserted::Added(document) | Upserted::Changed(document) => Some(
                     RawDocumentBuf::try_from(document)
                         .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,

@@ -13,7 +13,7 @@ use crate::kept::Lent;
 /// How many bytes of values are bound on the task's own thread: what SQLite then does with more takes longer than a hop.
 pub(crate) const LIGHT: usize = 256 * 1024;
 
-/// How many bytes of values may stay bound to a statement that is kept.
+/// How many bytes of texts and bytes may stay bound to a statement that is kept.
 const SMALL: usize = 1_024;
 
 /// Takes the binds of a traversal, each as the next parameter of a statement.
@@ -24,8 +24,8 @@ pub(crate) struct Binder<'a, 's, 'c> {
     next: usize,
     /// How many bytes more may be bound.
     room: usize,
-    /// Whether there is something among what is bound that must not stay.
-    is_large: bool,
+    /// How many bytes were bound so far.
+    bound: usize,
     /// Why binding ended early.
     pub(crate) ended: Option<Ended>,
 }
@@ -41,12 +41,12 @@ pub(crate) enum Ended {
 
 impl<'a, 's, 'c> Binder<'a, 's, 'c> {
     pub(crate) fn new(statement: &'a mut Lent<'s, 'c>, model: &'a str, room: usize) -> Binder<'a, 's, 'c> {
-        Binder { statement, model, next: 1, room, is_large: false, ended: None }
+        Binder { statement, model, next: 1, room, bound: 0, ended: None }
     }
 
     /// Everything is bound.
     pub(crate) fn finish(self) {
-        if !self.is_large {
+        if self.bound <= SMALL {
             self.statement.stay_bound();
         }
     }
@@ -60,7 +60,7 @@ impl<'a, 's, 'c> Binder<'a, 's, 'c> {
     }
 
     fn take(&mut self, bytes: usize) -> DBResult<()> {
-        self.is_large |= bytes > SMALL;
+        self.bound = self.bound.saturating_add(bytes);
         match self.room.checked_sub(bytes) {
             Some(room) => {
                 self.room = room;
@@ -124,7 +124,8 @@ impl<'a, 's, 'c> Binder<'a, 's, 'c> {
                 other => rusqlite::types::Value::Text(self.stored(other)?.as_str().to_owned()),
             });
         }
-        self.is_large = true;
+        // A list is of this thread.
+        self.bound = usize::MAX;
         self.parameter(Rc::new(array))
     }
 }

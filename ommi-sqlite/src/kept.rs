@@ -262,7 +262,7 @@ mod tests {
 
         let mut connection = connection();
         let list = [Value::Int(1)];
-        let long = "a".repeat(2_000);
+        let long = "a".repeat(1_025);
         let values = [
             (Bind::Value(Value::Text("a".into())), "SELECT 'a'"),
             (Bind::Value(Value::Int(7)), "SELECT 7"),
