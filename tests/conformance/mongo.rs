@@ -8,6 +8,7 @@ use ommi::mongo::mongodb::bson::doc;
 use ommi::mongo::{MongoDriver, MongoOptions};
 use ommi::prelude::*;
 use ommi_conformance::Database;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::own_server::OwnServer;
 
@@ -16,6 +17,26 @@ const SECANTUS: &[(&str, &str)] = &[
     ("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON"),
     ("forgetting::a_transaction_is_never_seen", "a transaction keeps out all other writers until it ends"),
 ];
+
+/// What has SecantusDB for itself: it lets one transaction write at a time, whatever the database, and does one thing at a time. Many transactions at once and large ones
+/// are in each other's way for minutes there, and what is measured in time waits for what takes long.
+const ALONE: &[&str] = &[
+    "bank::sixty_four_tasks_keep_the_sum",
+    "cancellation::of_a_bulk_add_adds_all_or_none",
+    "timeouts::a_long_write_is_stopped_and_changes_nothing",
+    "timeouts::one_that_passes_in_an_include",
+];
+
+static SECANTUS_TURN: RwLock<()> = RwLock::const_new(());
+
+/// The turn of the test on this thread, which is named for it.
+async fn turn() -> (Option<RwLockReadGuard<'static, ()>>, Option<RwLockWriteGuard<'static, ()>>) {
+    let thread = std::thread::current();
+    match thread.name().is_some_and(|name| ALONE.iter().any(|alone| name.ends_with(alone))) {
+        true => (None, Some(SECANTUS_TURN.write().await)),
+        false => (Some(SECANTUS_TURN.read().await), None),
+    }
+}
 
 /// The URL of a database on the server to use; `cargo xtask test` starts one and sets the variable.
 fn url(database: &str) -> DBResult<String> {
@@ -75,7 +96,11 @@ async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult
     let patient = |options| change(options).acquire_timeout(Duration::from_secs(600));
     let (driver, url) = connect(patient).await?;
     let is_secantus = is_secantus(&driver).await;
-    let mut database = Database::new(Ommi::new(driver)).afterwards(async move { drop_database(&url).await });
+    let turn = if is_secantus { Some(turn().await) } else { None };
+    let mut database = Database::new(Ommi::new(driver)).afterwards(async move {
+        drop_database(&url).await;
+        drop(turn);
+    });
     for (behaviour, reason) in SECANTUS.iter().filter(|_| is_secantus) {
         database = database.excuse(behaviour, reason);
     }

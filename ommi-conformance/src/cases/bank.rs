@@ -30,11 +30,12 @@ async fn open(db: &Ommi) -> DBResult<()> {
     Ok(())
 }
 
+/// Whoever meets another again and again waits longer: a server that does one thing at a time would have no time left for anything but what is in vain.
 fn patient() -> Retry {
     Retry::default()
         .attempts(500)
         .delay(Duration::from_millis(4))
-        .max_delay(Duration::from_millis(200))
+        .max_delay(Duration::from_secs(1))
         .within(Duration::from_secs(150))
 }
 
