@@ -114,7 +114,7 @@ macro_rules! __behaviours {
                 an_empty_list_adds_nothing,
                 forty_thousand_rows_at_once,
                 a_violation_in_the_last_row_adds_none needs atomic_statements,
-                a_violation_in_the_last_of_thousands_of_rows_adds_none needs transactions,
+                a_violation_in_the_last_of_forty_thousand_rows_adds_none needs transactions,
                 composite_keys,
                 renamed_columns_and_keys,
                 a_text_key_stays_as_given,

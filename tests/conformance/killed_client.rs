@@ -147,8 +147,6 @@ async fn on_mongo() -> DBResult<()> {
     let (driver, url, server) = crate::mongo::connect_to_lose_clients().await?;
     let db = Ommi::new(driver);
     let result = kill_in_the_midst(&db, &url).await;
-    if server.is_none() {
-        crate::mongo::drop_database(&url).await;
-    }
+    crate::mongo::end_without_clients(&url, server).await;
     result
 }

@@ -8,12 +8,12 @@ use ommi::mongo::mongodb::bson::doc;
 use ommi::mongo::{MongoDriver, MongoOptions};
 use ommi::prelude::*;
 use ommi_conformance::Database;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::own_server::OwnServer;
 
 /// What SecantusDB, which stands in where there is no `mongod`, does otherwise than MongoDB.
-const SECANTUS: &[(&str, &str)] = &[
+const EXCUSES: &[(&str, &str)] = &[
     ("times::a_date_beyond_year_9999_comes_back_or_is_refused", "a date beyond year 9999 is malformed BSON"),
     ("forgetting::a_transaction_is_never_seen", "a transaction keeps out all other writers until it ends"),
 ];
@@ -27,15 +27,16 @@ const ALONE: &[&str] = &[
     "timeouts::one_that_passes_in_an_include",
 ];
 
-static SECANTUS_TURN: RwLock<()> = RwLock::const_new(());
+/// More than there are tests at once.
+const TURNS: u32 = 1_000;
+
+static SECANTUS: Semaphore = Semaphore::const_new(TURNS as usize);
 
 /// The turn of the test on this thread, which is named for it.
-async fn turn() -> (Option<RwLockReadGuard<'static, ()>>, Option<RwLockWriteGuard<'static, ()>>) {
+async fn turn() -> Option<SemaphorePermit<'static>> {
     let thread = std::thread::current();
-    match thread.name().is_some_and(|name| ALONE.iter().any(|alone| name.ends_with(alone))) {
-        true => (None, Some(SECANTUS_TURN.write().await)),
-        false => (Some(SECANTUS_TURN.read().await), None),
-    }
+    let alone = thread.name().is_some_and(|name| ALONE.iter().any(|alone| name.ends_with(alone)));
+    SECANTUS.acquire_many(if alone { TURNS } else { 1 }).await.ok()
 }
 
 /// The URL of a database on the server to use; `cargo xtask test` starts one and sets the variable.
@@ -76,6 +77,13 @@ pub(crate) async fn connect_to_lose_clients() -> DBResult<(MongoDriver, String, 
     Ok((MongoDriver::connect(&url).await?, url, Some(server)))
 }
 
+/// Ends what [`connect_to_lose_clients`] began: drops the database, unless its server goes with it.
+pub(crate) async fn end_without_clients(url: &str, server: Option<OwnServer>) {
+    if server.is_none() {
+        drop_database(url).await;
+    }
+}
+
 /// Drops a database, with a connection of its own.
 pub(crate) async fn drop_database(url: &str) {
     let dropped = match MongoDriver::connect(url).await {
@@ -96,12 +104,12 @@ async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult
     let patient = |options| change(options).acquire_timeout(Duration::from_secs(600));
     let (driver, url) = connect(patient).await?;
     let is_secantus = is_secantus(&driver).await;
-    let turn = if is_secantus { Some(turn().await) } else { None };
+    let turn = if is_secantus { turn().await } else { None };
     let mut database = Database::new(Ommi::new(driver)).afterwards(async move {
         drop_database(&url).await;
         drop(turn);
     });
-    for (behaviour, reason) in SECANTUS.iter().filter(|_| is_secantus) {
+    for (behaviour, reason) in EXCUSES.iter().filter(|_| is_secantus) {
         database = database.excuse(behaviour, reason);
     }
     Ok(database)

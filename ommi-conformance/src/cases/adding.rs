@@ -241,7 +241,7 @@ pub(crate) async fn a_violation_in_the_last_row_adds_none(db: &Ommi) -> DBResult
 }
 
 /// The rows before it took several statements, where the values that are bound are limited.
-pub(crate) async fn a_violation_in_the_last_of_thousands_of_rows_adds_none(db: &Ommi) -> DBResult<()> {
+pub(crate) async fn a_violation_in_the_last_of_forty_thousand_rows_adds_none(db: &Ommi) -> DBResult<()> {
     db.create_tables::<Account>().await?;
     let mut rows = accounts(40_000);
     rows.push(Account { id: 3, email: "new@x.org".to_owned() });

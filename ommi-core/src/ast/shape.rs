@@ -8,11 +8,12 @@
 //! A shape holds the addresses of schemas. Whoever keeps a shape keeps the statement's model and its
 //! [`related_models`](super::related_models) too, so that no other schema can take such an address meanwhile.
 
+use std::hash::{Hash, Hasher};
+
 use super::condition::{Condition, Expr, List};
 use super::depth;
 use super::related::{Related, RelatedCount, RelatedExpr, Truth};
-use super::statement::UsualInsert;
-use super::statement::{Assignment, Change, Delete, Insert, Output, Select, Sort, Update};
+use super::statement::{Assignment, Change, Delete, Insert, Output, Select, Sort, Update, UsualInsert};
 use crate::error::DBResult;
 use crate::schema::SchemaRef;
 use crate::value::Value;
@@ -23,6 +24,21 @@ pub struct Shape {
     words: Vec<u32>,
     /// The insert whose words these are, where it is of the usual kind: it mostly comes again.
     insert: Option<UsualInsert>,
+}
+
+/// Two shapes are equal when their words are.
+impl PartialEq for Shape {
+    fn eq(&self, other: &Shape) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Shape {}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.words.hash(state);
+    }
 }
 
 /// How many placeholders a list of values takes, so that lists of like lengths share one text.
@@ -328,12 +344,12 @@ mod tests {
             for second in &statements {
                 for insert in [first, second, second] {
                     shape.write_insert(insert);
-                    assert_eq!(shape.words(), alone(insert).words(), "{insert:?}");
+                    assert_eq!(shape, alone(insert), "{insert:?}");
                 }
                 let select = Select::new(first.model.clone());
                 shape.write_select(&select).unwrap();
                 shape.write_insert(second);
-                assert_eq!(shape.words(), alone(second).words(), "{second:?} after a select");
+                assert_eq!(shape, alone(second), "{second:?} after a select");
             }
         }
     }

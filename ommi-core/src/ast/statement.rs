@@ -330,7 +330,11 @@ impl Insert {
 
 /// What tells an insert of one row from others of the kind, without a look at its lists: where they lie, and its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct UsualInsert([(usize, usize); 3]);
+pub(super) struct UsualInsert {
+    model: usize,
+    columns: (usize, usize),
+    returning: (usize, usize),
+}
 
 impl Insert {
     /// What tells it apart where it is of the usual kind: one row of a model that is there for the whole program, so that no other gets its address, with lists of
@@ -339,8 +343,12 @@ impl Insert {
         if self.rows != 1 || self.on_conflict.is_some() {
             return None;
         }
-        let model = std::ptr::from_ref(self.model.as_static()?).addr();
-        Some(UsualInsert([(model, 1), self.columns.address()?, self.returning.address()?]))
+        self.model.as_static()?;
+        Some(UsualInsert {
+            model: self.model.address(),
+            columns: self.columns.address()?,
+            returning: self.returning.address()?,
+        })
     }
 }
 

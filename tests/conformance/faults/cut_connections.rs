@@ -162,9 +162,7 @@ async fn on_mongo() -> DBResult<()> {
         assert!(cuts >= least, "{way:?} {among:?} {deed:?}: {cuts} cuts");
     }
     store.direct.close().await;
-    if server.is_none() {
-        crate::mongo::drop_database(&url).await;
-    }
+    crate::mongo::end_without_clients(&url, server).await;
     Ok(())
 }
 

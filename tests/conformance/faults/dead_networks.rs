@@ -99,8 +99,6 @@ async fn a_closure_rolls_back_on_mongo() -> DBResult<()> {
     a_closure_rolls_back(&proxy, &db, &direct).await?;
     db.close().await;
     direct.close().await;
-    if server.is_none() {
-        crate::mongo::drop_database(&url).await;
-    }
+    crate::mongo::end_without_clients(&url, server).await;
     Ok(())
 }
