@@ -20,6 +20,9 @@ pub(crate) const VARIABLE: &str = "OMMI_TEST_MONGO_URL";
 /// The version that the tests are known to pass with.
 const SECANTUS: &str = "SecantusDB==0.7.0b3";
 
+/// What its own script does. That one names the folder that it was installed into, and so does not start where a project was moved.
+const SECANTUS_PROGRAM: &str = "import sys; from secantus.cli import main; sys.exit(main())";
+
 /// Where [`SECANTUS`] cannot be had any more, or there is no Python: its server in Rust, which takes CMake and some minutes to build. It is left
 /// to the user to start, on a free port and an empty folder.
 const OTHERWISE: &str = "`cargo install secantus-mdb --version 0.5.3-beta.196 --locked --ignore-rust-version` (with CMake), then `secantusd-rs --host 127.0.0.1 \
@@ -41,6 +44,7 @@ pub(crate) struct Server {
 /// What serves.
 enum Program {
     Mongod(PathBuf),
+    /// The Python that has it.
     Secantus(PathBuf),
 }
 
@@ -117,8 +121,9 @@ impl Program {
                 command.args(["--replSet", "ommi", "--bind_ip", "127.0.0.1", "--quiet"]).arg("--dbpath").arg(folder);
                 command
             }
-            Program::Secantus(program) => {
-                let mut command = Command::new(program);
+            Program::Secantus(python) => {
+                let mut command = Command::new(python);
+                command.args(["-c", SECANTUS_PROGRAM]);
                 // In memory means a temporary folder to it, which it leaves behind when it is killed. Here it goes with all else.
                 command.env("TMPDIR", folder);
                 let data = if own { folder.join("data") } else { PathBuf::from(":memory:") };
@@ -204,14 +209,15 @@ fn command(port: u16, element: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(reply)
 }
 
-/// The program of SecantusDB, installed if it is not there yet.
+/// The Python that has SecantusDB, which is installed if it is not there yet, or if the Python that it was installed with has gone.
 fn secantus() -> Result<PathBuf, String> {
     let folder = cache().join(SECANTUS.replace("==", "-"));
-    let program = folder.join("bin").join("secantusd-py");
-    if !program.exists() {
+    let programs = folder.join("bin");
+    // A link to the Python of the machine, and what is written last.
+    if !programs.join("python").exists() || !programs.join("secantusd-py").exists() {
         install(&folder)?;
     }
-    Ok(program)
+    Ok(programs.join("python"))
 }
 
 /// Where what is installed is kept from one run to the next: beside the build, whose folder this program lies in.
