@@ -62,7 +62,30 @@ pub(crate) enum Leaf<'a> {
     Related(Box<Rows<'a>>),
 }
 
+/// What a test is of, where it is written as one field of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Column(u16),
+    /// The whole composite key.
+    Key,
+}
+
 impl Leaf<'_> {
+    /// The one field that it is written as, if it is.
+    pub(super) fn field(&self) -> Option<Field> {
+        match self {
+            Leaf::Null(column)
+            | Leaf::NotNull(column)
+            | Leaf::Compare { column, .. }
+            | Leaf::Unequal { column, .. }
+            | Leaf::Among { column, .. }
+            | Leaf::NotAmong { column, .. }
+            | Leaf::Pattern { column, .. } => Some(Field::Column(*column)),
+            Leaf::Key(_) => Some(Field::Key),
+            Leaf::Columns(_) | Leaf::Search(_) | Leaf::Related(_) => None,
+        }
+    }
+
     pub(super) fn write(&self, writer: &mut Writer, model: &ModelSchema) -> DBResult<()> {
         match self {
             Leaf::Null(column) => {

@@ -68,6 +68,8 @@ fn every_form_is_written_as_the_rules_say() {
     let not = |condition: Condition| Condition::Not(Box::new(condition));
     let null = || Expr::Value(Value::Null);
     let nothing = || doc! { "$expr": false };
+    let either = || Condition::Or(vec![cmp(CompareOp::Eq, X, int(7)), cmp(CompareOp::Eq, Y, int(8))]);
+    let choice = || vec![doc! { "x": { "$eq": 7i64 } }, doc! { "y": { "$eq": 8i64 } }];
     for (condition, expected) in [
         (cmp(CompareOp::Eq, X, int(1)), doc! { "x": { "$eq": 1i64 } }),
         (not(cmp(CompareOp::Eq, X, int(1))), doc! { "x": { "$nin": [1i64, null_bson()] } }),
@@ -96,6 +98,20 @@ fn every_form_is_written_as_the_rules_say() {
             Condition::Or(vec![cmp(CompareOp::Eq, X, int(1)), cmp(CompareOp::Eq, Y, null())]),
             doc! { "x": { "$eq": 1i64 } },
         ),
+        (
+            cmp(CompareOp::Eq, X, int(1)).and(cmp(CompareOp::Gt, Y, int(2))),
+            doc! { "x": { "$eq": 1i64 }, "y": { "$gt": 2i64 } },
+        ),
+        (
+            Condition::And(vec![cmp(CompareOp::Eq, X, int(1)), either(), cmp(CompareOp::Gt, Y, int(2))]),
+            doc! { "x": { "$eq": 1i64 }, "$or": choice(), "y": { "$gt": 2i64 } },
+        ),
+        // Two of one name cannot be beside each other.
+        (
+            cmp(CompareOp::Gt, X, int(1)).and(cmp(CompareOp::Lt, X, int(9))),
+            doc! { "$and": [{ "x": { "$gt": 1i64 } }, { "x": { "$lt": 9i64 } }] },
+        ),
+        (either().and(either()), doc! { "$and": [{ "$or": choice() }, { "$or": choice() }] }),
         (
             not(Condition::And(vec![cmp(CompareOp::Eq, X, int(1)), cmp(CompareOp::Gt, Y, int(2))])),
             doc! { "$or": [{ "x": { "$nin": [1i64, null_bson()] } }, { "y": { "$lte": 2i64 } }] },
