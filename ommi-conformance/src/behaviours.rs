@@ -539,6 +539,18 @@ macro_rules! __behaviours {
                 relations_raise_it_where_they_change_a_row,
                 rows_of_a_table_that_gets_one_have_the_first,
             }
+            versioned_upserts {
+                a_row_that_was_read_is_changed_as_it_was_read,
+                a_stale_one_changes_nothing,
+                a_row_that_is_not_there_is_added_with_its_version,
+                what_names_no_version_is_not_checked,
+                of_many_tasks_that_change_a_row_one_wins,
+                by_a_set_that_contains_the_key,
+                by_a_composite_key_and_under_another_name,
+                stale_comes_before_what_the_change_violates,
+                in_a_transaction needs transactions,
+                in_a_nested_one needs savepoints,
+            }
             schema_in_transactions {
                 a_table_that_is_made_lasts_with_the_commit needs schema_in_transactions,
                 others_see_it_after_the_commit needs schema_in_transactions several_connections,

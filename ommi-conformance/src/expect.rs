@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use ommi::value::Value;
 use ommi::{ConstraintKind, DBError, DBResult, ErrorKind};
 
 /// The error of an operation that must fail.
@@ -88,4 +89,23 @@ pub(crate) fn not_found<T: Debug>(result: DBResult<T>, model: &str) {
     };
     assert_eq!(found, model);
     assert!(error.is_not_found() && error.to_string().contains(model), "{error}");
+}
+
+/// A `Conflict` about this row, which shows no values and is not to be tried again as it is.
+#[track_caller]
+pub(crate) fn stale<T: Debug>(result: DBResult<T>, model: &str, key: &[(&str, Value<'static>)]) {
+    let error = error(result);
+    assert!(matches!(error.kind(), ErrorKind::Conflict), "{error:?}");
+    let Some(row) = error.stale_row() else { panic!("no stale row: {error:?}") };
+    assert_eq!(row.model(), model);
+    let found: Vec<_> = row.key().map(|(field, value)| (field, value.clone())).collect();
+    assert_eq!(found, key);
+    assert!(!error.is_retryable() && !error.is_outcome_unknown(), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(model) && text.contains("was changed since it was read"), "{text}");
+    for (field, value) in key {
+        assert!(text.contains(&format!("`{field}`")), "{text}");
+        let shown = format!("{error:?} {error:#?} {text}");
+        assert!(!shown.contains(&value.reveal().to_string()), "{shown}");
+    }
 }

@@ -108,12 +108,22 @@ pub struct RowWriter<'w> {
     values: &'w mut Vec<Value<'static>>,
     next: u16,
     generated: bool,
+    versioned: bool,
     error: Option<DBError>,
+}
+
+/// What the columns of a row were.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// Whether the database is to generate the key.
+    pub(crate) generated: bool,
+    /// Whether the row names the version, of a model that has one.
+    pub(crate) versioned: bool,
 }
 
 impl<'w> RowWriter<'w> {
     pub(crate) fn new(schema: &'w SchemaRef, values: &'w mut Vec<Value<'static>>) -> RowWriter<'w> {
-        RowWriter { schema, values, next: 0, generated: false, error: None }
+        RowWriter { schema, values, next: 0, generated: false, versioned: schema.version.is_some(), error: None }
     }
 
     /// Writes a column that may have been left out.
@@ -138,6 +148,7 @@ impl<'w> RowWriter<'w> {
         if self.schema.generated_column() == Some(self.next) {
             self.generated = true;
         } else if let Some(value) = self.schema.column(self.next).and_then(|column| column.value_for_new_row()) {
+            self.versioned &= self.schema.version != Some(self.next);
             self.values.push(value);
         } else {
             self.refuse(self.next, "a new row must name this column, which has no default");
@@ -173,14 +184,14 @@ impl<'w> RowWriter<'w> {
         self.error.get_or_insert(error);
     }
 
-    /// Whether the database is to generate the key.
+    /// What was written.
     ///
     /// # Errors
     /// `InvalidValue` for a value that cannot be stored or a required column that was left out.
-    pub(crate) fn finish(self) -> Result<bool, DBError> {
+    pub(crate) fn finish(self) -> Result<Written, DBError> {
         match self.error {
             Some(error) => Err(error),
-            None => Ok(self.generated),
+            None => Ok(Written { generated: self.generated, versioned: self.versioned }),
         }
     }
 }

@@ -68,6 +68,10 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
             match &insert.on_conflict {
                 Some(conflict) if upsert::may_conflict(conflict, &documents, row) => {
                     upsert::upsert(insert, conflict, &documents, row, key, &mut writer)?;
+                    if upsert::expected(conflict).is_some() {
+                        writers.push(std::mem::replace(&mut writer, Writer::explaining()));
+                        upsert::upsert(insert, &upsert::addition(conflict), &documents, row, key, &mut writer)?;
+                    }
                 }
                 _ => {
                     let commands = documents.commands(&insert.values, width, insert.rows, key, Writer::explaining)?;

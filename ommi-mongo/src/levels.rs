@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mongodb::bson::RawDocumentBuf;
 use ommi_core::ast::{CompareOp, Condition, Delete, Expr, Insert, OnConflict, Select, Update};
-use ommi_core::driver::{Context, RowSink};
+use ommi_core::driver::{Context, Row, RowSink};
 use ommi_core::schema::{ModelSchema, SchemaRef};
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -17,9 +17,11 @@ use crate::insert::rows;
 use crate::journal::{Journal, Level, MOST_BYTES, MOST_DOCUMENTS, too_much};
 use crate::on_delete::Deletion;
 use crate::references::References;
+use crate::row::MongoRow;
 use crate::run::{Place, given};
 use crate::select::{self, ONE_BATCH};
 use crate::unique::Claims;
+use crate::upsert::expected;
 use crate::work::no_document;
 
 /// Why a statement in a part of a transaction did not succeed.
@@ -112,9 +114,11 @@ impl Inner {
                 let found = self.before(place, &insert.model, target.clone(), journal, context).await?;
                 if !found.is_empty() {
                     *is_new = false;
-                    let update = Update::new(insert.model.clone(), conflict.assignments.clone(), target);
-                    let claims = Claims::of_update(&update, &found).map_err(Stop::Before)?;
-                    self.check_unique(place, &claims, context).await?;
+                    if is_as_expected(insert, conflict, &found).map_err(Stop::Before)? {
+                        let update = Update::new(insert.model.clone(), conflict.assignments.clone(), target);
+                        let claims = Claims::of_update(&update, &found).map_err(Stop::Before)?;
+                        self.check_unique(place, &claims, context).await?;
+                    }
                     before.extend(found);
                 }
             }
@@ -210,6 +214,17 @@ impl Inner {
 /// Why a level could not be undone by itself, where that was the validator.
 const NOT_BROUGHT_BACK: &str = "a document as it was before does not pass its collection's validator, so it could not be brought back; the whole transaction is \
     rolled back instead";
+
+/// Whether the row that was found has what it must have to be changed.
+fn is_as_expected(insert: &Insert, conflict: &OnConflict, found: &[RawDocumentBuf]) -> DBResult<bool> {
+    let Some((column, value)) = expected(conflict) else { return Ok(true) };
+    for document in found {
+        if MongoRow::new(&insert.model, document).value(usize::from(*column))? != *value {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
 
 /// What finds the row that each upsert may meet; none where a target column has yet to be made.
 fn targets<'i>(insert: &'i Insert, conflict: &'i OnConflict) -> impl Iterator<Item = Option<Condition>> + 'i {

@@ -1,4 +1,5 @@
-//! Adding a row, or changing the one that is there: one `findAndModify`.
+//! Adding a row, or changing the one that is there: one `findAndModify`; two where it is changed only if it has a value that is expected, the first of
+//! which changes it and the second adds it.
 //!
 //! The update is a pipeline whose expressions ask whether the document is new. Operators cannot say it: `$inc` with `upsert` starts a new
 //! document from nothing instead of from its draft, and `$setOnInsert` of the same column is a conflict.
@@ -24,7 +25,17 @@ pub(crate) fn may_conflict(conflict: &OnConflict, documents: &Documents<'_>, row
     conflict.target.iter().all(|&column| documents.value(column, row, None).is_some_and(|value| !value.is_null()))
 }
 
-/// Writes the command.
+/// The second of two commands: the row is added, or left as it is.
+pub(crate) fn addition(conflict: &OnConflict) -> OnConflict {
+    OnConflict::new(conflict.target.clone(), Vec::new())
+}
+
+/// What the row that is there must have to be changed, if anything.
+pub(crate) fn expected(conflict: &OnConflict) -> Option<&(u16, Value<'static>)> {
+    conflict.expected.as_ref().filter(|_| !conflict.assignments.is_empty())
+}
+
+/// Writes the command. Where the row must have something to be changed, it adds none.
 pub(crate) fn upsert(
     insert: &Insert,
     conflict: &OnConflict,
@@ -38,6 +49,13 @@ pub(crate) fn upsert(
     writer.string("findAndModify", &model.table);
     writer.begin_document("query");
     target(insert, conflict, documents, row, key, writer)?;
+    let expected = expected(conflict);
+    if let Some((column, value)) = expected {
+        storable(model, *column, value)?;
+        writer.begin_document(&path(model, *column)?);
+        writer.value("$eq", type_of(model, *column), value);
+        writer.end();
+    }
     writer.end();
     writer.begin_array("update");
     writer.item_document();
@@ -91,7 +109,7 @@ pub(crate) fn upsert(
     writer.end();
     writer.end();
     writer.end();
-    writer.bool("upsert", true);
+    writer.bool("upsert", expected.is_none());
     writer.bool("new", true);
     Ok(())
 }
@@ -168,6 +186,8 @@ pub(crate) enum Upserted<'r> {
     /// MongoDB looks for the document and changes it in one piece, and answers with what it wrote. A server that does so in two steps may
     /// have found none, then change the one that another upsert has added meanwhile, and answer as if it had neither.
     ChangedUnseen,
+    /// None was there as it was looked for, and none was added.
+    Nothing,
 }
 
 impl Upserted<'_> {
@@ -179,7 +199,11 @@ impl Upserted<'_> {
         match reply.get("value") {
             Some(Bson::Document(document)) if is_new => Some(Upserted::Added(document)),
             Some(Bson::Document(document)) => Some(Upserted::Changed(document)),
-            None | Some(Bson::Null) if !is_new && whole(last.get("n")) == Some(1) => Some(Upserted::ChangedUnseen),
+            None | Some(Bson::Null) if !is_new => match whole(last.get("n")) {
+                Some(0) => Some(Upserted::Nothing),
+                Some(1) => Some(Upserted::ChangedUnseen),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -254,13 +278,14 @@ mod tests {
         let last = doc! { "n": 1, "updatedExisting": false, "upserted": null };
         let unseen = doc! { "lastErrorObject": last, "value": null };
         assert_eq!(Upserted::read(&unseen), Some(Upserted::ChangedUnseen));
+        let nothing = doc! { "lastErrorObject": { "n": 0, "updatedExisting": false }, "value": null };
+        assert_eq!(Upserted::read(&nothing), Some(Upserted::Nothing));
     }
 
     #[test]
     fn an_answer_that_leaves_it_open_is_none() {
-        let nothing = doc! { "lastErrorObject": { "n": 0, "updatedExisting": false }, "value": null };
         let unseen = doc! { "lastErrorObject": { "n": 1, "updatedExisting": false, "upserted": 1 }, "value": null };
-        for reply in [nothing, unseen, doc! { "value": null }, doc! { "value": {} }, doc! {}] {
+        for reply in [unseen, doc! { "value": null }, doc! { "value": {} }, doc! {}] {
             assert_eq!(Upserted::read(&reply), None, "{reply:?}");
         }
     }

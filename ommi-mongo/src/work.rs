@@ -171,21 +171,22 @@ impl Inner {
         let stored: Option<RawDocumentBuf> = if upsert::may_conflict(conflict, documents, row) {
             let mut writer = Writer::new();
             upsert::upsert(insert, conflict, documents, row, key, &mut writer)?;
-            let mut reply = self.find_and_modify(&mut place, &writer, context).await;
-            if let Err(failure) = &reply
-                && failure.is_duplicate()
-                && place.is_alone()
-            {
-                // Two upserts raced to add the row; now it is there. Where another index is meant, it fails again.
-                reply = self.find_and_modify(&mut place, &writer, context).await;
+            let mut reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
+            let addition = upsert::addition(conflict);
+            let mut sent = conflict;
+            if upsert::expected(conflict).is_some() && Upserted::read(&reply) == Some(Upserted::Nothing) {
+                sent = &addition;
+                let mut writer = Writer::new();
+                upsert::upsert(insert, sent, documents, row, key, &mut writer)?;
+                reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
             }
-            let reply = reply.map_err(on_model)?;
             let upserted = Upserted::read(&reply).ok_or_else(no_document)?;
             if let (Upserted::Added(_), Some(added)) = (&upserted, added) {
                 added.push(id(documents, row, key)?);
             }
             match upserted {
-                Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
+                Upserted::Changed(_) | Upserted::ChangedUnseen if sent.assignments.is_empty() => return Ok(0),
+                Upserted::Nothing => return Err(no_document()),
                 // The client gives the reply of a command as a document only; rows come raw by cursors.
                 Upserted::Added(document) | Upserted::Changed(document) => Some(
                     RawDocumentBuf::try_from(document)
@@ -234,6 +235,21 @@ impl Inner {
     }
 
     async fn find_and_modify(
+        &self,
+        place: &mut Place<'_>,
+        writer: &Writer,
+        context: &Context,
+    ) -> Result<Document, Failure> {
+        match self.find_and_modify_once(place, writer, context).await {
+            // Two upserts raced to add the row; now it is there. Where another index is meant, it fails again.
+            Err(failure) if failure.is_duplicate() && place.is_alone() => {
+                self.find_and_modify_once(place, writer, context).await
+            }
+            reply => reply,
+        }
+    }
+
+    async fn find_and_modify_once(
         &self,
         place: &mut Place<'_>,
         writer: &Writer,

@@ -131,7 +131,22 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
             return Ok(());
         }
         self.text(") DO UPDATE SET ");
-        self.assignments(&conflict.assignments, true)
+        self.assignments(&conflict.assignments, true)?;
+        if let Some(expected) = &conflict.expected {
+            self.text(" WHERE ");
+            self.expected(expected)?;
+        }
+        Ok(())
+    }
+
+    /// That the row which is there has the value that it must have to be changed.
+    fn expected(&mut self, (column, value): &'s (u16, Value<'static>)) -> DBResult<()> {
+        self.table();
+        self.text(".");
+        self.column(*column)?;
+        self.text(" = ");
+        let ty = self.column_ty(*column);
+        self.value(value, ty).map_err(|error| error.for_column(&self.model, *column))
     }
 
     /// For a set that contains the key: a row with this key that differs in the rest of the set, or has NULL there, is not the one that is meant,
@@ -159,8 +174,13 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
             self.column(column)?;
         }
         self.text(" THEN ");
-        let changes = self.dialect.truth(!conflict.assignments.is_empty());
-        self.text(changes);
+        match &conflict.expected {
+            Some(expected) if !conflict.assignments.is_empty() => self.expected(expected)?,
+            _ => {
+                let changes = self.dialect.truth(!conflict.assignments.is_empty());
+                self.text(changes);
+            }
+        }
         self.text(" ELSE ");
         self.text(taken);
         self.text(" END");

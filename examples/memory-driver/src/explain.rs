@@ -14,6 +14,9 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
         Statement::Insert(insert) => {
             binds.0.extend(insert.values.iter().cloned());
             binds.assignments(insert.on_conflict.iter().flat_map(|conflict| &conflict.assignments));
+            binds.0.extend(
+                insert.on_conflict.iter().flat_map(|conflict| conflict.expected.clone()).map(|(_, value)| value),
+            );
         }
         Statement::Update(update) => {
             binds.assignments(&update.assignments);

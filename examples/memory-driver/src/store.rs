@@ -139,6 +139,12 @@ impl State {
                 }
                 Some(_) if conflict.assignments.is_empty() => {}
                 Some(there) => {
+                    if let Some((column, value)) = &conflict.expected {
+                        let has = places.of(*column).ok().and_then(|place| table.rows.get(there)?.get(place));
+                        if has != Some(value) {
+                            continue;
+                        }
+                    }
                     table.change(there, &conflict.assignments, &insert.model, &places)?;
                     written.push(there);
                 }

@@ -53,4 +53,5 @@ pub(crate) mod transaction_options;
 pub(crate) mod transactions;
 pub(crate) mod updating;
 pub(crate) mod upserting;
+pub(crate) mod versioned_upserts;
 pub(crate) mod versions;

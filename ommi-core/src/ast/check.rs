@@ -51,6 +51,16 @@ pub fn check<'a>(statement: impl Into<StatementRef<'a>>, capabilities: &Capabili
                     )));
                 }
                 checker.assignments(&conflict.assignments)?;
+                if let Some((column, value)) = &conflict.expected {
+                    if value.is_null() {
+                        return Err(DBError::query(format!(
+                            "an upsert of {} that expects NULL, which nothing equals",
+                            model.name
+                        )));
+                    }
+                    let unchanged = Expr::Column(*column);
+                    checker.filter(&Condition::compare(CompareOp::Eq, unchanged, Expr::Value(value.clone())))?;
+                }
             }
             Ok(())
         }

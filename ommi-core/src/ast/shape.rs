@@ -117,6 +117,7 @@ impl Shape {
                 self.push(1);
                 self.columns(&conflict.target);
                 self.assignments(&conflict.assignments);
+                self.push(conflict.expected.as_ref().map_or(0, |(column, _)| u32::from(*column) + 1));
             }
         }
         self.insert = usual;
@@ -313,6 +314,11 @@ mod tests {
 
     #[test]
     fn an_insert_that_comes_again_has_the_words_that_it_has_alone() {
+        let alone = |insert: &Insert| {
+            let mut shape = Shape::new();
+            shape.write_insert(insert);
+            shape
+        };
         let mut statements = Vec::new();
         let built = SchemaRef::from(Arc::new(model("built")));
         for model in [SchemaRef::from_static(&ONE), SchemaRef::from_static(&OTHER), built] {
@@ -331,14 +337,14 @@ mod tests {
             statements.push(insert([1].into(), key.clone(), 1));
             statements.push(insert(none, key.clone(), 1));
             let mut upsert = insert(rest, key, 1);
-            upsert.on_conflict = Some(OnConflict::new(vec![0], Vec::new()));
+            let mut conflict = OnConflict::new(vec![0], Vec::new());
+            upsert.on_conflict = Some(conflict.clone());
+            statements.push(upsert.clone());
+            conflict.expected = Some((1, Value::Null));
+            upsert.on_conflict = Some(conflict);
+            assert_ne!(alone(&upsert), alone(&statements[statements.len() - 1]));
             statements.push(upsert);
         }
-        let alone = |insert: &Insert| {
-            let mut shape = Shape::new();
-            shape.write_insert(insert);
-            shape
-        };
         let mut shape = Shape::new();
         for first in &statements {
             for second in &statements {

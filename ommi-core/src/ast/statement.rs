@@ -197,6 +197,9 @@ pub struct OnConflict {
     pub target: Vec<u16>,
     /// Changes to that row; it stays as it is when empty, and is then not given back.
     pub assignments: Vec<Assignment>,
+    /// A column, and the value that the row that is there must have in it to be changed. Where it has another it stays as it is, and is not given back.
+    /// Whether it does is seen in one piece with the change: no other writer comes between. Not looked at where nothing is changed.
+    pub expected: Option<(u16, Value<'static>)>,
 }
 
 /// Changes rows of one model.
@@ -355,7 +358,7 @@ impl Insert {
 impl OnConflict {
     /// Changes the row that has the same values in `target`; leaves it alone without assignments.
     pub fn new(target: Vec<u16>, assignments: Vec<Assignment>) -> OnConflict {
-        OnConflict { target, assignments }
+        OnConflict { target, assignments, expected: None }
     }
 }
 

@@ -48,8 +48,29 @@ pub(crate) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert>
     let mut values = Vec::with_capacity(schema.columns.len());
     let mut writer = RowWriter::new(schema, &mut values);
     row.write(&mut writer);
-    let generated = writer.finish()?;
-    Ok(insert_of(schema.clone(), generated, values, 1))
+    let written = writer.finish()?;
+    Ok(insert_of(schema.clone(), written.generated, values, 1))
+}
+
+/// The same of a row that may be there already, and the version that one has if it was not changed since: what the row names.
+pub(super) fn one_row_again<N: NewRow>(
+    schema: &SchemaRef,
+    row: N,
+) -> DBResult<(Insert, Option<(u16, Value<'static>)>)> {
+    let mut values = Vec::with_capacity(schema.columns.len());
+    let mut writer = RowWriter::new(schema, &mut values);
+    row.write(&mut writer);
+    let written = writer.finish()?;
+    let insert = insert_of(schema.clone(), written.generated, values, 1);
+    let version = schema.version.filter(|_| written.versioned);
+    let version = version.and_then(|version| Some((version, given(&insert, version)?.clone())));
+    Ok((insert, version))
+}
+
+/// What an insert of one row gives a column, if it names it.
+pub(super) fn given(insert: &Insert, column: u16) -> Option<&Value<'static>> {
+    let place = insert.columns.iter().position(|given| *given == column)?;
+    insert.values.get(place)
 }
 
 /// The insert of so many rows that give the same columns.
@@ -204,7 +225,7 @@ fn row_into<N: NewRow>(batch: &mut Batch, schema: &SchemaRef, row: N) -> DBResul
     let start = batch.values.len();
     let mut writer = RowWriter::new(schema, &mut batch.values);
     row.write(&mut writer);
-    let generated = writer.finish()?;
+    let generated = writer.finish()?.generated;
     if batch.rows == 0 {
         batch.generated = generated;
     }

@@ -3,16 +3,16 @@
 use std::fmt;
 
 use super::{At, add, traced};
-use crate::ast::{Assignment, Insert, OnConflict, Statement};
-use crate::driver::{Collect, Explanation};
-use crate::error::{DBError, DBResult};
+use crate::ast::{Assignment, CompareOp, Condition, Expr, Insert, OnConflict, Select, Statement};
+use crate::driver::{Collect, Context, Explanation, Row};
+use crate::error::{DBError, DBResult, StaleRow};
 use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::pending::{Operation, Options, Pending};
 use crate::query::{IntoAssignments, IntoColumns};
 use crate::relation::alone;
 use crate::schema::ColumnList;
-use crate::value::InvalidValue;
+use crate::value::{InvalidValue, Value};
 
 /// An upsert that does not yet say by which columns a row is there already.
 #[must_use = "an upsert does nothing until it says on which columns, and is awaited"]
@@ -43,6 +43,9 @@ impl<'h, N: NewRow> Upsert<'h, N> {
 
 impl<'h, N: NewRow> UpsertOn<'h, N> {
     /// Changes the row that is there already. Gives the row as it is stored afterwards, whether new or changed.
+    ///
+    /// Where the model has a version, that of the row is raised by one. A new row that names its version, as one that was read does, says which version
+    /// the row that is there must have: where it has another it is a `Conflict` about a [stale row](DBError::stale_row), and nothing is written.
     ///
     /// Where a stored value of that row cannot be read, this is a `Decode` error, and outside of a transaction the change may have been written all
     /// the same.
@@ -106,8 +109,10 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         if !assignments.is_empty() {
             schema.raise_version(&mut assignments)?;
         }
-        let mut insert = add::one_row(&schema, self.row)?;
-        insert.on_conflict = Some(OnConflict::new(self.target, assignments));
+        let (mut insert, version) = add::one_row_again(&schema, self.row)?;
+        let mut conflict = OnConflict::new(self.target, assignments);
+        conflict.expected = version.filter(|_| !conflict.assignments.is_empty());
+        insert.on_conflict = Some(conflict);
         insert.returning = ColumnList::all(&schema);
         Ok(insert)
     }
@@ -117,17 +122,51 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         let schema = N::Model::schema();
         let mut insert = self.into_insert(assignments)?;
         let context = at.context(options);
+        let met = versioned(&insert);
         let work = async {
             let mut rows = Collect::new(N::Model::decode);
             at.executor.insert(&mut insert, &mut rows, &context).await?;
             let mut row = rows.rows.pop();
-            if let Some(row) = &mut row {
-                alone(row)?;
+            match (&mut row, met) {
+                (Some(row), _) => alone(row)?,
+                (None, Some(met)) => return Err(Box::pin(not_changed::<N::Model>(at, met, &context)).await?),
+                (None, None) => {}
             }
             Ok(row)
         };
         traced("upsert", &schema.name, work, |row| u64::from(row.is_some())).await
     }
+}
+
+/// What finds the row that an upsert may meet, where it must have the version that is expected.
+fn versioned(insert: &Insert) -> Option<Condition> {
+    let conflict = insert.on_conflict.as_ref()?;
+    conflict.expected.as_ref()?;
+    let equals = conflict.target.iter().map(|&column| {
+        let value = Expr::Value(add::given(insert, column)?.clone());
+        Some(Condition::compare(CompareOp::Eq, Expr::Column(column), value))
+    });
+    equals.collect::<Option<Vec<Condition>>>().map(Condition::And)
+}
+
+/// Why a row was neither added nor changed: the one that is there has another version, or it has gone since.
+async fn not_changed<M: Model>(at: At<'_>, met: Condition, context: &Context) -> DBResult<DBError> {
+    let select = Select { filter: met, ..Select::new(M::schema()) };
+    let mut rows = Collect::new(stale::<M>);
+    at.executor.fetch(&select, &mut rows, context).await?;
+    Ok(rows.rows.pop().map_or_else(|| DBError::not_found(M::schema().name.clone()), DBError::stale))
+}
+
+/// A row as one that was changed.
+fn stale<M: Model>(row: &mut dyn Row) -> DBResult<StaleRow> {
+    let schema = M::schema();
+    let mut values = vec![Value::Null; schema.columns.len()];
+    for &column in &schema.key {
+        if let Some(value) = values.get_mut(usize::from(column)) {
+            *value = row.value(usize::from(column))?.into_owned();
+        }
+    }
+    Ok(StaleRow::of(&schema, &values))
 }
 
 /// Checks the changes of an upsert that is to change something.

@@ -54,6 +54,24 @@ fn conflicts() {
 }
 
 #[test]
+fn a_row_that_must_have_something_to_be_changed() {
+    let mut insert = rows(1);
+    let mut conflict = OnConflict::new(vec![1], vec![Assignment::new(0, Change::Set(int(9)))]);
+    conflict.expected = Some((2, Value::Int(7)));
+    insert.on_conflict = Some(conflict.clone());
+    let start = "INSERT INTO `t` (`name`, `n`) VALUES ($1:text, $2:i32) ON CONFLICT (`name`) DO ";
+    let binds = " -- 1 = \"a0\", 2 = 0";
+    assert_eq!(
+        written!(|out| ommi_sql::insert(&insert, 0, 1, &Other, out)),
+        format!("{start}UPDATE SET `id` = $3:i64 WHERE `t`.`n` = $4:i32{binds}, 3 = 9, 4 = 7")
+    );
+    // What changes nothing asks for nothing.
+    conflict.assignments.clear();
+    insert.on_conflict = Some(conflict);
+    assert_eq!(written!(|out| ommi_sql::insert(&insert, 0, 1, &Other, out)), format!("{start}NOTHING{binds}"));
+}
+
+#[test]
 fn rows_without_columns() {
     let mut insert = Insert::new(model(), [], Vec::new(), 3);
     assert_eq!(written!(|out| ommi_sql::insert(&insert, 0, 1, &Other, out)), "INSERT INTO `t` DEFAULT VALUES");
