@@ -146,7 +146,7 @@ impl<'s, D: Dialect, O: Out> Sql<'s, D, O> {
         self.column(*column)?;
         self.text(" = ");
         let ty = self.column_ty(*column);
-        self.value(value, ty).map_err(|error| error.for_column(&self.model, *column))
+        self.value(value, ty).map_err(|error| error.for_column(self.model, *column))
     }
 
     /// For a set that contains the key: a row with this key that differs in the rest of the set, or has NULL there, is not the one that is meant,
