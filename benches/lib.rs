@@ -1,6 +1,7 @@
 //! What the benches share: sides that take turns, what is counted and printed of them, and criterion's view of the same.
 
 pub mod allocations;
+mod apart;
 mod ratios;
 pub mod tree;
 
@@ -58,6 +59,8 @@ pub fn counted(side: &mut Side, times: u64) {
 /// Measures workloads as the arguments say: with `--ratios [PART OF A NAME]` in turns, else with criterion. `rivals` are the other sides, in
 /// the order of their columns.
 ///
+/// With `--apart [PART OF A NAME]` each side has a process of its own (`--alone NAME SIDE`), again and again.
+///
 /// With `--count NAME SIDE TIMES` it runs one side, once as often to warm it up, so that `valgrind --tool=callgrind
 /// --toggle-collect='ommi_benches::counted'` counts its instructions, which nobody else on the machine changes.
 pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
@@ -72,14 +75,25 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
         }
         return;
     }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--apart") {
+        let wanted = arguments.get(at + 1).filter(|next| !next.starts_with("--")).map_or("", String::as_str);
+        let mut workloads = workloads(Runtime::CurrentThread);
+        workloads.retain(|workload| workload.name.contains(wanted));
+        apart::print(&workloads, rivals);
+        return;
+    }
+    if let Some(at) = arguments.iter().position(|argument| argument == "--alone") {
+        let [name, side] = &arguments[at + 1..at + 3] else { return };
+        with_side(workloads(Runtime::CurrentThread), name, side, |side| println!("{}", ratios::alone(side)));
+        return;
+    }
     if let Some(at) = arguments.iter().position(|argument| argument == "--count") {
         let [name, side, times] = &arguments[at + 1..at + 4] else { return };
-        let mut workloads = workloads(Runtime::CurrentThread);
-        let workload = workloads.iter_mut().find(|workload| workload.name == *name).expect("a workload's name");
-        let (_, side) = workload.sides.iter_mut().find(|(other, _)| other == side).expect("a side's name");
         let times = times.parse().expect("a number");
-        side(times);
-        counted(side, times);
+        with_side(workloads(Runtime::CurrentThread), name, side, |side| {
+            side(times);
+            counted(side, times);
+        });
         return;
     }
     let mut criterion = Criterion::default().configure_from_args();
@@ -89,6 +103,13 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
         }
     }
     criterion.final_summary();
+}
+
+/// Does something with one side of one workload.
+fn with_side(mut workloads: Vec<Workload>, name: &str, side: &str, work: impl FnOnce(&mut Side)) {
+    let workload = workloads.iter_mut().find(|workload| workload.name == name).expect("a workload's name");
+    let (_, side) = workload.sides.iter_mut().find(|(other, _)| *other == side).expect("a side's name");
+    work(side);
 }
 
 fn bench(criterion: &mut Criterion, runtime: Runtime, workload: &mut Workload) {

@@ -10,6 +10,7 @@ const SLICE: Duration = Duration::from_millis(2);
 const ROUNDS: usize = 401;
 const LEAST: usize = 9;
 const BUDGET: Duration = Duration::from_secs(5);
+const ALONE: Duration = Duration::from_millis(500);
 
 pub(crate) fn print(workloads: &mut [Workload], rivals: &[&str], runtime: &str) {
     println!(
@@ -55,6 +56,14 @@ fn row(workload: &mut Workload, rivals: &[&str]) {
     }));
     cells.extend(all().map(|side| at(side).map_or_else(String::new, |i| format!("{:.2}", allocations[i]))));
     println!("| {} |", cells.join(" | "));
+}
+
+/// The microseconds that a side takes by itself.
+pub(crate) fn alone(side: &mut Side) -> f64 {
+    let times = iterations(side);
+    let started = Instant::now();
+    let rounds = (0..ROUNDS).take_while(|&round| round < LEAST || started.elapsed() < ALONE);
+    tenth(rounds.map(|_| micros(side, times)).collect())
 }
 
 /// How many operations fill a slice.

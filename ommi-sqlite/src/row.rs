@@ -17,10 +17,20 @@ pub(crate) struct SqliteRow<'r, 's> {
 
 impl Row for SqliteRow<'_, '_> {
     fn value(&mut self, index: usize) -> DBResult<Value<'_>> {
-        let (Some(&ty), Ok(stored)) = (self.columns.types.get(index), self.row.get_ref(index)) else {
-            return Err(no_value(index));
+        let Some(&ty) = self.columns.types.get(index) else { return Err(no_value(index)) };
+        // Looked at where it is: moved as a whole it would be read in larger parts than it was just written in, which a processor waits for.
+        let value = match self.row.get_ref(index) {
+            Ok(ValueRef::Integer(number)) => integer(ty, number),
+            Ok(ValueRef::Text(bytes)) => text(ty, bytes),
+            Ok(ValueRef::Null) => Some(Value::Null),
+            Ok(ValueRef::Real(number)) => real(ty, number),
+            Ok(ValueRef::Blob(bytes)) => blob(ty, bytes),
+            Err(_) => return Err(no_value(index)),
         };
-        decode(ty, stored).ok_or_else(|| self.mismatch(index, ty, stored))
+        match value {
+            Some(value) => Ok(value),
+            None => Err(self.mismatch(index, ty)),
+        }
     }
 }
 
@@ -29,38 +39,45 @@ fn no_value(index: usize) -> DBError {
     DBError::query(format!("a row has no value number {index}"))
 }
 
-/// What is stored, as the column's type; none where it is something else. Numbers and text, which most columns are, come first.
+/// A stored number, as the column's type; none where it is no such value. So for the others.
 #[inline]
-fn decode(ty: ColumnType, stored: ValueRef<'_>) -> Option<Value<'_>> {
-    match stored {
-        ValueRef::Integer(number) => match ty {
-            ColumnType::Bool => match number {
-                0 => Some(Value::Bool(false)),
-                1 => Some(Value::Bool(true)),
-                _ => None,
-            },
-            ColumnType::F32 | ColumnType::F64 => exact(number).map(Value::Float),
-            _ if ty.integer_range().is_some() => Some(Value::Int(number)),
+fn integer<'r>(ty: ColumnType, number: i64) -> Option<Value<'r>> {
+    match ty {
+        ColumnType::Bool => match number {
+            0 => Some(Value::Bool(false)),
+            1 => Some(Value::Bool(true)),
             _ => None,
         },
-        ValueRef::Text(bytes) => {
-            let text = std::str::from_utf8(bytes).ok()?;
-            match ty {
-                ColumnType::Text => Some(Value::Text(Cow::Borrowed(text))),
-                ColumnType::Date => Date::parse(text).map(Value::Date),
-                ColumnType::Time => TimeOfDay::parse(text).map(Value::Time),
-                ColumnType::DateTime => Moment::parse(text).map(Value::DateTime),
-                ColumnType::Timestamp => Moment::parse(text).map(Value::Timestamp),
-                _ => None,
-            }
-        }
-        ValueRef::Null => Some(Value::Null),
-        ValueRef::Real(number) => matches!(ty, ColumnType::F32 | ColumnType::F64).then_some(Value::Float(number)),
-        ValueRef::Blob(bytes) => match ty {
-            ColumnType::Bytes => Some(Value::Bytes(Cow::Borrowed(bytes))),
-            ColumnType::Uuid => bytes.try_into().ok().map(Value::Uuid),
-            _ => None,
-        },
+        ColumnType::F32 | ColumnType::F64 => exact(number).map(Value::Float),
+        _ if ty.integer_range().is_some() => Some(Value::Int(number)),
+        _ => None,
+    }
+}
+
+#[inline]
+fn text(ty: ColumnType, bytes: &[u8]) -> Option<Value<'_>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    match ty {
+        ColumnType::Text => Some(Value::Text(Cow::Borrowed(text))),
+        ColumnType::Date => Date::parse(text).map(Value::Date),
+        ColumnType::Time => TimeOfDay::parse(text).map(Value::Time),
+        ColumnType::DateTime => Moment::parse(text).map(Value::DateTime),
+        ColumnType::Timestamp => Moment::parse(text).map(Value::Timestamp),
+        _ => None,
+    }
+}
+
+#[inline]
+fn real<'r>(ty: ColumnType, number: f64) -> Option<Value<'r>> {
+    matches!(ty, ColumnType::F32 | ColumnType::F64).then_some(Value::Float(number))
+}
+
+#[inline]
+fn blob(ty: ColumnType, bytes: &[u8]) -> Option<Value<'_>> {
+    match ty {
+        ColumnType::Bytes => Some(Value::Bytes(Cow::Borrowed(bytes))),
+        ColumnType::Uuid => bytes.try_into().ok().map(Value::Uuid),
+        _ => None,
     }
 }
 
@@ -72,7 +89,8 @@ fn exact(number: i64) -> Option<f64> {
 
 impl SqliteRow<'_, '_> {
     #[cold]
-    fn mismatch(&self, index: usize, ty: ColumnType, stored: ValueRef<'_>) -> DBError {
+    fn mismatch(&self, index: usize, ty: ColumnType) -> DBError {
+        let Ok(stored) = self.row.get_ref(index) else { return no_value(index) };
         let found = match (ty, stored) {
             (ColumnType::Bool, ValueRef::Integer(_)) => "an integer other than 0 and 1",
             (ColumnType::F32 | ColumnType::F64, ValueRef::Integer(_)) => "an integer that no float is",

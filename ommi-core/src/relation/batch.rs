@@ -124,7 +124,14 @@ impl<M: Model> Batched<M> {
 
 impl<M: Model> RowSink for Batched<M> {
     fn row(&mut self, row: &mut dyn Row) -> DBResult<()> {
-        self.rows.push(M::decode(row)?);
+        // Before there is a row, so that none has to be kept elsewhere while the list grows.
+        if self.rows.len() == self.rows.capacity() {
+            self.rows.reserve(1);
+        }
+        match M::decode(row) {
+            Ok(row) => self.rows.push(row),
+            Err(error) => return Err(error),
+        }
         if !M::RELATIONS.is_empty()
             && let Some(row) = self.rows.last_mut()
         {

@@ -74,11 +74,8 @@ impl<T> Lazy<T> {
 impl<T: Model> Lazy<T> {
     /// Says which row it belongs to, to a field that was just made.
     pub(crate) fn set_link(&mut self, link: Link) {
-        match std::mem::replace(&mut self.link, link) {
-            // What is mostly there. It owns nothing, and so no row need be asked for what it is to free.
-            none @ Link::Detached => std::mem::forget(none),
-            other => drop(other),
-        }
+        // Not exchanged for the one before: that would be read as a whole just after it was written in parts, which a processor waits for.
+        self.link = link;
     }
 
     fn relation(&self) -> DBResult<&'static RelationInfo> {
