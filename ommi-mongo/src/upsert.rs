@@ -263,9 +263,38 @@ fn is_new(model: &ModelSchema, on_key: bool, beside: Option<&str>, writer: &mut 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use mongodb::bson::doc;
+    use ommi_core::ast::{Assignment, Change, Statement};
+    use ommi_core::schema::{ColumnBuilder, ColumnList, SchemaRef};
+    use ommi_core::value::ColumnType;
 
     use super::*;
+    use crate::explain::explain;
+
+    #[test]
+    fn what_must_be_as_expected_is_changed_by_one_command_and_added_by_another() {
+        let column = |name| ColumnBuilder::new(name, ColumnType::I64);
+        let model = ModelSchema::builder("Page", "pages").column(column("id").key()).column(column("version"));
+        let model = SchemaRef::from(Arc::new(model.build().unwrap()));
+        let mut conflict = OnConflict::new(vec![0], vec![Assignment::new(1, Change::Add(Value::Int(1)))]);
+        conflict.expected = Some((1, Value::Int(7)));
+        let mut insert = Insert::new(model.clone(), ColumnList::all(&model), vec![Value::Int(1), Value::Int(7)], 1);
+        insert.on_conflict = Some(conflict.clone());
+        let text = explain(&Statement::Insert(insert.clone())).unwrap().to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        let start = r#"{ "findAndModify": "pages", "query": { "_id": { "$eq": ? }"#;
+        let [change, addition] = lines[..] else { panic!("{text}") };
+        assert!(change.starts_with(&format!(r#"{start}, "version": {{ "$eq": ? }} }}, "update": "#)), "{change}");
+        assert!(change.contains("$add") && change.ends_with(r#""upsert": false, "new": true }"#), "{change}");
+        assert!(addition.starts_with(&format!(r#"{start} }}, "update": "#)), "{addition}");
+        assert!(!addition.contains("$add") && addition.ends_with(r#""upsert": true, "new": true }"#), "{addition}");
+        // What changes nothing expects nothing.
+        conflict.assignments.clear();
+        insert.on_conflict = Some(conflict);
+        assert_eq!(explain(&Statement::Insert(insert)).unwrap().to_string(), *addition);
+    }
 
     #[test]
     fn an_answer_says_what_became_of_the_row() {
