@@ -1,9 +1,9 @@
 //! Sides that have a process each.
 //!
-//! Where they share one they share its heap too, and what one leaves there another pays for: of two that read ten thousand rows each, the one whose list grows
-//! in other steps takes up to a fifth longer in one process, and the other in the next.
+//! Where they take turns in one they share its heap too, and what the runs of one leave there another pays for: of two that read ten thousand rows each,
+//! the one whose list grows in other steps takes up to a fifth longer in one process, and the other in the next.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::{OMMI, Workload};
 
@@ -40,7 +40,9 @@ pub(crate) fn print(workloads: &[Workload], rivals: &[&str]) {
 /// What a side takes in a process of its own.
 fn alone(name: &str, side: &str) -> f64 {
     let program = std::env::current_exe().unwrap();
-    let output = Command::new(program).args(["--bench", "--alone", name, side]).output().unwrap();
+    let output =
+        Command::new(program).args(["--bench", "--alone", name, side]).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{name}, {side}: {}", output.status);
     let printed = String::from_utf8(output.stdout).unwrap();
     printed.trim().parse().unwrap_or_else(|_| panic!("{name}, {side}: {printed}"))
 }

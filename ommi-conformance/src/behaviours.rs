@@ -545,6 +545,8 @@ macro_rules! __behaviours {
                 a_row_that_is_not_there_is_added_with_its_version,
                 what_names_no_version_is_not_checked,
                 of_many_tasks_that_change_a_row_one_wins,
+                of_many_tasks_that_add_a_row_one_more_changes_it,
+                null_in_the_target_always_adds,
                 by_a_set_that_contains_the_key,
                 by_a_composite_key_and_under_another_name,
                 stale_comes_before_what_the_change_violates,

@@ -114,11 +114,13 @@ impl Inner {
                 let found = self.before(place, &insert.model, target.clone(), journal, context).await?;
                 if !found.is_empty() {
                     *is_new = false;
-                    if is_as_expected(insert, conflict, &found).map_err(Stop::Before)? {
-                        let update = Update::new(insert.model.clone(), conflict.assignments.clone(), target);
-                        let claims = Claims::of_update(&update, &found).map_err(Stop::Before)?;
-                        self.check_unique(place, &claims, context).await?;
+                    // What is not changed is not brought back either: that would write what may be another's by then.
+                    if !is_changed(insert, conflict, &found).map_err(Stop::Before)? {
+                        continue;
                     }
+                    let update = Update::new(insert.model.clone(), conflict.assignments.clone(), target);
+                    let claims = Claims::of_update(&update, &found).map_err(Stop::Before)?;
+                    self.check_unique(place, &claims, context).await?;
                     before.extend(found);
                 }
             }
@@ -215,9 +217,9 @@ impl Inner {
 const NOT_BROUGHT_BACK: &str = "a document as it was before does not pass its collection's validator, so it could not be brought back; the whole transaction is \
     rolled back instead";
 
-/// Whether the row that was found has what it must have to be changed.
-fn is_as_expected(insert: &Insert, conflict: &OnConflict, found: &[RawDocumentBuf]) -> DBResult<bool> {
-    let Some((column, value)) = expected(conflict) else { return Ok(true) };
+/// Whether the row that was found will be changed: something is, and it has what it must have for that.
+fn is_changed(insert: &Insert, conflict: &OnConflict, found: &[RawDocumentBuf]) -> DBResult<bool> {
+    let Some((column, value)) = expected(conflict) else { return Ok(!conflict.assignments.is_empty()) };
     for document in found {
         if MongoRow::new(&insert.model, document).value(usize::from(*column))? != *value {
             return Ok(false);

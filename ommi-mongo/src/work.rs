@@ -172,20 +172,22 @@ impl Inner {
             let mut writer = Writer::new();
             upsert::upsert(insert, conflict, documents, row, key, &mut writer)?;
             let mut reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
-            let addition = upsert::addition(conflict);
-            let mut sent = conflict;
             if upsert::expected(conflict).is_some() && Upserted::read(&reply) == Some(Upserted::Nothing) {
-                sent = &addition;
-                let mut writer = Writer::new();
-                upsert::upsert(insert, sent, documents, row, key, &mut writer)?;
-                reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
+                let mut addition = Writer::new();
+                upsert::upsert(insert, &upsert::addition(conflict), documents, row, key, &mut addition)?;
+                reply = self.find_and_modify(&mut place, &addition, context).await.map_err(on_model)?;
+                if !matches!(Upserted::read(&reply), Some(Upserted::Added(_))) {
+                    // There is one by now. It may be one that another has added since, with what is expected.
+                    reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
+                }
             }
             let upserted = Upserted::read(&reply).ok_or_else(no_document)?;
             if let (Upserted::Added(_), Some(added)) = (&upserted, added) {
                 added.push(id(documents, row, key)?);
             }
             match upserted {
-                Upserted::Changed(_) | Upserted::ChangedUnseen if sent.assignments.is_empty() => return Ok(0),
+                Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
+                Upserted::Nothing if upsert::expected(conflict).is_some() => return Ok(0),
                 Upserted::Nothing => return Err(no_document()),
                 // The client gives the reply of a command as a document only; rows come raw by cursors.
                 Upserted::Added(document) | Upserted::Changed(document) => Some(

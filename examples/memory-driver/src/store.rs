@@ -140,8 +140,8 @@ impl State {
                 Some(_) if conflict.assignments.is_empty() => {}
                 Some(there) => {
                     if let Some((column, value)) = &conflict.expected {
-                        let has = places.of(*column).ok().and_then(|place| table.rows.get(there)?.get(place));
-                        if has != Some(value) {
+                        let place = places.of(*column)?;
+                        if table.rows.get(there).and_then(|row| row.get(place)) != Some(value) {
                             continue;
                         }
                     }

@@ -113,6 +113,43 @@ pub(crate) async fn of_many_tasks_that_change_a_row_one_wins(db: &Ommi) -> DBRes
     Ok(())
 }
 
+/// The first adds the row, the second finds the version that it names, and the others find the next one.
+pub(crate) async fn of_many_tasks_that_add_a_row_one_more_changes_it(db: &Ommi) -> DBResult<()> {
+    page(db).await?;
+    for round in 0..4 {
+        let slug = format!("new {round}");
+        let tasks: Vec<_> = (0..5)
+            .map(|_| {
+                let (db, row) = (db.clone(), new!(Page { slug: slug.as_str(), version: 1 }));
+                tokio::spawn(async move { db.upsert(row).on(Page::slug).update(Page::visits.increment(1)).await })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for task in tasks {
+            match task.await {
+                Ok(Ok(row)) => won.push((row.version, row.visits)),
+                Ok(Err(error)) => assert!(error.stale_row().is_some(), "{error:?}"),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+        won.sort_unstable();
+        assert_eq!(won, [(1, 0), (2, 1)], "in round {round}");
+        let stored = db.find(Page::slug.eq(slug.as_str())).one().await?;
+        assert_eq!((stored.version, stored.visits), (2, 1));
+    }
+    Ok(())
+}
+
+/// NULL is the same as nothing, so there is nothing to have another version.
+pub(crate) async fn null_in_the_target_always_adds(db: &Ommi) -> DBResult<()> {
+    let start = page(db).await?;
+    let draft = new!(Page { slug: "new", code: None, version: 9 });
+    let added = db.upsert(draft).on(Page::code).update(Page::visits.set(1)).await?;
+    assert_eq!((added.version, added.visits), (9, 0));
+    assert_eq!(db.get::<Page>(start.id).await?, start);
+    Ok(())
+}
+
 pub(crate) async fn by_a_set_that_contains_the_key(db: &Ommi) -> DBResult<()> {
     let read = page(db).await?;
     let both = || (Page::id, Page::slug);

@@ -45,7 +45,8 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
     /// Changes the row that is there already. Gives the row as it is stored afterwards, whether new or changed.
     ///
     /// Where the model has a version, that of the row is raised by one. A new row that names its version, as one that was read does, says which version
-    /// the row that is there must have: where it has another it is a `Conflict` about a [stale row](DBError::stale_row), and nothing is written.
+    /// the row that is there must have: where it has another it is a `Conflict` about a [stale row](DBError::stale_row), and nothing is written. (`NotFound` where others add and delete that
+    /// row again and again meanwhile.)
     ///
     /// Where a stored value of that row cannot be read, this is a `Decode` error, and outside of a transaction the change may have been written all
     /// the same.
@@ -122,17 +123,21 @@ impl<'h, N: NewRow> UpsertOn<'h, N> {
         let schema = N::Model::schema();
         let mut insert = self.into_insert(assignments)?;
         let context = at.context(options);
-        let met = versioned(&insert);
         let work = async {
-            let mut rows = Collect::new(N::Model::decode);
-            at.executor.insert(&mut insert, &mut rows, &context).await?;
-            let mut row = rows.rows.pop();
-            match (&mut row, met) {
-                (Some(row), _) => alone(row)?,
-                (None, Some(met)) => return Err(Box::pin(not_changed::<N::Model>(at, met, &context)).await?),
-                (None, None) => {}
+            for _ in 0..TRIES {
+                let mut rows = Collect::new(N::Model::decode);
+                at.executor.insert(&mut insert, &mut rows, &context).await?;
+                if let Some(mut row) = rows.rows.pop() {
+                    alone(&mut row)?;
+                    return Ok(Some(row));
+                }
+                let Some(met) = versioned(&insert) else { return Ok(None) };
+                if let Some(stale) = Box::pin(not_changed::<N::Model>(at, met, &context)).await? {
+                    return Err(DBError::stale(stale));
+                }
+                // It was there with another version, and has been deleted since: now it can be added.
             }
-            Ok(row)
+            Err(DBError::not_found(schema.name.clone()))
         };
         traced("upsert", &schema.name, work, |row| u64::from(row.is_some())).await
     }
@@ -149,12 +154,15 @@ fn versioned(insert: &Insert) -> Option<Condition> {
     equals.collect::<Option<Vec<Condition>>>().map(Condition::And)
 }
 
-/// Why a row was neither added nor changed: the one that is there has another version, or it has gone since.
-async fn not_changed<M: Model>(at: At<'_>, met: Condition, context: &Context) -> DBResult<DBError> {
+/// How often a row is to be added that comes and goes meanwhile.
+const TRIES: usize = 5;
+
+/// The row that was there with another version, and so was not changed, unless it has gone since.
+async fn not_changed<M: Model>(at: At<'_>, met: Condition, context: &Context) -> DBResult<Option<StaleRow>> {
     let select = Select { filter: met, ..Select::new(M::schema()) };
     let mut rows = Collect::new(stale::<M>);
     at.executor.fetch(&select, &mut rows, context).await?;
-    Ok(rows.rows.pop().map_or_else(|| DBError::not_found(M::schema().name.clone()), DBError::stale))
+    Ok(rows.rows.pop())
 }
 
 /// A row as one that was changed.

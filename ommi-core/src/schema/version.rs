@@ -1,6 +1,7 @@
 //! A model's version: the column by which a write that comes too late is found out.
 //!
-//! Everything here is done to the statement, so that no driver knows of versions.
+//! Everything here is done to the statement, so that no driver knows of versions: an upsert has [a part](crate::ast::OnConflict::expected) for what must be as
+//! it was read, and all else can be said anyway.
 
 use super::{ColumnSchema, ModelSchema};
 use crate::ast::{Assignment, Change, CompareOp, Condition, Expr};

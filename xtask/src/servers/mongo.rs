@@ -209,7 +209,7 @@ fn command(port: u16, element: &[u8]) -> std::io::Result<Vec<u8>> {
     Ok(reply)
 }
 
-/// The Python that has SecantusDB, which is installed if it is not there yet, or if the Python that it was installed with has gone.
+/// The Python that has SecantusDB, which is installed if it is not there yet, or if its link to the machine's Python leads nowhere.
 fn secantus() -> Result<PathBuf, String> {
     let folder = cache().join(SECANTUS.replace("==", "-"));
     let programs = folder.join("bin");
