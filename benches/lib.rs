@@ -65,9 +65,7 @@ pub fn counted(side: &mut Side, times: u64) {
 /// --toggle-collect='ommi_benches::counted'` counts its instructions, which nobody else on the machine changes.
 pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
     let arguments: Vec<String> = std::env::args().collect();
-    if let Some(at) = arguments.iter().position(|argument| argument == "--ratios") {
-        // What follows is a part of the names wanted, but for what cargo adds.
-        let wanted = arguments.get(at + 1).filter(|next| !next.starts_with("--")).map_or("", String::as_str);
+    if let Some(wanted) = wanted(&arguments, "--ratios") {
         for runtime in [Runtime::CurrentThread, Runtime::MultiThread] {
             let mut workloads = workloads(runtime);
             workloads.retain(|workload| workload.name.contains(wanted));
@@ -75,8 +73,7 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
         }
         return;
     }
-    if let Some(at) = arguments.iter().position(|argument| argument == "--apart") {
-        let wanted = arguments.get(at + 1).filter(|next| !next.starts_with("--")).map_or("", String::as_str);
+    if let Some(wanted) = wanted(&arguments, "--apart") {
         let mut workloads = workloads(Runtime::CurrentThread);
         workloads.retain(|workload| workload.name.contains(wanted));
         apart::print(&workloads, rivals);
@@ -103,6 +100,12 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
         }
     }
     criterion.final_summary();
+}
+
+/// The part of the names that follows an option, if that is there: what comes next, but for what cargo adds.
+fn wanted<'a>(arguments: &'a [String], option: &str) -> Option<&'a str> {
+    let at = arguments.iter().position(|argument| argument == option)?;
+    Some(arguments.get(at + 1).filter(|next| !next.starts_with("--")).map_or("", String::as_str))
 }
 
 /// Does something with one side of one workload.

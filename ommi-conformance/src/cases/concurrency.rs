@@ -15,7 +15,7 @@ struct Counter {
 }
 
 /// What a task gives, its panic included.
-async fn joined<T>(task: JoinHandle<DBResult<T>>) -> DBResult<T> {
+pub(crate) async fn joined<T>(task: JoinHandle<DBResult<T>>) -> DBResult<T> {
     match task.await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),

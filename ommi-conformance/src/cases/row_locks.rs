@@ -8,6 +8,7 @@ use ommi::driver::Context;
 use ommi::prelude::*;
 use ommi::testing::assert_queries;
 
+use super::concurrency::joined;
 use crate::expect::{assert_kind, error};
 use crate::rows::Rows;
 
@@ -99,7 +100,7 @@ pub(crate) async fn they_are_released_at_the_end(db: &Ommi) -> DBResult<()> {
     held.done_by = 77;
     tx.save(&mut held).await?;
     tx.commit().await?;
-    let seen = waiting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+    let seen = joined(waiting).await?;
     assert_eq!(seen.done_by, 77);
     Ok(())
 }
@@ -181,7 +182,7 @@ pub(crate) async fn each_task_is_taken_by_one_worker(db: &Ommi) -> DBResult<()> 
         .collect();
     let mut taken = 0;
     for worker in workers {
-        taken += worker.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        taken += joined(worker).await?;
     }
     assert_eq!((taken, db.find(Job::done_by.eq(0)).count().await?), (30, 0));
     Ok(())

@@ -4,6 +4,7 @@ use ommi::ConstraintKind;
 use ommi::prelude::*;
 use ommi::value::Value;
 
+use super::concurrency::joined;
 use crate::expect::{stale, violation};
 
 #[derive(Debug, Clone, PartialEq, Model)]
@@ -98,13 +99,12 @@ pub(crate) async fn of_many_tasks_that_change_a_row_one_wins(db: &Ommi) -> DBRes
             .collect();
         let mut won = 0;
         for task in tasks {
-            match task.await {
-                Ok(Ok(row)) => {
+            match joined(task).await {
+                Ok(row) => {
                     assert_eq!((row.version, row.visits), (read.version + 1, read.visits + 1));
                     won += 1;
                 }
-                Ok(lost) => stale(lost, "Page", &key(&page)),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+                lost => stale(lost, "Page", &key(&page)),
             }
         }
         assert_eq!(won, 1, "in round {round}");
@@ -126,10 +126,9 @@ pub(crate) async fn of_many_tasks_that_add_a_row_one_more_changes_it(db: &Ommi) 
             .collect();
         let mut won = Vec::new();
         for task in tasks {
-            match task.await {
-                Ok(Ok(row)) => won.push((row.version, row.visits)),
-                Ok(Err(error)) => assert!(error.stale_row().is_some(), "{error:?}"),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            match joined(task).await {
+                Ok(row) => won.push((row.version, row.visits)),
+                Err(error) => assert!(error.stale_row().is_some(), "{error:?}"),
             }
         }
         won.sort_unstable();

@@ -4,6 +4,7 @@ use ommi::prelude::*;
 use ommi::testing::assert_queries;
 use ommi::value::Value;
 
+use super::concurrency::joined;
 use crate::expect::{assert_kind, not_found, out_of_range, stale};
 
 #[derive(Debug, Clone, PartialEq, Model)]
@@ -165,10 +166,9 @@ pub(crate) async fn of_many_tasks_that_save_a_row_one_wins(db: &Ommi) -> DBResul
             .collect();
         let mut won = Vec::new();
         for task in tasks {
-            match task.await {
-                Ok(Ok(row)) => won.push(row),
-                Ok(lost) => stale(lost, "Page", &[("id", Value::Int(page.id))]),
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            match joined(task).await {
+                Ok(row) => won.push(row),
+                lost => stale(lost, "Page", &[("id", Value::Int(page.id))]),
             }
         }
         assert_eq!(won.len(), 1, "in round {round}");
@@ -200,7 +200,7 @@ pub(crate) async fn no_change_is_lost_by_who_reads_again(db: &Ommi) -> DBResult<
         })
         .collect();
     for task in tasks {
-        task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        joined(task).await?;
     }
     let stored = db.get::<Page>(page.id).await?;
     assert_eq!((stored.visits, stored.version), (30, 31));

@@ -5,7 +5,7 @@ use crate::ast::{Insert, Statement};
 use crate::driver::{Collect, Context, Executor, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
-use crate::new_row::{NewRow, RowWriter};
+use crate::new_row::{NewRow, RowWriter, Written};
 use crate::pending::Options;
 use crate::relation::{Batched, add_tree, alone};
 use crate::schema::{ColumnList, SchemaRef};
@@ -45,11 +45,7 @@ pub(super) fn explain<N: NewRow>(at: At<'_>, row: N) -> DBResult<Explanation> {
 
 /// The insert of one row, which gives back the key if the database is to generate it.
 pub(crate) fn one_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<Insert> {
-    let mut values = Vec::with_capacity(schema.columns.len());
-    let mut writer = RowWriter::new(schema, &mut values);
-    row.write(&mut writer);
-    let written = writer.finish()?;
-    Ok(insert_of(schema.clone(), written.generated, values, 1))
+    Ok(written_row(schema, row)?.0)
 }
 
 /// The same of a row that may be there already, and the version that one has if it was not changed since: what the row names.
@@ -57,14 +53,20 @@ pub(super) fn one_row_again<N: NewRow>(
     schema: &SchemaRef,
     row: N,
 ) -> DBResult<(Insert, Option<(u16, Value<'static>)>)> {
+    let (insert, written) = written_row(schema, row)?;
+    let version = schema.version.filter(|_| written.versioned);
+    let version = version.and_then(|version| Some((version, given(&insert, version)?.clone())));
+    Ok((insert, version))
+}
+
+/// The insert of one row, and what its columns were.
+#[inline]
+fn written_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<(Insert, Written)> {
     let mut values = Vec::with_capacity(schema.columns.len());
     let mut writer = RowWriter::new(schema, &mut values);
     row.write(&mut writer);
     let written = writer.finish()?;
-    let insert = insert_of(schema.clone(), written.generated, values, 1);
-    let version = schema.version.filter(|_| written.versioned);
-    let version = version.and_then(|version| Some((version, given(&insert, version)?.clone())));
-    Ok((insert, version))
+    Ok((insert_of(schema.clone(), written.generated, values, 1), written))
 }
 
 /// What an insert of one row gives a column, if it names it.
