@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{SelectionCriteria, TransactionOptions};
+use mongodb::options::{SelectionCriteria, TransactionOptions, WriteConcern};
 use mongodb::{Client, Database};
 use ommi_core::ast::{self, Delete, Insert, Select, Statement, StatementRef, Update};
 use ommi_core::driver::{
@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     /// Whether the client was made here, and so is shut down here.
     own_client: bool,
     pub(crate) capabilities: Capabilities,
+    pub(crate) concern: WriteConcern,
+    /// The same, as commands have it.
     pub(crate) write_concern: RawDocumentBuf,
     pub(crate) counter_concern: RawDocumentBuf,
     pub(crate) read_concern: Option<RawDocumentBuf>,
@@ -118,6 +120,7 @@ impl MongoDriver {
         let rollbacks = Rollbacks::new(database.clone());
         let inner = Inner {
             capabilities: capabilities(options.transactions && has_transactions(hello)),
+            concern: options.concern(),
             write_concern: options.write_concern()?,
             counter_concern: options.counter_concern()?,
             read_concern: options.read_concern()?,

@@ -112,13 +112,19 @@ impl From<DBError> for Failure {
 
 impl From<mongodb::error::Error> for Failure {
     fn from(error: mongodb::error::Error) -> Failure {
-        let mongodb::error::ErrorKind::Command(command) = &*error.kind else { return Failure::Client(error) };
+        use mongodb::error::{ErrorKind as Kind, WriteFailure};
+        let (code, name, message) = match &*error.kind {
+            Kind::Command(failed) => (failed.code, &failed.code_name, &failed.message),
+            // It was written, and is not known to last.
+            Kind::Write(WriteFailure::WriteConcernError(failed)) => (failed.code, &failed.code_name, &failed.message),
+            _ => return Failure::Client(error),
+        };
         let labels: Vec<String> = error.labels().iter().cloned().collect();
         let details = error.server_response().and_then(|reply| Document::try_from(reply.as_ref()).ok());
         Failure::Server(Box::new(ServerError {
-            code: command.code,
-            name: command.code_name.clone(),
-            message: command.message.clone(),
+            code,
+            name: name.clone(),
+            message: message.clone(),
             labels,
             details: details.unwrap_or_default(),
         }))
@@ -353,6 +359,23 @@ mod tests {
         let constraint = error.constraint().unwrap();
         assert_eq!(constraint.table(), Some("t"));
         (constraint.kind(), constraint.columns().iter().map(String::as_str).collect())
+    }
+
+    /// As the client reports it of the commands that it writes itself, and as it stands in the reply of one that it is given.
+    #[test]
+    fn a_write_that_is_not_known_to_last_is_the_servers_error() {
+        use mongodb::error::{Error, ErrorKind as Kind, WriteFailure};
+        let report =
+            doc! { "code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out" };
+        let failed = mongodb::bson::deserialize_from_document(report.clone()).unwrap();
+        let own = Failure::from(Error::from(Kind::Write(WriteFailure::WriteConcernError(failed))));
+        let given = affected(&doc! { "n": 1, "writeConcernError": report, "ok": 1 }).unwrap_err();
+        for failure in [own, given] {
+            let error = failure.on_model(&model(), None);
+            assert!(matches!(error.kind(), ErrorKind::Database), "{error}");
+            let cause = error.source().unwrap().downcast_ref::<ServerError>().unwrap();
+            assert_eq!((cause.code(), cause.name()), (64, "WriteConcernFailed"));
+        }
     }
 
     #[test]

@@ -67,10 +67,15 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
             let row = insert.values.get(..width).unwrap_or_default();
             match &insert.on_conflict {
                 Some(conflict) if upsert::may_conflict(conflict, &documents, row) => {
-                    upsert::upsert(insert, conflict, &documents, row, key, &mut writer)?;
+                    let is_changed = !conflict.assignments.is_empty();
+                    if is_changed {
+                        upsert::change(insert, conflict, &documents, row, key, &mut writer)?;
+                    }
                     if upsert::expected(conflict).is_some() {
                         writers.push(std::mem::replace(&mut writer, Writer::explaining()));
-                        upsert::upsert(insert, &upsert::addition(conflict), &documents, row, key, &mut writer)?;
+                    }
+                    if !is_changed || upsert::expected(conflict).is_some() {
+                        upsert::addition(insert, conflict, &documents, row, key, &mut writer)?;
                     }
                 }
                 _ => {

@@ -5,12 +5,14 @@
 
 use mongodb::bson::{RawBsonRef, RawDocument};
 use ommi_core::ast::Insert;
+use ommi_core::driver::{RowSink, Values};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
 use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::collections::unknown_to;
+use crate::journal::Id;
 use crate::large::LargeRow;
 use crate::names::{ID, type_of};
 use crate::update::storable;
@@ -145,6 +147,26 @@ impl<'i> Documents<'i> {
         }
         writer.end();
         Ok(())
+    }
+
+    /// The key of a row, as the journal of a level notes it.
+    pub(crate) fn key(&self, row: &[Value<'static>], key: Option<i64>) -> DBResult<Id> {
+        let mut writer = Writer::new();
+        self.id(ID, row, key, &mut writer)?;
+        Ok(writer.finish()?.0)
+    }
+
+    /// Gives these columns of a row that was added.
+    pub(crate) fn give(
+        &self,
+        columns: &[u16],
+        row: &[Value<'static>],
+        key: Option<i64>,
+        sink: &mut dyn RowSink,
+    ) -> DBResult<()> {
+        let values = columns.iter().map(|&column| self.value(column, row, key));
+        let mut values: Vec<Value<'static>> = values.map(|value| value.unwrap_or_default().into_owned()).collect();
+        sink.row(&mut Values::new(&mut values))
     }
 
     /// About how many bytes the document of a row takes; not fewer.

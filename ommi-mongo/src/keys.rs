@@ -20,12 +20,11 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
 use crate::decimal::Decimal;
-use crate::driver::Inner;
+use crate::driver::{Inner, whole};
 use crate::error::{Failure, affected};
 use crate::insert::{Documents, rows};
 use crate::names::{ID, type_of};
 use crate::run::{Place, given};
-use crate::upsert::Upserted;
 use crate::work::no_document;
 
 /// The collection of the counters.
@@ -147,7 +146,7 @@ impl Inner {
         let writer = taking(model, size);
         let mut counted = self.counted(&writer, context).await;
         if let Ok(reply) = &counted
-            && Upserted::read(reply) == Some(Upserted::ChangedUnseen)
+            && is_unseen(reply)
         {
             // Numbers were taken, and it is not known which: they are a gap. The counter is there now, so others are found.
             counted = self.counted(&writer, context).await;
@@ -250,6 +249,18 @@ fn floor(number: &Bson) -> i64 {
 /// Whether a column has so few numbers that gaps would use them up.
 fn is_scarce(ty: ColumnType) -> bool {
     matches!(ty, ColumnType::I8 | ColumnType::I16 | ColumnType::U8 | ColumnType::U16)
+}
+
+/// Whether a counter was changed by a command whose answer does not say to what.
+///
+/// MongoDB looks for a document and changes it in one piece. A server that does so in two steps may have found none, then change the one that another
+/// has added meanwhile, and answer as if it had done neither.
+fn is_unseen(reply: &Document) -> bool {
+    let changed = reply.get_document("lastErrorObject").is_ok_and(|last| {
+        // A key is never null.
+        whole(last.get("n")) == Some(1) && last.get("upserted").is_none_or(|key| *key == Bson::Null)
+    });
+    changed && reply.get("value").is_none_or(|value| *value == Bson::Null)
 }
 
 /// Begins a command on the counter of a model.

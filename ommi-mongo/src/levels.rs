@@ -21,7 +21,7 @@ use crate::row::MongoRow;
 use crate::run::{Place, given};
 use crate::select::{self, ONE_BATCH};
 use crate::unique::Claims;
-use crate::upsert::expected;
+use crate::upsert::{Added, expected};
 use crate::work::no_document;
 
 /// Why a statement in a part of a transaction did not succeed.
@@ -107,13 +107,13 @@ impl Inner {
         self.check(insert).map_err(Stop::Before)?;
         journal.check_room(insert.rows, 0).map_err(Stop::Before)?;
         let mut before = Vec::new();
-        let mut is_new = vec![true; insert.rows];
+        let mut was_there = vec![false; insert.rows];
         if let Some(conflict) = &insert.on_conflict {
-            for (target, is_new) in targets(insert, conflict).zip(&mut is_new) {
+            for (target, was_there) in targets(insert, conflict).zip(&mut was_there) {
                 let Some(target) = target else { continue };
                 let found = self.before(place, &insert.model, target.clone(), journal, context).await?;
                 if !found.is_empty() {
-                    *is_new = false;
+                    *was_there = true;
                     // What is not changed is not brought back either: that would write what may be another's by then.
                     if !is_changed(insert, conflict, &found).map_err(Stop::Before)? {
                         continue;
@@ -125,13 +125,14 @@ impl Inner {
                 }
             }
         }
-        let claims = Claims::of_insert(insert, |row| is_new.get(row).copied().unwrap_or(true));
+        let claims = Claims::of_insert(insert, |row| !was_there.get(row).copied().unwrap_or(false));
         self.check_unique(place, &claims, context).await?;
-        let mut added = Vec::new();
+        let mut keys = Vec::new();
+        let mut added = Added { was_there: &was_there, keys: &mut keys };
         // Noted whatever comes of it: a row that cannot be given back has been written all the same.
         journal.note_before(&insert.model.table, before);
         let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await;
-        journal.note_added(&insert.model.table, added);
+        journal.note_added(&insert.model.table, keys);
         written.map_err(Stop::Sent)
     }
 

@@ -209,7 +209,7 @@ impl MongoOptions {
         self.change(|client| client.server_selection_timeout = Some(timeout))
     }
 
-    /// What a write waits for: `majority` by default, which survives the loss of the primary. `w`, `journal` and `wtimeoutMS` in a URL
+    /// What a write waits for: `majority` by default, which survives the loss of the primary; `w` of 0 is a `Configuration` error. `w`, `journal` and `wtimeoutMS` in a URL
     pub fn write_concern_of(mut self, concern: WriteConcern) -> MongoOptions {
         self.write_concern = Some(concern);
         self
@@ -237,6 +237,7 @@ impl MongoOptions {
         let Some(client) = self.client.clone() else {
             return Err(DBError::configuration(None, "these options name no server"));
         };
+        self.write_concern()?;
         let client = Client::with_options(client).map_err(|error| wrong(&error, &[]))?;
         MongoDriver::open(client, true, self).await
     }
@@ -255,12 +256,20 @@ impl MongoOptions {
         }
     }
 
-    fn concern(&self) -> WriteConcern {
+    pub(crate) fn concern(&self) -> WriteConcern {
         self.write_concern.clone().unwrap_or_else(WriteConcern::majority)
     }
 
     pub(crate) fn write_concern(&self) -> DBResult<RawDocumentBuf> {
-        serialize_to_raw_document_buf(&self.concern()).map_err(unwritable)
+        let concern = self.concern();
+        // A server says nothing of such writes, neither how many rows they reached nor why they failed.
+        if concern.w == Some(Acknowledgment::Nodes(0)) && concern.journal != Some(true) {
+            return Err(DBError::configuration(
+                Some("w"),
+                "writes are acknowledged, by one member of the replica set at least",
+            ));
+        }
+        serialize_to_raw_document_buf(&concern).map_err(unwritable)
     }
 
     /// What the counters of keys wait for: a majority, whatever else writes wait for. A new primary that had not seen a number taken would give
@@ -339,6 +348,17 @@ mod tests {
             let (named, _) = refused(&format!("mongodb://localhost/shop?{parameters}")).await;
             assert_eq!(named.as_deref(), Some(option), "{parameters}");
         }
+    }
+
+    /// Before the server is looked for.
+    #[tokio::test]
+    async fn writes_of_which_nothing_is_heard_are_refused() {
+        let options = MongoOptions::parse("mongodb://db.invalid/shop?w=0").await.unwrap();
+        let error = options.connect().await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Configuration { option: Some(option), .. } if option == "w"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
-use mongodb::options::RunCursorCommandOptions;
+use mongodb::options::{RunCursorCommandOptions, SelectionCriteria};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor, SessionRawBatchCursor};
 use mongodb::{ClientSession, Database};
 use ommi_core::driver::{Answer, Context};
@@ -110,17 +110,36 @@ impl Batches {
         };
         Ok(batch.transpose()?)
     }
+
+    /// The first document, if there is one.
+    pub(crate) async fn first(&mut self, place: &mut Place<'_>) -> Result<Option<RawDocumentBuf>, Failure> {
+        while let Some(batch) = self.next(place).await? {
+            if let Some(document) = batch.doc_slices()?.into_iter().next() {
+                let document = document.ok().and_then(|value| value.as_document());
+                return Ok(document.map(|document| document.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The longest time that a server takes as a limit, in milliseconds.
+const LONGEST: u64 = i32::MAX.unsigned_abs() as u64;
+
+/// The time that is left to a command.
+pub(crate) fn time_left(context: &Context) -> Option<Duration> {
+    let left = context.deadline()?.saturating_duration_since(Instant::now()).as_millis();
+    // Zero would be no limit.
+    Some(Duration::from_millis(u64::try_from(left).unwrap_or(LONGEST).clamp(1, LONGEST)))
+}
+
+fn limit(context: &Context, writer: &mut Writer) {
+    if let Some(left) = time_left(context) {
+        writer.int64("maxTimeMS", i64::try_from(left.as_millis()).unwrap_or(i64::from(i32::MAX)));
+    }
 }
 
 impl Inner {
-    fn time_left(&self, context: &Context, writer: &mut Writer) {
-        if let Some(deadline) = context.deadline() {
-            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-            // Zero would be no limit.
-            writer.int64("maxTimeMS", i64::try_from(left).unwrap_or(i64::from(i32::MAX)).clamp(1, i64::from(i32::MAX)));
-        }
-    }
-
     /// Ends a command that writes.
     pub(crate) fn finish_write(
         &self,
@@ -146,7 +165,7 @@ impl Inner {
         if let Some(concern) = concern {
             writer.raw_document("writeConcern", concern);
         }
-        self.time_left(context, &mut writer);
+        limit(context, &mut writer);
         sized(writer)
     }
 
@@ -161,7 +180,7 @@ impl Inner {
         if let (true, Some(concern)) = (place.is_alone(), &self.read_concern) {
             writer.raw_document("readConcern", concern);
         }
-        self.time_left(context, &mut writer);
+        limit(context, &mut writer);
         sized(writer)
     }
 
@@ -183,13 +202,23 @@ impl Inner {
         command: RawDocumentBuf,
         batch: u32,
     ) -> Result<Batches, Failure> {
+        self.open_on(self.selection.clone(), place, command, batch).await
+    }
+
+    /// The same, outside a transaction on a server of this choice.
+    pub(crate) async fn open_on(
+        &self,
+        selection: Option<SelectionCriteria>,
+        place: &mut Place<'_>,
+        command: RawDocumentBuf,
+        batch: u32,
+    ) -> Result<Batches, Failure> {
         let _turn = self.turns.take().await?;
         let database: &Database = &self.database;
         let options =
             |selection| RunCursorCommandOptions::builder().selection_criteria(selection).batch_size(batch).build();
         match place {
             Place::Alone => {
-                let selection = self.selection.clone();
                 let open =
                     |command| database.run_raw_cursor_command(command).with_options(options(selection.clone())).batch();
                 let first = open(command.clone()).await.map_err(Failure::from);

@@ -57,7 +57,7 @@ pub(crate) fn of_keys(update: &Update, writer: &mut Writer) -> DBResult<()> {
     Ok(())
 }
 
-fn begin(table: &str, writer: &mut Writer) {
+pub(crate) fn begin(table: &str, writer: &mut Writer) {
     writer.string("update", table);
     writer.begin_array("updates");
     writer.item_document();

@@ -1,7 +1,6 @@
 //! The statements, at a place: each by itself, or in a transaction's session.
 
-use mongodb::bson::{Document, RawDocumentBuf};
-use ommi_core::ast::{Condition, Delete, Insert, OnConflict, Select, Update};
+use ommi_core::ast::{Condition, Delete, Insert, Select, Update};
 use ommi_core::driver::{Context, RowSink, Values};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
@@ -11,18 +10,16 @@ use crate::bson::Writer;
 use crate::by_key::ByKey;
 use crate::condition::{Filter, Truth};
 use crate::driver::Inner;
-use crate::error::{Failure, affected};
+use crate::error::Failure;
 use crate::insert::{Documents, rows};
-use crate::journal::Id;
 use crate::large::{LargeRow, pinned};
-use crate::names::ID;
 use crate::on_delete::Deletion;
 use crate::row::{MongoRow, integer};
-use crate::run::{Batches, Place, Writes, given};
+use crate::run::{Place, Writes, given};
 use crate::select::{Answer, ONE_BATCH};
 use crate::update::Reach;
-use crate::upsert::Upserted;
-use crate::{delete, select, update, upsert};
+use crate::upsert::{Added, Upsert};
+use crate::{delete, select, update};
 
 impl Inner {
     /// Reads rows into a sink.
@@ -61,7 +58,7 @@ impl Inner {
                 Ok(())
             }
             Answer::Count | Answer::Exists => {
-                let found = first(&mut batches, &mut place).await.map_err(on_model)?;
+                let found = batches.first(&mut place).await.map_err(on_model)?;
                 let value = match answer {
                     Answer::Exists => Value::Bool(found.is_some()),
                     _ => Value::Int(match &found {
@@ -80,7 +77,7 @@ impl Inner {
         mut place: Place<'_>,
         insert: &Insert,
         sink: &mut dyn RowSink,
-        added: Option<&mut Vec<Id>>,
+        added: Option<&mut Added<'_>>,
         context: &Context,
     ) -> DBResult<u64> {
         let written = self.insert_once(place.again(), insert, sink, added, context).await;
@@ -101,7 +98,7 @@ impl Inner {
         mut place: Place<'_>,
         insert: &Insert,
         sink: &mut dyn RowSink,
-        mut added: Option<&mut Vec<Id>>,
+        mut added: Option<&mut Added<'_>>,
         context: &Context,
     ) -> DBResult<u64> {
         self.check(insert)?;
@@ -110,10 +107,10 @@ impl Inner {
         let documents = Documents::new(insert, &defaults);
         if let Some(conflict) = &insert.on_conflict {
             let mut written = 0;
-            for row in rows(&insert.values, insert.columns.len(), insert.rows) {
-                let added = added.as_deref_mut();
-                let upsert = self.upsert(place.again(), insert, conflict, &documents, row, sink, added, context);
-                written += Box::pin(upsert).await?;
+            for (number, row) in rows(&insert.values, insert.columns.len(), insert.rows).enumerate() {
+                let upsert = Upsert { insert, conflict, documents: &documents, row, number };
+                let work = self.upsert(place.again(), upsert, sink, added.as_deref_mut(), context);
+                written += u64::from(Box::pin(work).await?);
             }
             return Ok(written);
         }
@@ -132,135 +129,16 @@ impl Inner {
         let written = written.map_err(on_model)?;
         if let Some(added) = added {
             for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
-                added.push(id(&documents, row, first_key.map(|first| first.saturating_add(number)))?);
+                added.keys.push(documents.key(row, first_key.map(|first| first.saturating_add(number)))?);
             }
         }
         for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
             if insert.returning.is_empty() {
                 break;
             }
-            let key = first_key.map(|first| first.saturating_add(number));
-            let values = insert.returning.iter().map(|&column| documents.value(column, row, key));
-            let mut values: Vec<Value<'static>> = values.map(|value| value.unwrap_or_default().into_owned()).collect();
-            sink.row(&mut Values::new(&mut values))?;
+            documents.give(&insert.returning, row, first_key.map(|first| first.saturating_add(number)), sink)?;
         }
         Ok(written)
-    }
-
-    #[allow(clippy::too_many_arguments)] // One row of `insert`, with what that has worked out already.
-    async fn upsert(
-        &self,
-        mut place: Place<'_>,
-        insert: &Insert,
-        conflict: &OnConflict,
-        documents: &Documents<'_>,
-        row: &[Value<'static>],
-        sink: &mut dyn RowSink,
-        added: Option<&mut Vec<Id>>,
-        context: &Context,
-    ) -> DBResult<u64> {
-        let model: &ModelSchema = &insert.model;
-        let key = match documents.generates_keys() {
-            true => Some(self.take_keys(model, 1, context).await?),
-            false => None,
-        };
-        let on_model = |failure: Failure| {
-            LargeRow::named(failure.on_model(model, given(context)), model, |column| documents.value(column, row, key))
-        };
-        self.note_explicit_keys(insert, documents, context).await?;
-        let stored: Option<RawDocumentBuf> = if upsert::may_conflict(conflict, documents, row) {
-            let mut writer = Writer::new();
-            upsert::upsert(insert, conflict, documents, row, key, &mut writer)?;
-            let mut reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
-            if upsert::expected(conflict).is_some() && Upserted::read(&reply) == Some(Upserted::Nothing) {
-                let mut addition = Writer::new();
-                upsert::upsert(insert, &upsert::addition(conflict), documents, row, key, &mut addition)?;
-                reply = self.find_and_modify(&mut place, &addition, context).await.map_err(on_model)?;
-                if !matches!(Upserted::read(&reply), Some(Upserted::Added(_))) {
-                    // There is one by now. It may be one that another has added since, with what is expected.
-                    reply = self.find_and_modify(&mut place, &writer, context).await.map_err(on_model)?;
-                }
-            }
-            let upserted = Upserted::read(&reply).ok_or_else(no_document)?;
-            if let (Upserted::Added(_), Some(added)) = (&upserted, added) {
-                added.push(id(documents, row, key)?);
-            }
-            match upserted {
-                Upserted::Changed(_) | Upserted::ChangedUnseen if conflict.assignments.is_empty() => return Ok(0),
-                Upserted::Nothing if upsert::expected(conflict).is_some() => return Ok(0),
-                Upserted::Nothing => return Err(no_document()),
-                // The client gives the reply of a command as a document only; rows come raw by cursors.
-                Upserted::Added(document) | Upserted::Changed(document) => Some(
-                    RawDocumentBuf::try_from(document)
-                        .map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?,
-                ),
-                Upserted::ChangedUnseen => {
-                    let mut writer = Writer::new();
-                    upsert::read_back(insert, conflict, documents, row, &mut writer)?;
-                    Some(self.read_back(&mut place, writer, context).await.map_err(on_model)?)
-                }
-            }
-        } else {
-            let commands = documents.commands(row, insert.columns.len(), 1, key, Writer::new)?;
-            self.write(&mut place, &commands, context).await.map_err(on_model)?;
-            if let Some(added) = added {
-                added.push(id(documents, row, key)?);
-            }
-            None
-        };
-        if insert.returning.is_empty() {
-            return Ok(1);
-        }
-        match stored {
-            Some(document) if *insert.returning == *model.all_columns() => {
-                sink.row(&mut MongoRow::new(model, &document))?;
-            }
-            Some(document) => {
-                let mut stored = MongoRow::new(model, &document);
-                let values: DBResult<Vec<Value<'static>>> = insert
-                    .returning
-                    .iter()
-                    .map(|&column| {
-                        ommi_core::driver::Row::value(&mut stored, usize::from(column)).map(Value::into_owned)
-                    })
-                    .collect();
-                sink.row(&mut Values::new(&mut values?))?;
-            }
-            None => {
-                let values = insert.returning.iter().map(|&column| documents.value(column, row, key));
-                let mut values: Vec<Value<'static>> =
-                    values.map(|value| value.unwrap_or_default().into_owned()).collect();
-                sink.row(&mut Values::new(&mut values))?;
-            }
-        }
-        Ok(1)
-    }
-
-    async fn find_and_modify(
-        &self,
-        place: &mut Place<'_>,
-        writer: &Writer,
-        context: &Context,
-    ) -> Result<Document, Failure> {
-        match self.find_and_modify_once(place, writer, context).await {
-            // Two upserts raced to add the row; now it is there. Where another index is meant, it fails again.
-            Err(failure) if failure.is_duplicate() && place.is_alone() => {
-                self.find_and_modify_once(place, writer, context).await
-            }
-            reply => reply,
-        }
-    }
-
-    async fn find_and_modify_once(
-        &self,
-        place: &mut Place<'_>,
-        writer: &Writer,
-        context: &Context,
-    ) -> Result<Document, Failure> {
-        let command = self.finish_write(writer.clone(), context, place)?;
-        let reply = self.command(place, command).await?;
-        affected(&reply)?;
-        Ok(reply)
     }
 
     /// Changes rows.
@@ -338,13 +216,6 @@ impl Inner {
     }
 }
 
-/// The key of a new row.
-fn id(documents: &Documents<'_>, row: &[Value<'static>], key: Option<i64>) -> DBResult<Id> {
-    let mut writer = Writer::new();
-    documents.id(ID, row, key, &mut writer)?;
-    Ok(writer.finish()?.0)
-}
-
 /// Whether a document was refused for a column that its model does not have.
 fn lacks_a_column(error: &DBError, model: &ModelSchema) -> bool {
     let unknown = |name: &String| !model.columns.iter().any(|column| *column.name == **name);
@@ -359,16 +230,6 @@ fn no_row(query: &Select, sink: &mut dyn RowSink) -> DBResult<()> {
         Output::Exists => sink.row(&mut Values::new(&mut [Value::Bool(false)])),
         _ => Ok(()),
     }
-}
-
-async fn first(batches: &mut Batches, place: &mut Place<'_>) -> Result<Option<RawDocumentBuf>, Failure> {
-    while let Some(batch) = batches.next(place).await? {
-        if let Some(document) = batch.doc_slices()?.into_iter().next() {
-            let document = document.ok().and_then(|value| value.as_document());
-            return Ok(document.map(|document| document.to_owned()));
-        }
-    }
-    Ok(None)
 }
 
 pub(crate) fn no_document() -> DBError {

@@ -1,33 +1,26 @@
-//! Adding a row, or changing the one that is there: one `findAndModify`; two where it is changed only if it has a value that is expected, the first of
-//! which changes it and the second adds it.
+//! The commands of an upsert.
 //!
-//! The update is a pipeline whose expressions ask whether the document is new. Operators cannot say it: `$inc` with `upsert` starts a new
+//! Each has a pipeline whose expressions ask whether the document is new. Operators cannot say it: `$inc` with `upsert` starts a new
 //! document from nothing instead of from its draft, and `$setOnInsert` of the same column is a conflict.
 
-use mongodb::bson::{Bson, Document, RawDocumentBuf};
-use ommi_core::ast::{Insert, OnConflict};
-use ommi_core::driver::Context;
+use ommi_core::DBResult;
+use ommi_core::ast::{Assignment, Insert, OnConflict};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
-use ommi_core::{DBError, DBResult, ErrorKind};
 
 use crate::bson::Writer;
-use crate::driver::{Inner, whole};
-use crate::error::Failure;
 use crate::insert::Documents;
 use crate::names::{ID, path, reference, type_of};
-use crate::run::Place;
-use crate::update::{computed, storable};
-use crate::work::no_document;
+use crate::update::{begin, computed, storable};
+
+/// The names of the parts of a change.
+pub(crate) const QUERY: &str = "query";
+pub(crate) const PIPELINE: &str = "update";
+pub(crate) const UPSERT: &str = "upsert";
 
 /// Whether the row can meet one that is there: NULL in the target equals nothing, and neither does a key that is yet to be made.
 pub(crate) fn may_conflict(conflict: &OnConflict, documents: &Documents<'_>, row: &[Value<'static>]) -> bool {
     conflict.target.iter().all(|&column| documents.value(column, row, None).is_some_and(|value| !value.is_null()))
-}
-
-/// The second of two commands: the row is added, or left as it is.
-pub(crate) fn addition(conflict: &OnConflict) -> OnConflict {
-    OnConflict::new(conflict.target.clone(), Vec::new())
 }
 
 /// What the row that is there must have to be changed, if anything.
@@ -35,8 +28,9 @@ pub(crate) fn expected(conflict: &OnConflict) -> Option<&(u16, Value<'static>)> 
     conflict.expected.as_ref().filter(|_| !conflict.assignments.is_empty())
 }
 
-/// Writes the command. Where the row must have something to be changed, it adds none.
-pub(crate) fn upsert(
+/// Writes the command that changes the row that is there, and gives it as it is then. It adds the row if there is none, unless the row must have
+/// something to be changed.
+pub(crate) fn change(
     insert: &Insert,
     conflict: &OnConflict,
     documents: &Documents<'_>,
@@ -45,9 +39,8 @@ pub(crate) fn upsert(
     writer: &mut Writer,
 ) -> DBResult<()> {
     let model: &ModelSchema = &insert.model;
-    let on_key = is_on_key(model, conflict);
     writer.string("findAndModify", &model.table);
-    writer.begin_document("query");
+    writer.begin_document(QUERY);
     target(insert, conflict, documents, row, key, writer)?;
     let expected = expected(conflict);
     if let Some((column, value)) = expected {
@@ -57,14 +50,55 @@ pub(crate) fn upsert(
         writer.end();
     }
     writer.end();
-    writer.begin_array("update");
+    writer.begin_array(PIPELINE);
+    stage(insert, conflict, &conflict.assignments, documents, row, key, writer)?;
+    writer.end();
+    writer.bool(UPSERT, expected.is_none());
+    writer.bool("new", true);
+    Ok(())
+}
+
+/// Writes the command that adds the row if there is none, and leaves the one that is there as it is.
+pub(crate) fn addition(
+    insert: &Insert,
+    conflict: &OnConflict,
+    documents: &Documents<'_>,
+    row: &[Value<'static>],
+    key: Option<i64>,
+    writer: &mut Writer,
+) -> DBResult<()> {
+    begin(&insert.model.table, writer);
+    writer.begin_document("q");
+    target(insert, conflict, documents, row, key, writer)?;
+    writer.end();
+    writer.begin_array("u");
+    stage(insert, conflict, &[], documents, row, key, writer)?;
+    writer.end();
+    writer.bool(UPSERT, true);
+    writer.end();
+    writer.end();
+    Ok(())
+}
+
+/// Writes the stage that makes these assignments to a document that was there, and fills one that is new.
+fn stage(
+    insert: &Insert,
+    conflict: &OnConflict,
+    assignments: &[Assignment],
+    documents: &Documents<'_>,
+    row: &[Value<'static>],
+    key: Option<i64>,
+    writer: &mut Writer,
+) -> DBResult<()> {
+    let model: &ModelSchema = &insert.model;
+    let on_key = is_on_key(model, conflict);
     writer.item_document();
     writer.begin_document("$set");
     for (column, schema) in (0u16..).zip(&model.columns) {
         if model.key.contains(&column) {
             continue;
         }
-        let assignment = conflict.assignments.iter().find(|assignment| assignment.column == column);
+        let assignment = assignments.iter().find(|assignment| assignment.column == column);
         if assignment.is_none() && begins_with(model, conflict, column) {
             continue;
         }
@@ -108,9 +142,6 @@ pub(crate) fn upsert(
     }
     writer.end();
     writer.end();
-    writer.end();
-    writer.bool("upsert", expected.is_none());
-    writer.bool("new", true);
     Ok(())
 }
 
@@ -174,61 +205,6 @@ fn target(
     Ok(())
 }
 
-/// What an answer says became of the row.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Upserted<'r> {
-    /// It was added, and is stored so.
-    Added(&'r Document),
-    /// It was there. It was changed, and was stored so after that.
-    Changed(&'r Document),
-    /// It was there and was changed once, but the answer does not say to what.
-    ///
-    /// MongoDB looks for the document and changes it in one piece, and answers with what it wrote. A server that does so in two steps may
-    /// have found none, then change the one that another upsert has added meanwhile, and answer as if it had neither.
-    ChangedUnseen,
-    /// None was there as it was looked for, and none was added.
-    Nothing,
-}
-
-impl Upserted<'_> {
-    /// Reads an answer; there is none for one that has another form.
-    pub(crate) fn read(reply: &Document) -> Option<Upserted<'_>> {
-        let last = reply.get_document("lastErrorObject").ok()?;
-        // A key is never null.
-        let is_new = last.get("upserted").is_some_and(|key| *key != Bson::Null);
-        match reply.get("value") {
-            Some(Bson::Document(document)) if is_new => Some(Upserted::Added(document)),
-            Some(Bson::Document(document)) => Some(Upserted::Changed(document)),
-            None | Some(Bson::Null) if !is_new => match whole(last.get("n")) {
-                Some(0) => Some(Upserted::Nothing),
-                Some(1) => Some(Upserted::ChangedUnseen),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-}
-
-impl Inner {
-    /// Reads the row that an upsert has changed, as it is now: others may have changed it since.
-    pub(crate) async fn read_back(
-        &self,
-        place: &mut Place<'_>,
-        writer: Writer,
-        context: &Context,
-    ) -> Result<RawDocumentBuf, Failure> {
-        // A command, so that it is the primary that answers.
-        let command = self.finish_read(writer, context, place)?;
-        let reply = self.command(place, command).await?;
-        let batch = reply.get_document("cursor").ok().and_then(|cursor| cursor.get_array("firstBatch").ok());
-        let found = batch.ok_or_else(no_document)?.first().and_then(Bson::as_document).ok_or_else(|| {
-            DBError::new(ErrorKind::Database)
-                .with_detail("the row was changed, and deleted by another before it could be read")
-        })?;
-        Ok(RawDocumentBuf::try_from(found).map_err(|error| DBError::new(ErrorKind::Database).with_source(error))?)
-    }
-}
-
 /// Whether the document is one that the upsert makes, as the next element of an array: it lacks its key or, where that is how it was looked
 /// for, what every stored document has. A field beside those of the model is asked for too: of a model that is nothing but its key, a
 /// document that was there lacks nothing else.
@@ -265,7 +241,6 @@ fn is_new(model: &ModelSchema, on_key: bool, beside: Option<&str>, writer: &mut 
 mod tests {
     use std::sync::Arc;
 
-    use mongodb::bson::doc;
     use ommi_core::ast::{Assignment, Change, Statement};
     use ommi_core::schema::{ColumnBuilder, ColumnList, SchemaRef};
     use ommi_core::value::ColumnType;
@@ -288,34 +263,12 @@ mod tests {
         let [change, addition] = lines[..] else { panic!("{text}") };
         assert!(change.starts_with(&format!(r#"{start}, "version": {{ "$eq": ? }} }}, "update": "#)), "{change}");
         assert!(change.contains("$add") && change.ends_with(r#""upsert": false, "new": true }"#), "{change}");
-        assert!(addition.starts_with(&format!(r#"{start} }}, "update": "#)), "{addition}");
-        assert!(!addition.contains("$add") && addition.ends_with(r#""upsert": true, "new": true }"#), "{addition}");
+        let start = r#"{ "update": "pages", "updates": [{ "q": { "_id": { "$eq": ? } }, "u": [{ "#;
+        assert!(addition.starts_with(start), "{addition}");
+        assert!(!addition.contains("$add") && addition.ends_with(r#"], "upsert": true }] }"#), "{addition}");
         // What changes nothing expects nothing.
         conflict.assignments.clear();
         insert.on_conflict = Some(conflict);
         assert_eq!(explain(&Statement::Insert(insert)).unwrap().to_string(), *addition);
-    }
-
-    #[test]
-    fn an_answer_says_what_became_of_the_row() {
-        let row = doc! { "_id": 1_i64, "visits": 2_i64 };
-        let added =
-            doc! { "lastErrorObject": { "n": 1, "updatedExisting": false, "upserted": 1_i64 }, "value": row.clone() };
-        assert_eq!(Upserted::read(&added), Some(Upserted::Added(&row)));
-        let changed = doc! { "lastErrorObject": { "n": 1, "updatedExisting": true }, "value": row.clone() };
-        assert_eq!(Upserted::read(&changed), Some(Upserted::Changed(&row)));
-        let last = doc! { "n": 1, "updatedExisting": false, "upserted": null };
-        let unseen = doc! { "lastErrorObject": last, "value": null };
-        assert_eq!(Upserted::read(&unseen), Some(Upserted::ChangedUnseen));
-        let nothing = doc! { "lastErrorObject": { "n": 0, "updatedExisting": false }, "value": null };
-        assert_eq!(Upserted::read(&nothing), Some(Upserted::Nothing));
-    }
-
-    #[test]
-    fn an_answer_that_leaves_it_open_is_none() {
-        let unseen = doc! { "lastErrorObject": { "n": 1, "updatedExisting": false, "upserted": 1 }, "value": null };
-        for reply in [unseen, doc! { "value": null }, doc! { "value": {} }, doc! {}] {
-            assert_eq!(Upserted::read(&reply), None, "{reply:?}");
-        }
     }
 }
