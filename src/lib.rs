@@ -92,7 +92,7 @@ pub mod __private {
     pub use ommi_core::driver::{DatePrecision, Row};
     pub use ommi_core::query::Column;
     pub use ommi_core::relation::{
-        GivenColumns, IntoNewRelated, Key, Link, Nested, NewRelated, ReferenceInfo, Relation, RelationField,
+        GivenColumns, IntoNewRelated, Key, Link, Links, Nested, NewRelated, ReferenceInfo, Relation, RelationField,
         RelationInfo, belongs_to, has, identity_of, through,
     };
     pub use ommi_core::schema::{
@@ -101,7 +101,9 @@ pub mod __private {
     pub use ommi_core::value::{
         ColumnType, DecodeFailure, FieldType, IntoField, InvalidValue, NumericField, TextField, Value,
     };
-    pub use ommi_core::{DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, check_version, field};
+    pub use ommi_core::{
+        DBResult, Model, NewRow, NewRowColumn, RowWriter, Slot, check_new_row, check_version, field, no_room,
+    };
     pub use ommi_derive::__new;
 }
 

@@ -26,6 +26,6 @@ pub use handle::{Handle, InTransaction, Ommi, Retry, Retrying, Transaction, Tran
 pub use key::{IntoKey, KeyWriter};
 pub use model::{Model, Models};
 #[doc(hidden)]
-pub use model::{NewRowColumn, check_new_row, field};
+pub use model::{NewRowColumn, check_new_row, field, no_room};
 pub use new_row::{NewRow, RowWriter, Slot};
 pub use pending::Pending;

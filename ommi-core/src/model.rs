@@ -3,7 +3,7 @@
 use crate::driver::Row;
 use crate::error::{DBError, DBResult};
 use crate::new_row::{NewRow, RowWriter};
-use crate::relation::{Key, Link, ReferenceInfo, RelationInfo};
+use crate::relation::{Key, Link, Links, ReferenceInfo, RelationInfo};
 use crate::schema::SchemaRef;
 use crate::value::{DecodeFailure, FieldType, InvalidValue, Value};
 
@@ -48,6 +48,16 @@ pub trait Model: Sized + Send + Sync + 'static {
     /// # Errors
     /// `Decode` for a value that is not of its field's type.
     fn decode(row: &mut dyn Row) -> DBResult<Self>;
+
+    /// As [`decode`](Model::decode), onto the end of a list that has room for one more, with the fields of relations linked.
+    ///
+    /// It makes the struct in its place. One that is made elsewhere and moved is copied twice on its way, the first time while it is still being written;
+    /// and one that the list might have to grow for is made elsewhere, for the case that it cannot. So it grows before.
+    ///
+    /// # Errors
+    /// As `decode`; `Query` where the list has no room.
+    #[doc(hidden)]
+    fn decode_onto(row: &mut dyn Row, links: &Links, rows: &mut Vec<Self>) -> DBResult<()>;
 
     /// Writes every column, in the schema's order.
     fn encode(&self, row: &mut RowWriter<'_>);
@@ -118,6 +128,13 @@ pub fn field<T: FieldType>(row: &mut dyn Row, schema: fn() -> SchemaRef, index: 
         Ok(field) => Ok(field),
         Err(failure) => Err(undecoded(failure, schema, index)),
     }
+}
+
+/// What [`Model::decode_onto`] says of a list without room. Called by generated code.
+#[doc(hidden)]
+#[cold]
+pub fn no_room() -> DBError {
+    DBError::query("a list of rows has no room for one more")
 }
 
 #[cold]

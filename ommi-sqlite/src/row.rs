@@ -19,19 +19,25 @@ impl Row for SqliteRow<'_, '_> {
     fn value(&mut self, index: usize) -> DBResult<Value<'_>> {
         let Some(&ty) = self.columns.types.get(index) else { return Err(no_value(index)) };
         // Looked at where it is: moved as a whole it would be read in larger parts than it was just written in, which a processor waits for.
-        let value = match self.row.get_ref(index) {
-            Ok(ValueRef::Integer(number)) => integer(ty, number),
-            Ok(ValueRef::Text(bytes)) => text(ty, bytes),
-            Ok(ValueRef::Null) => Some(Value::Null),
-            Ok(ValueRef::Real(number)) => real(ty, number),
-            Ok(ValueRef::Blob(bytes)) => blob(ty, bytes),
-            Err(_) => return Err(no_value(index)),
-        };
-        match value {
-            Some(value) => Ok(value),
-            None => Err(self.mismatch(index, ty)),
+        match self.row.get_ref(index) {
+            Ok(ValueRef::Integer(number)) if is_integer(ty) => Ok(Value::Int(number)),
+            Ok(ValueRef::Text(bytes)) if ty == ColumnType::Text => match utf8(bytes) {
+                Some(text) => Ok(Value::Text(Cow::Borrowed(text))),
+                None => Err(self.mismatch(index, ty)),
+            },
+            Ok(ValueRef::Null) => Ok(Value::Null),
+            Ok(ValueRef::Real(number)) if matches!(ty, ColumnType::F32 | ColumnType::F64) => Ok(Value::Float(number)),
+            Ok(stored) => self.other(index, ty, stored),
+            Err(_) => Err(no_value(index)),
         }
     }
+}
+
+/// Bytes as text. A function of its own gives it in registers; what the check gives lies in memory, and would be read again in a larger part than it
+/// was written.
+#[inline(never)]
+fn utf8(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
 }
 
 #[cold]
@@ -49,7 +55,6 @@ fn integer<'r>(ty: ColumnType, number: i64) -> Option<Value<'r>> {
             _ => None,
         },
         ColumnType::F32 | ColumnType::F64 => exact(number).map(Value::Float),
-        _ if ty.integer_range().is_some() => Some(Value::Int(number)),
         _ => None,
     }
 }
@@ -58,18 +63,12 @@ fn integer<'r>(ty: ColumnType, number: i64) -> Option<Value<'r>> {
 fn text(ty: ColumnType, bytes: &[u8]) -> Option<Value<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
     match ty {
-        ColumnType::Text => Some(Value::Text(Cow::Borrowed(text))),
         ColumnType::Date => Date::parse(text).map(Value::Date),
         ColumnType::Time => TimeOfDay::parse(text).map(Value::Time),
         ColumnType::DateTime => Moment::parse(text).map(Value::DateTime),
         ColumnType::Timestamp => Moment::parse(text).map(Value::Timestamp),
         _ => None,
     }
-}
-
-#[inline]
-fn real<'r>(ty: ColumnType, number: f64) -> Option<Value<'r>> {
-    matches!(ty, ColumnType::F32 | ColumnType::F64).then_some(Value::Float(number))
 }
 
 #[inline]
@@ -87,7 +86,23 @@ fn exact(number: i64) -> Option<f64> {
     (number.unsigned_abs() <= 1 << 53).then_some(number as f64)
 }
 
+fn is_integer(ty: ColumnType) -> bool {
+    ty.integer_range().is_some()
+}
+
 impl SqliteRow<'_, '_> {
+    /// What SQLite stores in another form, and what is read less often.
+    #[inline(never)]
+    fn other<'r>(&self, index: usize, ty: ColumnType, stored: ValueRef<'r>) -> DBResult<Value<'r>> {
+        let value = match stored {
+            ValueRef::Integer(number) => integer(ty, number),
+            ValueRef::Text(bytes) => text(ty, bytes),
+            ValueRef::Blob(bytes) => blob(ty, bytes),
+            ValueRef::Null | ValueRef::Real(_) => None,
+        };
+        value.ok_or_else(|| self.mismatch(index, ty))
+    }
+
     #[cold]
     fn mismatch(&self, index: usize, ty: ColumnType) -> DBError {
         let Ok(stored) = self.row.get_ref(index) else { return no_value(index) };

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::ast::Condition;
-use crate::driver::{Context, Driver, Executor, Explanation};
+use crate::driver::{Context, Driver, Executor, Explanation, Inside};
 use crate::error::DBResult;
 use crate::key::IntoKey;
 use crate::model::{Model, Models};
@@ -54,19 +54,24 @@ pub struct At<'h> {
     /// What a strict handle remembers.
     pub(crate) strict: Option<&'h Strict>,
     /// When the transaction must have ended.
-    pub(crate) limit: Option<(Instant, Duration)>,
+    pub(crate) limit: Option<&'h (Instant, Duration)>,
     /// How deep in a transaction.
     pub(crate) level: u32,
 }
 
 impl At<'_> {
+    #[inline]
     pub(crate) fn context(self, options: Options) -> Context {
-        let mut context = Context::new().with_timeout(options.timeout).within(self.limit);
-        context.level = self.level;
-        if self.ending.is_none() {
-            context.inside = inside::of(self.driver);
-        }
-        context
+        let outer = self.limit.copied();
+        let limit = match options.timeout {
+            None => outer,
+            timeout => Context::new().with_timeout(timeout).within(outer).limit,
+        };
+        let inside = match self.ending {
+            None => inside::of(self.driver),
+            Some(_) => Inside::default(),
+        };
+        Context { limit, batch: Context::DEFAULT_BATCH, level: self.level, inside }
     }
 }
 

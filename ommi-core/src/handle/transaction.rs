@@ -148,7 +148,7 @@ impl Handle for Transaction<'_> {
             driver: self.driver,
             ending: Some(self.inner.ending()),
             strict: self.strict,
-            limit: self.limit,
+            limit: self.limit.as_ref(),
             level: self.inner.level(),
         }
     }

@@ -73,30 +73,60 @@ pub(crate) struct Batched<M> {
     linker: Option<Linker>,
 }
 
+/// What links the fields of the next row to its batch.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Links {
+    /// None: the row has no relations.
+    batch: Option<Arc<Batch>>,
+    row: u32,
+}
+
+impl Links {
+    /// Of a model without relations.
+    const NONE: Links = Links { batch: None, row: 0 };
+
+    /// What links the field of the relation at this place.
+    #[inline(always)]
+    pub(crate) fn link(&self, slot: u16) -> Option<Link> {
+        Some(Link::Batched { batch: self.batch.clone()?, row: self.row, slot })
+    }
+}
+
 /// Gives rows their places in a batch.
 struct Linker {
-    batch: Arc<Batch>,
+    links: Links,
     keys: Keys,
 }
 
 impl Linker {
     fn new(relations: &'static [RelationInfo]) -> Linker {
-        Linker { batch: Arc::new(Batch::new(relations)), keys: Keys::new(relations) }
+        Linker { links: Links { batch: Some(Arc::new(Batch::new(relations))), row: 0 }, keys: Keys::new(relations) }
     }
 
+    /// Links a row that is there already.
     fn link<M: Model>(&mut self, row: &mut M) -> DBResult<()> {
-        let place = self.keys.rows() as u32;
-        self.keys.push(row)?;
         for slot in 0..M::RELATIONS.len() as u16 {
-            row.link(slot, Link::Batched { batch: self.batch.clone(), row: place, slot });
+            if let Some(link) = self.links.link(slot) {
+                row.link(slot, link);
+            }
         }
+        self.note(row)
+    }
+
+    /// Takes the keys of a row that is linked, and goes on to the next.
+    #[inline]
+    fn note<M: Model>(&mut self, row: &M) -> DBResult<()> {
+        self.keys.push(row)?;
+        self.links.row = self.keys.rows() as u32;
         Ok(())
     }
 
-    fn finish(self) -> Arc<Batch> {
+    fn finish(self) -> Option<Arc<Batch>> {
+        let batch = self.links.batch?;
         // Set here and nowhere else.
-        let _ = self.batch.keys.set(self.keys);
-        self.batch
+        let _ = batch.keys.set(self.keys);
+        Some(batch)
     }
 }
 
@@ -118,26 +148,22 @@ impl<M: Model> Batched<M> {
 
     /// The rows, and what they share if they have relations.
     pub(crate) fn finish(self) -> (Vec<M>, Option<Arc<Batch>>) {
-        (self.rows, self.linker.map(Linker::finish))
+        (self.rows, self.linker.and_then(Linker::finish))
     }
 }
 
 impl<M: Model> RowSink for Batched<M> {
     fn row(&mut self, row: &mut dyn Row) -> DBResult<()> {
-        // Before there is a row, so that none has to be kept elsewhere while the list grows.
+        static NONE: Links = Links::NONE;
         if self.rows.len() == self.rows.capacity() {
             self.rows.reserve(1);
         }
-        match M::decode(row) {
-            Ok(row) => self.rows.push(row),
-            Err(error) => return Err(error),
+        if M::RELATIONS.is_empty() {
+            return M::decode_onto(row, &NONE, &mut self.rows);
         }
-        if !M::RELATIONS.is_empty()
-            && let Some(row) = self.rows.last_mut()
-        {
-            self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS)).link(row)?;
-        }
-        Ok(())
+        let linker = self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS));
+        M::decode_onto(row, &linker.links, &mut self.rows)?;
+        self.rows.last().map_or(Ok(()), |row| linker.note(row))
     }
 
     fn clear(&mut self) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::batch::Links;
 use super::lazy::{Lazy, Link};
 use super::loaded::{Group, Many};
 use crate::driver::Context;
@@ -153,8 +154,20 @@ pub trait RelationField: Clone + Default + Send + Sync + 'static {
     fn found<'a>(&self, group: Found<'a, Self::Target>) -> DBResult<Self::Loaded<'a>>;
 
     #[doc(hidden)]
+    #[inline(always)]
     fn set_link(&mut self, link: Link) {
         self.lazy_mut().set_link(link);
+    }
+
+    /// The field of a row that is being made.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn linked(links: &Links, slot: u16) -> Self {
+        let mut field = Self::default();
+        if let Some(link) = links.link(slot) {
+            field.set_link(link);
+        }
+        field
     }
 
     /// Puts rows there that were just added, in the transaction of this ending.
@@ -180,6 +193,7 @@ impl<T: One> RelationField for BelongsTo<T> {
         &self.0
     }
 
+    #[inline]
     fn lazy_mut(&mut self) -> &mut Lazy<T::Model> {
         &mut self.0
     }
@@ -199,6 +213,7 @@ impl<T: Model> RelationField for HasOne<T> {
         &self.0
     }
 
+    #[inline]
     fn lazy_mut(&mut self) -> &mut Lazy<T> {
         &mut self.0
     }
@@ -218,6 +233,7 @@ impl<T: Model, V: Via> RelationField for HasMany<T, V> {
         &self.0
     }
 
+    #[inline]
     fn lazy_mut(&mut self) -> &mut Lazy<T> {
         &mut self.0
     }

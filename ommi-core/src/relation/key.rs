@@ -119,6 +119,12 @@ impl Values {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn refused<M: Model>(invalid: InvalidValue, column: u16) -> DBError {
+    DBError::invalid_query(&M::schema(), &invalid.at(column))
+}
+
 impl Keys {
     /// No rows yet, of a model with these relations.
     pub(crate) fn new(relations: &[RelationInfo]) -> Keys {
@@ -135,10 +141,13 @@ impl Keys {
     #[inline]
     pub(crate) fn push<M: Model>(&mut self, row: &M) -> DBResult<()> {
         for (column, values) in &mut self.columns {
-            match (row.value_of(*column), &mut *values) {
-                (Ok(Value::Int(value)), Values::Ints(values, _)) => values.push(value),
-                (Ok(value), values) => values.push(self.rows, value),
-                (Err(invalid), _) => return Err(DBError::invalid_query(&M::schema(), &invalid.at(*column))),
+            match row.value_of(*column) {
+                Ok(Value::Int(value)) => match values {
+                    Values::Ints(numbers, _) => numbers.push(value),
+                    values => values.push(self.rows, Value::Int(value)),
+                },
+                Ok(value) => values.push(self.rows, value),
+                Err(invalid) => return Err(refused::<M>(invalid, *column)),
             }
         }
         self.rows += 1;

@@ -73,6 +73,9 @@ impl<T> Lazy<T> {
 
 impl<T: Model> Lazy<T> {
     /// Says which row it belongs to, to a field that was just made.
+    ///
+    /// Inline always: what would be handed on in memory would be read in a larger part than it was just written in.
+    #[inline(always)]
     pub(crate) fn set_link(&mut self, link: Link) {
         // Not exchanged for the one before: that would be read as a whole just after it was written in parts, which a processor waits for.
         self.link = link;

@@ -34,7 +34,7 @@ mod tree;
 mod typed;
 mod write;
 
-pub use batch::Batch;
+pub use batch::{Batch, Links};
 pub(crate) use batch::{Batched, alone};
 pub use count::Count;
 pub use fields::{BelongsTo, Direct, Found, HasMany, HasOne, One, RelationField, Through, Via};

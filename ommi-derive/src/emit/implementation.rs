@@ -19,16 +19,19 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
         quote_spanned!(at(ty.span())=>
             #name: #private::field::<#ty>(row, <#ident as #private::Model>::schema, #index)?)
     });
-    let skipped =
-        model.skipped.iter().map(|name| quote_spanned!(at(name.span())=> #name: ::core::default::Default::default()));
+    let decoded: Vec<_> = decoded.collect();
+    let default = |name: &syn::Ident| quote_spanned!(at(name.span())=> #name: ::core::default::Default::default());
+    let skipped: Vec<_> = model.skipped.iter().map(default).collect();
     let encoded = model.columns.iter().map(|column| {
         let Column { ident: name, ty, .. } = column;
         let private = names.private_at(ty.span());
         quote_spanned!(at(ty.span())=> #private::RowWriter::borrowed::<#ty>(row, &self.#name);)
     });
-    let related = model.relations.iter().map(|relation| {
-        let name = &relation.ident;
-        quote_spanned!(at(name.span())=> #name: ::core::default::Default::default())
+    let related = model.relations.iter().map(|relation| default(&relation.ident));
+    let linked = model.relations.iter().enumerate().map(|(slot, relation)| {
+        let (name, slot) = (&relation.ident, place(slot));
+        let private = names.private_at(name.span());
+        quote_spanned!(at(name.span())=> #name: #private::RelationField::linked(links, #slot))
     });
     let (identity, references, constants) =
         (relations::identity(model), relations::references(model, names), relations::relations(model, names));
@@ -47,7 +50,16 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
             const NEW_ROW: &'static [#private::NewRowColumn] = &[#(#required),*];
         },
         schema,
-        quote!(::core::result::Result::Ok(#ident { #(#decoded,)* #(#skipped,)* #(#related,)* })),
+        Decoding {
+            alone: quote!(::core::result::Result::Ok(#ident { #(#decoded,)* #(#skipped,)* #(#related,)* })),
+            onto: quote! {
+                if rows.len() == rows.capacity() {
+                    return ::core::result::Result::Err(#private::no_room());
+                }
+                rows.push(#ident { #(#decoded,)* #(#skipped,)* #(#linked,)* });
+                ::core::result::Result::Ok(())
+            },
+        },
         quote!(#(#encoded)*),
         methods,
     )
@@ -87,7 +99,14 @@ pub(super) fn shell(model: &Model, names: &Names) -> TokenStream {
 
         fn relink(&mut self, _: u16, _: #private::Key) {}
     };
-    implementation(model, names, constants, never.clone(), never, TokenStream::new(), methods)
+    let decoding = Decoding { alone: never.clone(), onto: never.clone() };
+    implementation(model, names, constants, never, decoding, TokenStream::new(), methods)
+}
+
+/// How a struct is made from a row: by itself, and as the next of a list.
+struct Decoding {
+    alone: TokenStream,
+    onto: TokenStream,
 }
 
 fn implementation(
@@ -95,13 +114,14 @@ fn implementation(
     names: &Names,
     constants: TokenStream,
     schema: TokenStream,
-    decode: TokenStream,
+    decoding: Decoding,
     encode: TokenStream,
     methods: TokenStream,
 ) -> TokenStream {
     let Names { private, draft } = names;
     let ident = &model.ident;
     let key = key(model);
+    let Decoding { alone, onto } = decoding;
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
@@ -116,7 +136,15 @@ fn implementation(
             }
 
             fn decode(row: &mut dyn #private::Row) -> #private::DBResult<Self> {
-                #decode
+                #alone
+            }
+
+            fn decode_onto(
+                row: &mut dyn #private::Row,
+                links: &#private::Links,
+                rows: &mut ::std::vec::Vec<Self>,
+            ) -> #private::DBResult<()> {
+                #onto
             }
 
             fn encode(&self, row: &mut #private::RowWriter<'_>) {

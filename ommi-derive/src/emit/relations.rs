@@ -134,6 +134,7 @@ pub(super) fn methods(model: &Model, names: &Names) -> TokenStream {
             }
         }
 
+        #[inline(always)]
         fn link(&mut self, slot: u16, #link: #private::Link) {
             match slot {
                 #(#slots => #private::RelationField::set_link(&mut self.#fields, link),)*
