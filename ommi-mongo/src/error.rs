@@ -113,19 +113,22 @@ impl From<DBError> for Failure {
 impl From<mongodb::error::Error> for Failure {
     fn from(error: mongodb::error::Error) -> Failure {
         use mongodb::error::{ErrorKind as Kind, WriteFailure};
-        let (code, name, message) = match &*error.kind {
-            Kind::Command(failed) => (failed.code, &failed.code_name, &failed.message),
-            // It was written, and is not known to last.
-            Kind::Write(WriteFailure::WriteConcernError(failed)) => (failed.code, &failed.code_name, &failed.message),
+        let (code, name, message, details) = match &*error.kind {
+            Kind::Command(failed) => {
+                let details = error.server_response().and_then(|reply| Document::try_from(reply.as_ref()).ok());
+                (failed.code, &failed.code_name, &failed.message, details)
+            }
+            // It was written, and is not known to last. The reply holds the row.
+            Kind::Write(WriteFailure::WriteConcernError(failed)) => {
+                (failed.code, &failed.code_name, &failed.message, None)
+            }
             _ => return Failure::Client(error),
         };
-        let labels: Vec<String> = error.labels().iter().cloned().collect();
-        let details = error.server_response().and_then(|reply| Document::try_from(reply.as_ref()).ok());
         Failure::Server(Box::new(ServerError {
             code,
             name: name.clone(),
             message: message.clone(),
-            labels,
+            labels: error.labels().iter().cloned().collect(),
             details: details.unwrap_or_default(),
         }))
     }

@@ -298,6 +298,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_counter_that_was_changed_unseen_is_told_from_others() {
+        let reply = |last: Document, value: Bson| doc! { "lastErrorObject": last, "value": value };
+        let counter = || Bson::from(doc! { "next": 7_i64 });
+        let made = doc! { "n": 1, "updatedExisting": false, "upserted": "users" };
+        for (last, value, unseen) in [
+            (doc! { "n": 1, "updatedExisting": false, "upserted": null }, Bson::Null, true),
+            (doc! { "n": 1, "updatedExisting": false }, Bson::Null, true),
+            (made.clone(), counter(), false),
+            (made, Bson::Null, false),
+            (doc! { "n": 1, "updatedExisting": true }, counter(), false),
+            (doc! { "n": 0, "updatedExisting": false }, Bson::Null, false),
+        ] {
+            let reply = reply(last, value);
+            assert_eq!(is_unseen(&reply), unseen, "{reply}");
+        }
+        assert!(is_unseen(&doc! { "lastErrorObject": { "n": 1 } }) && !is_unseen(&doc! {}));
+    }
+
+    #[test]
     fn blocks_grow_while_they_are_used_quickly() {
         let mut block = Block::default();
         assert_eq!((block.take(1), block.want(1, 64)), (None, 1));

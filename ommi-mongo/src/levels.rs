@@ -21,7 +21,7 @@ use crate::row::MongoRow;
 use crate::run::{Place, given};
 use crate::select::{self, ONE_BATCH};
 use crate::unique::Claims;
-use crate::upsert::{Added, expected};
+use crate::upsert::expected;
 use crate::work::no_document;
 
 /// Why a statement in a part of a transaction did not succeed.
@@ -127,12 +127,11 @@ impl Inner {
         }
         let claims = Claims::of_insert(insert, |row| !was_there.get(row).copied().unwrap_or(false));
         self.check_unique(place, &claims, context).await?;
-        let mut keys = Vec::new();
-        let mut added = Added { was_there: &was_there, keys: &mut keys };
+        let mut added = Vec::new();
         // Noted whatever comes of it: a row that cannot be given back has been written all the same.
         journal.note_before(&insert.model.table, before);
         let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await;
-        journal.note_added(&insert.model.table, keys);
+        journal.note_added(&insert.model.table, added);
         written.map_err(Stop::Sent)
     }
 

@@ -232,7 +232,7 @@ impl MongoOptions {
     /// Connects, and makes sure that the server answers.
     ///
     /// # Errors
-    /// `Configuration` for options that contradict each other, `Connection` for a server that cannot be reached or denies access.
+    /// `Configuration` for options that contradict each other and for writes that are not acknowledged (`w` of 0), `Connection` for a server that cannot be reached or denies access.
     pub async fn connect(self) -> DBResult<MongoDriver> {
         let Some(client) = self.client.clone() else {
             return Err(DBError::configuration(None, "these options name no server"));
@@ -263,7 +263,7 @@ impl MongoOptions {
     pub(crate) fn write_concern(&self) -> DBResult<RawDocumentBuf> {
         let concern = self.concern();
         // A server says nothing of such writes, neither how many rows they reached nor why they failed.
-        if concern.w == Some(Acknowledgment::Nodes(0)) && concern.journal != Some(true) {
+        if concern.w == Some(Acknowledgment::Nodes(0)) {
             return Err(DBError::configuration(
                 Some("w"),
                 "writes are acknowledged, by one member of the replica set at least",

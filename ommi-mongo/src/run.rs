@@ -124,18 +124,18 @@ impl Batches {
 }
 
 /// The longest time that a server takes as a limit, in milliseconds.
-const LONGEST: u64 = i32::MAX.unsigned_abs() as u64;
+const LONGEST: u32 = i32::MAX.unsigned_abs();
 
-/// The time that is left to a command.
-pub(crate) fn time_left(context: &Context) -> Option<Duration> {
+/// The milliseconds that are left to a command.
+pub(crate) fn time_left(context: &Context) -> Option<u32> {
     let left = context.deadline()?.saturating_duration_since(Instant::now()).as_millis();
     // Zero would be no limit.
-    Some(Duration::from_millis(u64::try_from(left).unwrap_or(LONGEST).clamp(1, LONGEST)))
+    Some(u32::try_from(left).unwrap_or(LONGEST).clamp(1, LONGEST))
 }
 
 fn limit(context: &Context, writer: &mut Writer) {
     if let Some(left) = time_left(context) {
-        writer.int64("maxTimeMS", i64::try_from(left.as_millis()).unwrap_or(i64::from(i32::MAX)));
+        writer.int64("maxTimeMS", left.into());
     }
 }
 

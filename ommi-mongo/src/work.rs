@@ -12,13 +12,14 @@ use crate::condition::{Filter, Truth};
 use crate::driver::Inner;
 use crate::error::Failure;
 use crate::insert::{Documents, rows};
+use crate::journal::Id;
 use crate::large::{LargeRow, pinned};
 use crate::on_delete::Deletion;
 use crate::row::{MongoRow, integer};
 use crate::run::{Place, Writes, given};
 use crate::select::{Answer, ONE_BATCH};
 use crate::update::Reach;
-use crate::upsert::{Added, Upsert};
+use crate::upsert::Upsert;
 use crate::{delete, select, update};
 
 impl Inner {
@@ -77,7 +78,7 @@ impl Inner {
         mut place: Place<'_>,
         insert: &Insert,
         sink: &mut dyn RowSink,
-        added: Option<&mut Added<'_>>,
+        added: Option<&mut Vec<Id>>,
         context: &Context,
     ) -> DBResult<u64> {
         let written = self.insert_once(place.again(), insert, sink, added, context).await;
@@ -98,7 +99,7 @@ impl Inner {
         mut place: Place<'_>,
         insert: &Insert,
         sink: &mut dyn RowSink,
-        mut added: Option<&mut Added<'_>>,
+        mut added: Option<&mut Vec<Id>>,
         context: &Context,
     ) -> DBResult<u64> {
         self.check(insert)?;
@@ -107,8 +108,8 @@ impl Inner {
         let documents = Documents::new(insert, &defaults);
         if let Some(conflict) = &insert.on_conflict {
             let mut written = 0;
-            for (number, row) in rows(&insert.values, insert.columns.len(), insert.rows).enumerate() {
-                let upsert = Upsert { insert, conflict, documents: &documents, row, number };
+            for row in rows(&insert.values, insert.columns.len(), insert.rows) {
+                let upsert = Upsert { insert, conflict, documents: &documents, row };
                 let work = self.upsert(place.again(), upsert, sink, added.as_deref_mut(), context);
                 written += u64::from(Box::pin(work).await?);
             }
@@ -129,7 +130,7 @@ impl Inner {
         let written = written.map_err(on_model)?;
         if let Some(added) = added {
             for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {
-                added.keys.push(documents.key(row, first_key.map(|first| first.saturating_add(number)))?);
+                added.push(documents.key(row, first_key.map(|first| first.saturating_add(number)))?);
             }
         }
         for (row, number) in rows(&insert.values, insert.columns.len(), insert.rows).zip(0i64..) {

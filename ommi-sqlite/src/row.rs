@@ -45,7 +45,7 @@ fn no_value(index: usize) -> DBError {
     DBError::query(format!("a row has no value number {index}"))
 }
 
-/// A stored number, as the column's type; none where it is no such value. So for the others.
+/// A stored number, as a type that is stored in another form; none where it is no such value. So for the others.
 #[inline]
 fn integer<'r>(ty: ColumnType, number: i64) -> Option<Value<'r>> {
     match ty {

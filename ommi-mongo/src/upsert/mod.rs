@@ -1,9 +1,11 @@
 //! Adding a row, or dealing with the one that is there.
 //!
-//! One command: a `findAndModify` that changes the row or adds it, or an `update` that adds it or leaves it. Two where a row is changed only if it has
-//! a value that is expected: the first changes it, the second adds it.
+//! One command: a `findAndModify` that changes the row or adds it, or an `update` that adds it or leaves it. Where a row is changed only if it has a
+//! value that is expected, the first changes it, a second adds it, and where another has added it between the two, a third is the first again.
 
 mod command;
+
+use std::time::Duration;
 
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocumentBuf};
@@ -18,20 +20,13 @@ use crate::bson::Writer;
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::Documents;
-use crate::journal::Id;
+use crate::journal::{Id, id_of};
 use crate::large::LargeRow;
 use crate::row::MongoRow;
 use crate::run::{Place, given, time_left};
 use crate::work::no_document;
 
 pub(crate) use command::{addition, change, expected, may_conflict};
-
-/// The keys of rows that a statement adds.
-pub(crate) struct Added<'a> {
-    /// For each row whether it was there before; a row that an upsert changes is told from one that it adds by that.
-    pub(crate) was_there: &'a [bool],
-    pub(crate) keys: &'a mut Vec<Id>,
-}
 
 /// One row of an insert that may meet a row that is there.
 #[derive(Clone, Copy)]
@@ -40,8 +35,6 @@ pub(crate) struct Upsert<'i> {
     pub(crate) conflict: &'i OnConflict,
     pub(crate) documents: &'i Documents<'i>,
     pub(crate) row: &'i [Value<'static>],
-    /// The row's place among those of the insert.
-    pub(crate) number: usize,
 }
 
 /// What became of a row.
@@ -56,12 +49,14 @@ enum Became {
 
 impl Inner {
     /// Adds one row of an insert, or deals with the one that is there; gives whether anything was written.
+    ///
+    /// The key of a row that is written goes to `written`. What was noted of one that was there before comes first there.
     pub(crate) async fn upsert(
         &self,
         mut place: Place<'_>,
         upsert: Upsert<'_>,
         sink: &mut dyn RowSink,
-        added: Option<&mut Added<'_>>,
+        written: Option<&mut Vec<Id>>,
         context: &Context,
     ) -> DBResult<bool> {
         let Upsert { insert, documents, row, .. } = upsert;
@@ -75,15 +70,10 @@ impl Inner {
         };
         self.note_explicit_keys(insert, documents, context).await?;
         let became = self.add_or_change(&mut place, upsert, key, context).await.map_err(on_model)?;
-        if let Some(added) = added {
-            let is_new = match &became {
-                Became::Added => true,
-                Became::Stored(_) => !added.was_there.get(upsert.number).copied().unwrap_or(false),
-                Became::Left => false,
-            };
-            if is_new {
-                added.keys.push(documents.key(row, key)?);
-            }
+        match (&became, written) {
+            (Became::Added, Some(written)) => written.push(documents.key(row, key)?),
+            (Became::Stored(document), Some(written)) => written.push(id_of(document)),
+            (Became::Left, _) | (_, None) => {}
         }
         match became {
             Became::Left => return Ok(false),
@@ -163,7 +153,7 @@ impl Inner {
     /// Runs a change. Gives the row as it is after it; none where there was none to change and none was to be added.
     ///
     /// MongoDB looks for the document and changes it in one piece, and answers with what it wrote. A server that does so in two steps may have found
-    /// none, then change the one that another upsert has added meanwhile, and give none although it changed one.
+    /// none, then change the one that another upsert has added meanwhile, and give none although it changed one. (It must say so: by null, as MongoDB does.)
     async fn change(
         &self,
         place: &mut Place<'_>,
@@ -204,7 +194,7 @@ impl Inner {
         let mut options = FindOneAndUpdateOptions::default();
         options.upsert = command.get_bool(command::UPSERT).ok();
         options.return_document = Some(ReturnDocument::After);
-        options.max_time = time_left(context);
+        options.max_time = time_left(context).map(|left| Duration::from_millis(left.into()));
         let rows: Collection<RawDocumentBuf> = self.database.collection(table);
         let run = rows.find_one_and_update(query, stages);
         let _turn = self.turns.take().await?;

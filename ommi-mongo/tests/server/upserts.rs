@@ -165,3 +165,29 @@ async fn a_target_that_is_left_out_is_its_default() {
     assert_eq!(documents.find_one(doc! {}).await.unwrap().unwrap(), stored(6));
     assert_eq!(documents.count_documents(doc! {}).await.unwrap(), 1);
 }
+
+/// Two rows of one statement that meet the same one, of which the first changes what they meet it by: the second is added, and goes again where that
+/// part of a transaction is undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_no_longer_meets_another_is_added_and_undone() {
+    let driver = connect(|options| options).await;
+    // 0 id, 1 code (unique)
+    let model = ModelSchema::builder("Moved", "moved").column(integer("id").key());
+    let model = create(&driver, model.column(integer("code").unique())).await;
+    let documents = driver.database().collection::<Document>("moved");
+    let before = doc! { "_id": 1i64, "code": 7i64 };
+    documents.insert_one(&before).await.unwrap();
+    let values = [2, 7, 3, 7].map(Value::Int).to_vec();
+    let mut insert = Insert::new(model.clone(), ColumnList::all(&model), values, 2);
+    insert.on_conflict =
+        Some(OnConflict::new(vec![1], vec![Assignment::new(1, Change::Set(Expr::Value(Value::Int(8))))]));
+    let mut context = Context::new();
+    let tx = driver.begin(&Begin::default(), &context).await.unwrap();
+    tx.enter(1);
+    context.level = 1;
+    assert_eq!(wait(tx.insert(&mut insert, &mut Rows(0, Vec::new()), &context)).await.unwrap(), 2);
+    tx.leave(1, LevelEnd::Undo, &Context::new()).await.unwrap();
+    tx.commit(&Context::new()).await.unwrap();
+    assert_eq!(documents.find_one(doc! {}).await.unwrap().unwrap(), before);
+    assert_eq!(documents.count_documents(doc! {}).await.unwrap(), 1);
+}
