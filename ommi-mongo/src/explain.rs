@@ -16,6 +16,7 @@ use crate::names::unsupported;
 use crate::notes::notes;
 use crate::select::{ONE_BATCH, select};
 use crate::update::Reach;
+use crate::upsert::Upsert;
 use crate::{by_key, delete, update, upsert};
 
 /// What stands in for a key that the counter would give.
@@ -65,17 +66,20 @@ pub(crate) fn explain(statement: &Statement) -> DBResult<Explanation> {
             let key = documents.generates_keys().then_some(GENERATED);
             let width = insert.columns.len();
             let row = insert.values.get(..width).unwrap_or_default();
-            match &insert.on_conflict {
-                Some(conflict) if upsert::may_conflict(conflict, &documents, row) => {
+            let conflict = insert.on_conflict.as_ref();
+            let upsert = conflict.map(|conflict| Upsert { insert, conflict, documents: &documents, row });
+            match upsert {
+                Some(upsert) if upsert::may_conflict(upsert) => {
+                    let conflict = upsert.conflict;
                     let is_changed = !conflict.assignments.is_empty();
                     if is_changed {
-                        upsert::change(insert, conflict, &documents, row, key, &mut writer)?;
+                        upsert::change(upsert, key, &mut writer)?;
                     }
                     if upsert::expected(conflict).is_some() {
                         writers.push(std::mem::replace(&mut writer, Writer::explaining()));
                     }
                     if !is_changed || upsert::expected(conflict).is_some() {
-                        upsert::addition(insert, conflict, &documents, row, key, &mut writer)?;
+                        upsert::addition(upsert, key, &mut writer)?;
                     }
                 }
                 _ => {

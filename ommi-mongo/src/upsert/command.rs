@@ -4,14 +4,14 @@
 //! document from nothing instead of from its draft, and `$setOnInsert` of the same column is a conflict.
 
 use ommi_core::DBResult;
-use ommi_core::ast::{Assignment, Insert, OnConflict};
+use ommi_core::ast::{Assignment, OnConflict};
 use ommi_core::schema::ModelSchema;
 use ommi_core::value::Value;
 
 use crate::bson::Writer;
-use crate::insert::Documents;
 use crate::names::{ID, path, reference, type_of};
 use crate::update::{begin, computed, storable};
+use crate::upsert::Upsert;
 
 /// The names of the parts of a change.
 pub(crate) const QUERY: &str = "query";
@@ -19,7 +19,8 @@ pub(crate) const PIPELINE: &str = "update";
 pub(crate) const UPSERT: &str = "upsert";
 
 /// Whether the row can meet one that is there: NULL in the target equals nothing, and neither does a key that is yet to be made.
-pub(crate) fn may_conflict(conflict: &OnConflict, documents: &Documents<'_>, row: &[Value<'static>]) -> bool {
+pub(crate) fn may_conflict(upsert: Upsert<'_>) -> bool {
+    let Upsert { conflict, documents, row, .. } = upsert;
     conflict.target.iter().all(|&column| documents.value(column, row, None).is_some_and(|value| !value.is_null()))
 }
 
@@ -30,18 +31,12 @@ pub(crate) fn expected(conflict: &OnConflict) -> Option<&(u16, Value<'static>)> 
 
 /// Writes the command that changes the row that is there, and gives it as it is then. It adds the row if there is none, unless the row must have
 /// something to be changed.
-pub(crate) fn change(
-    insert: &Insert,
-    conflict: &OnConflict,
-    documents: &Documents<'_>,
-    row: &[Value<'static>],
-    key: Option<i64>,
-    writer: &mut Writer,
-) -> DBResult<()> {
+pub(crate) fn change(upsert: Upsert<'_>, key: Option<i64>, writer: &mut Writer) -> DBResult<()> {
+    let Upsert { insert, conflict, .. } = upsert;
     let model: &ModelSchema = &insert.model;
     writer.string("findAndModify", &model.table);
     writer.begin_document(QUERY);
-    target(insert, conflict, documents, row, key, writer)?;
+    target(upsert, key, writer)?;
     let expected = expected(conflict);
     if let Some((column, value)) = expected {
         storable(model, *column, value)?;
@@ -51,7 +46,7 @@ pub(crate) fn change(
     }
     writer.end();
     writer.begin_array(PIPELINE);
-    stage(insert, conflict, &conflict.assignments, documents, row, key, writer)?;
+    stage(upsert, &conflict.assignments, key, writer)?;
     writer.end();
     writer.bool(UPSERT, expected.is_none());
     writer.bool("new", true);
@@ -59,20 +54,13 @@ pub(crate) fn change(
 }
 
 /// Writes the command that adds the row if there is none, and leaves the one that is there as it is.
-pub(crate) fn addition(
-    insert: &Insert,
-    conflict: &OnConflict,
-    documents: &Documents<'_>,
-    row: &[Value<'static>],
-    key: Option<i64>,
-    writer: &mut Writer,
-) -> DBResult<()> {
-    begin(&insert.model.table, writer);
+pub(crate) fn addition(upsert: Upsert<'_>, key: Option<i64>, writer: &mut Writer) -> DBResult<()> {
+    begin(&upsert.insert.model.table, writer);
     writer.begin_document("q");
-    target(insert, conflict, documents, row, key, writer)?;
+    target(upsert, key, writer)?;
     writer.end();
     writer.begin_array("u");
-    stage(insert, conflict, &[], documents, row, key, writer)?;
+    stage(upsert, &[], key, writer)?;
     writer.end();
     writer.bool(UPSERT, true);
     writer.end();
@@ -81,15 +69,8 @@ pub(crate) fn addition(
 }
 
 /// Writes the stage that makes these assignments to a document that was there, and fills one that is new.
-fn stage(
-    insert: &Insert,
-    conflict: &OnConflict,
-    assignments: &[Assignment],
-    documents: &Documents<'_>,
-    row: &[Value<'static>],
-    key: Option<i64>,
-    writer: &mut Writer,
-) -> DBResult<()> {
+fn stage(upsert: Upsert<'_>, assignments: &[Assignment], key: Option<i64>, writer: &mut Writer) -> DBResult<()> {
+    let Upsert { insert, conflict, documents, row } = upsert;
     let model: &ModelSchema = &insert.model;
     let on_key = is_on_key(model, conflict);
     writer.item_document();
@@ -146,16 +127,10 @@ fn stage(
 }
 
 /// Writes the command that reads the row that was there.
-pub(crate) fn read_back(
-    insert: &Insert,
-    conflict: &OnConflict,
-    documents: &Documents<'_>,
-    row: &[Value<'static>],
-    writer: &mut Writer,
-) -> DBResult<()> {
-    writer.string("find", &insert.model.table);
+pub(crate) fn read_back(upsert: Upsert<'_>, writer: &mut Writer) -> DBResult<()> {
+    writer.string("find", &upsert.insert.model.table);
     writer.begin_document("filter");
-    target(insert, conflict, documents, row, None, writer)?;
+    target(upsert, None, writer)?;
     writer.end();
     writer.int32("limit", 1);
     writer.bool("singleBatch", true);
@@ -177,14 +152,8 @@ fn begins_with(model: &ModelSchema, conflict: &OnConflict, column: u16) -> bool 
 
 /// Writes which row is meant, as equalities: the server begins the new document with them. What it is not to begin with stands between two
 /// bounds.
-fn target(
-    insert: &Insert,
-    conflict: &OnConflict,
-    documents: &Documents<'_>,
-    row: &[Value<'static>],
-    key: Option<i64>,
-    writer: &mut Writer,
-) -> DBResult<()> {
+fn target(upsert: Upsert<'_>, key: Option<i64>, writer: &mut Writer) -> DBResult<()> {
+    let Upsert { insert, conflict, documents, row } = upsert;
     let model: &ModelSchema = &insert.model;
     let on_key = is_on_key(model, conflict);
     if on_key {
@@ -241,7 +210,7 @@ fn is_new(model: &ModelSchema, on_key: bool, beside: Option<&str>, writer: &mut 
 mod tests {
     use std::sync::Arc;
 
-    use ommi_core::ast::{Assignment, Change, Statement};
+    use ommi_core::ast::{Assignment, Change, Insert, Statement};
     use ommi_core::schema::{ColumnBuilder, ColumnList, SchemaRef};
     use ommi_core::value::ColumnType;
 

@@ -100,28 +100,28 @@ impl Inner {
         key: Option<i64>,
         context: &Context,
     ) -> Result<Became, Failure> {
-        let Upsert { insert, conflict, documents, row, .. } = upsert;
-        if !may_conflict(conflict, documents, row) {
+        let Upsert { insert, conflict, documents, row } = upsert;
+        if !may_conflict(upsert) {
             let commands = documents.commands(row, insert.columns.len(), 1, key, Writer::new)?;
             self.write(place, &commands, context).await?;
             return Ok(Became::Added);
         }
         let adding = || {
             let mut writer = Writer::new();
-            addition(insert, conflict, documents, row, key, &mut writer).map(|()| writer)
+            addition(upsert, key, &mut writer).map(|()| writer)
         };
         if conflict.assignments.is_empty() {
             return Ok(if self.add(place, &adding()?, context).await? { Became::Added } else { Became::Left });
         }
         let mut changing = Writer::new();
-        change(insert, conflict, documents, row, key, &mut changing)?;
+        change(upsert, key, &mut changing)?;
         let table = &insert.model.table;
         if let Some(document) = self.change(place, table, &changing, context).await? {
             return Ok(Became::Stored(document));
         }
         if expected(conflict).is_none() {
             let mut writer = Writer::new();
-            command::read_back(insert, conflict, documents, row, &mut writer)?;
+            command::read_back(upsert, &mut writer)?;
             return Ok(Became::Stored(self.read_back(place, writer, context).await?));
         }
         if self.add(place, &adding()?, context).await? {
