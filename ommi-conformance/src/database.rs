@@ -11,6 +11,9 @@ use crate::BEHAVIOURS;
 /// How long closing a database may take.
 const CLOSING: Duration = Duration::from_secs(30);
 
+/// How long cleaning up may take. A server that hangs would keep the whole run, and nobody would hear which test met it.
+const CLEANING: Duration = Duration::from_secs(180);
+
 /// An empty database for one test.
 pub struct Database {
     pub(crate) ommi: Ommi,
@@ -65,18 +68,21 @@ impl Database {
     /// Cleans up, without closing the database first.
     pub(crate) async fn leave(self) {
         drop(self.ommi);
-        if let Some(work) = self.afterwards {
-            work.await;
-        }
+        clean_up(self.afterwards).await;
     }
 
     /// Closes the database and cleans up.
     pub(crate) async fn end(self) {
         let closed = tokio::time::timeout(CLOSING, self.ommi.close()).await;
-        if let Some(work) = self.afterwards {
-            work.await;
-        }
+        clean_up(self.afterwards).await;
         assert!(closed.is_ok(), "closing the database did not end within {CLOSING:?}");
+    }
+}
+
+async fn clean_up(afterwards: Option<BoxFuture<'static, ()>>) {
+    if let Some(work) = afterwards {
+        let cleaned = tokio::time::timeout(CLEANING, work).await;
+        assert!(cleaned.is_ok(), "cleaning up did not end within {CLEANING:?}");
     }
 }
 

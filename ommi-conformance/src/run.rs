@@ -46,17 +46,16 @@ pub fn run(topic: &str, name: &str, setup: impl AsyncFn() -> DBResult<Database>)
         };
         let case = tokio::time::timeout(LIMIT, (behaviour.case)(&database.ommi));
         let outcome = AssertUnwindSafe(case).catch_unwind().await;
-        if let Err(panic) = outcome {
-            // The assertion says more than a database that then does not close.
-            let _ = AssertUnwindSafe(end(database)).catch_unwind().await;
-            resume_unwind(panic);
-        }
-        end(database).await;
+        let ended = AssertUnwindSafe(end(database)).catch_unwind().await;
+        // First why the behaviour failed, which says more than a database that then does not close.
         match outcome {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => panic!("{topic}::{name} on {driver}: {}", chain(&error)),
             Ok(Err(_)) => panic!("{topic}::{name} on {driver}: still running after {LIMIT:?}"),
             Err(panic) => resume_unwind(panic),
+        }
+        if let Err(panic) = ended {
+            resume_unwind(panic);
         }
     });
 }

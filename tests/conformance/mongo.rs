@@ -1,7 +1,7 @@
 //! The suite on MongoDB. Each test has a database of its own on one server.
 
 use std::env;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use ommi::mongo::mongodb::bson::doc;
@@ -25,7 +25,15 @@ const ALONE: &[&str] = &[
     "cancellation::of_a_bulk_add_adds_all_or_none",
     "timeouts::a_long_write_is_stopped_and_changes_nothing",
     "timeouts::one_that_passes_in_an_include",
+    "transaction_options::what_is_included_is_of_the_same_moment",
+    "transactions::a_bulk_add_is_part_of_it",
 ];
+
+/// How long dropping a database may take: minutes where others write much at the same time.
+const DROPPING: Duration = Duration::from_secs(150);
+
+/// Whether the server has been given up. What hangs would let each of the tests that are left wait as long.
+static HANGS: AtomicBool = AtomicBool::new(false);
 
 /// More than there are tests at once.
 const TURNS: u32 = 1_000;
@@ -61,6 +69,9 @@ fn of_database(url: &str, database: &str) -> String {
 /// An empty database, named for the process and a count, and its URL.
 pub(crate) async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<(MongoDriver, String)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
+    if HANGS.load(Ordering::Relaxed) {
+        return Err(DBError::configuration(None, "the server hangs since a test before this one"));
+    }
     let url = url(&format!("ommi_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))?;
     Ok((change(MongoOptions::parse(&url).await?).connect().await?, url))
 }
@@ -86,11 +97,17 @@ pub(crate) async fn end_without_clients(url: &str, server: Option<OwnServer>) {
 
 /// Drops a database, with a connection of its own.
 pub(crate) async fn drop_database(url: &str) {
-    let dropped = match MongoDriver::connect(url).await {
-        Ok(driver) => driver.database().drop().await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    assert!(dropped.is_ok(), "{dropped:?}");
+    let dropped = tokio::time::timeout(DROPPING, async {
+        let driver = MongoDriver::connect(url).await.map_err(|error| error.to_string())?;
+        driver.database().drop().await.map_err(|error| error.to_string())
+    });
+    match dropped.await {
+        Ok(dropped) => assert!(dropped.is_ok(), "{dropped:?}"),
+        Err(_) => {
+            HANGS.store(true, Ordering::Relaxed);
+            panic!("the server hangs: a database was not dropped within {DROPPING:?}");
+        }
+    }
 }
 
 /// Whether the server is the one that stands in for MongoDB.
