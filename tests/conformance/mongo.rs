@@ -32,8 +32,8 @@ const ALONE: &[&str] = &[
 /// How long dropping a database may take: minutes where others write much at the same time.
 const DROPPING: Duration = Duration::from_secs(150);
 
-/// Whether the server has been given up. What hangs would let each of the tests that are left wait as long.
-static HANGS: AtomicBool = AtomicBool::new(false);
+/// Whether the server did not do the last test's cleaning up. Where it hangs, each of the tests that are left would wait as long.
+static GONE: AtomicBool = AtomicBool::new(false);
 
 /// More than there are tests at once.
 const TURNS: u32 = 1_000;
@@ -69,8 +69,8 @@ fn of_database(url: &str, database: &str) -> String {
 /// An empty database, named for the process and a count, and its URL.
 pub(crate) async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<(MongoDriver, String)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    if HANGS.load(Ordering::Relaxed) {
-        return Err(DBError::configuration(None, "the server hangs since a test before this one"));
+    if GONE.load(Ordering::Relaxed) {
+        return Err(DBError::configuration(None, "the server did not drop the database of a test before this one"));
     }
     let url = url(&format!("ommi_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))?;
     Ok((change(MongoOptions::parse(&url).await?).connect().await?, url))
@@ -101,13 +101,9 @@ pub(crate) async fn drop_database(url: &str) {
         let driver = MongoDriver::connect(url).await.map_err(|error| error.to_string())?;
         driver.database().drop().await.map_err(|error| error.to_string())
     });
-    match dropped.await {
-        Ok(dropped) => assert!(dropped.is_ok(), "{dropped:?}"),
-        Err(_) => {
-            HANGS.store(true, Ordering::Relaxed);
-            panic!("the server hangs: a database was not dropped within {DROPPING:?}");
-        }
-    }
+    let dropped = dropped.await.unwrap_or_else(|_| Err(format!("not within {DROPPING:?}")));
+    GONE.store(dropped.is_err(), Ordering::Relaxed);
+    assert!(dropped.is_ok(), "a database was not dropped: {dropped:?}");
 }
 
 /// Whether the server is the one that stands in for MongoDB.

@@ -128,6 +128,9 @@ impl Program {
                 command.env("TMPDIR", folder);
                 let data = if own { folder.join("data") } else { PathBuf::from(":memory:") };
                 command.args(["--host", "127.0.0.1", "--log-level", "WARNING", "--storage-path"]).arg(data);
+                // Room for all that a run writes: near its limit, by default 1 GiB, who reads has to make room first, and may wait for a transaction that
+                // waits for the reader.
+                command.args(["--cache-size", "4G"]);
                 if own {
                     // Else it acknowledges what a crash of the process can still take.
                     command.arg("--sync-on-commit");
