@@ -100,7 +100,7 @@ impl Connection {
 /// What becomes of a failure to begin or to end.
 fn failed(failure: rusqlite::Error, control: Control) -> Halt {
     match error::is_busy(&failure) {
-        true => Halt::Busy(failure),
+        true => Halt::Busy(Box::new(failure)),
         false => Halt::Failed(error::in_doubt(failure, matches!(control, Control::Commit), error::general)),
     }
 }

@@ -166,11 +166,13 @@ fn values(insert: &Insert, first: usize, rows: usize, binder: &mut Binder<'_, '_
         return ommi_sql::insert(insert, first, rows, &Sqlite, binder);
     }
     // Nothing but the rows is bound, in their order: the text need not be gone through for that.
-    let values = ommi_sql::inserted_values(insert, first, rows)?;
-    values
-        .iter()
-        .zip(insert.columns.iter().cycle())
-        .try_for_each(|(value, &column)| binder.value(value).map_err(|error| error.for_column(&insert.model, column)))
+    let (values, columns) = (ommi_sql::inserted_values(insert, first, rows)?, &*insert.columns);
+    for row in values.chunks(columns.len().max(1)) {
+        for (value, &column) in row.iter().zip(columns) {
+            binder.value(value).map_err(|error| error.for_column(&insert.model, column))?;
+        }
+    }
+    Ok(())
 }
 
 fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {

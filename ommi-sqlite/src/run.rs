@@ -27,7 +27,8 @@ pub(crate) enum Halt {
     /// It takes too long for this place. Nothing of it has happened.
     Move,
     /// Another process holds a lock. Nothing of it has happened.
-    Busy(rusqlite::Error),
+    // Boxed: this goes through many hands, mostly without any of it.
+    Busy(Box<rusqlite::Error>),
     /// It failed.
     Failed(DBError),
 }
@@ -91,7 +92,7 @@ impl<'m> Doing<'m> {
 /// What becomes of an error of SQLite.
 pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, doing: Doing<'_>) -> Halt {
     if error::is_busy(&failure) {
-        return Halt::Busy(failure);
+        return Halt::Busy(Box::new(failure));
     }
     if error::is_interrupt(&failure) {
         return match watch.stopped() {

@@ -94,7 +94,7 @@ fn read(mut hold: Hold, select: &Select, sink: Piece, context: &Context, mut pat
             Ok(()) if !last.is_empty() => drop(outlet.send(Ok(last))),
             Ok(()) => {}
             // A lock is met before the first row, so the read can begin again.
-            Err(Halt::Busy(error)) => match patience.next(error) {
+            Err(Halt::Busy(error)) => match patience.next(*error) {
                 Ok(interval) if !outlet.sender.is_closed() => {
                     std::thread::sleep(interval);
                     continue;

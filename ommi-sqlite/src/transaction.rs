@@ -56,6 +56,15 @@ impl SqliteTransaction {
         self.state.clone().try_lock_owned().ok().map(Guard)
     }
 
+    /// Runs something in place, if nobody has the turn.
+    pub(crate) fn try_run<T>(
+        &self,
+        task: Task,
+        run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
+    ) -> Option<Result<T, Halt>> {
+        Some(self.state.try_lock().ok()?.run(task, run))
+    }
+
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
         // Where nobody has the turn there is nothing to wait for, and so no need of a runtime.
         if let Some(guard) = self.try_lock() {
@@ -84,15 +93,7 @@ impl Guard {
         task: Task,
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
-        let state = &mut *self.0;
-        state.usable()?;
-        state.heavy |= !task.here;
-        let result = match state.align(task) {
-            Ok(()) => run(state.lease.connection()?),
-            Err(halt) => Err(halt),
-        };
-        state.look(&result)?;
-        result
+        self.0.run(task, run)
     }
 
     pub(crate) fn connection(&mut self) -> DBResult<&mut Connection> {
@@ -118,6 +119,17 @@ enum Act {
 }
 
 impl State {
+    fn run<T>(&mut self, task: Task, run: impl FnOnce(&mut Connection) -> Result<T, Halt>) -> Result<T, Halt> {
+        self.usable()?;
+        self.heavy |= !task.here;
+        let result = match self.align(task) {
+            Ok(()) => run(self.lease.connection()?),
+            Err(halt) => Err(halt),
+        };
+        self.look(&result)?;
+        result
+    }
+
     fn usable(&self) -> Result<(), Halt> {
         match &self.first_error {
             Some(first) => Err(Halt::Failed(DBError::new(ErrorKind::TransactionAborted).with_source(first.clone()))),
@@ -260,7 +272,7 @@ impl SqliteTransaction {
             match halt {
                 Halt::Failed(error) => return Err(error),
                 Halt::Move => task = task.on_thread(),
-                Halt::Busy(error) => patience.wait(error).await?,
+                Halt::Busy(error) => patience.wait(*error).await?,
             }
             // Outside of a runtime there is no other thread, and nobody else to keep waiting.
             let result = if task.here || Handle::try_current().is_err() {

@@ -66,13 +66,6 @@ pub(crate) enum Hold {
 }
 
 impl Source<'_> {
-    fn try_hold(self) -> Option<Hold> {
-        match self {
-            Source::Pool(pool, _) => pool.try_take().map(Hold::Lease),
-            Source::Transaction(transaction) => transaction.try_lock().map(Hold::Transaction),
-        }
-    }
-
     pub(crate) async fn hold(self, context: &Context) -> DBResult<Hold> {
         match self {
             Source::Pool(pool, _) => pool.take(context).await.map(Hold::Lease),
@@ -119,18 +112,30 @@ pub(crate) fn start<'a, W: Work + 'a>(source: Source<'a>, mut work: W, context: 
             drive(source, hold, None, work, context).await
         });
     }
-    let Some(mut hold) = source.try_hold() else {
-        return Answer::later(async move {
-            let hold = source.hold(context).await?;
-            drive(source, hold, None, work, context).await
-        });
-    };
     let task = Task::here(context);
-    match hold.with(task, |connection| work.run(connection, task)) {
-        Ok(output) => Answer::ready(Ok(output)),
-        Err(Halt::Failed(error)) => Answer::ready(Err(error)),
-        Err(halt) => Answer::later(async move { drive(source, hold, Some(halt), work, context).await }),
-    }
+    let run = |connection: &mut Connection| work.run(connection, task);
+    let (hold, result) = match source {
+        Source::Pool(pool, _) => {
+            let mut hold = pool.try_take().map(Hold::Lease);
+            let result = hold.as_mut().map(|hold| hold.with(task, run));
+            (hold, result)
+        }
+        // Lent: only what goes on elsewhere takes the turn along.
+        Source::Transaction(transaction) => (None, transaction.try_run(task, run)),
+    };
+    let halt = match result {
+        Some(Ok(output)) => return Answer::ready(Ok(output)),
+        Some(Err(Halt::Failed(error))) => return Answer::ready(Err(error)),
+        Some(Err(halt)) => Some(halt),
+        None => None,
+    };
+    Answer::later(async move {
+        let hold = match hold {
+            Some(hold) => hold,
+            None => source.hold(context).await?,
+        };
+        drive(source, hold, halt, work, context).await
+    })
 }
 
 /// Whether the task may go on in place. It is asked to yield after so many operations, as with any of Tokio's own, so that a loop of
@@ -160,7 +165,7 @@ async fn drive<W: Work>(
         match halt.take() {
             None => {}
             Some(Halt::Move) => task = task.on_thread(),
-            Some(Halt::Busy(error)) => patience.wait(error).await?,
+            Some(Halt::Busy(error)) => patience.wait(*error).await?,
             Some(Halt::Failed(error)) => return Err(error),
         }
         // Outside of a runtime there is no other thread, and nobody else to keep waiting.

@@ -56,6 +56,7 @@ impl ColumnList {
 impl Deref for ColumnList {
     type Target = [u16];
 
+    #[inline]
     fn deref(&self) -> &[u16] {
         match &self.0 {
             Columns::Static(columns) => columns,

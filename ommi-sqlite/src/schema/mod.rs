@@ -115,7 +115,7 @@ impl Change {
 
 fn failed(failure: rusqlite::Error, task: Task) -> Halt {
     match (error::is_busy(&failure), error::is_interrupt(&failure)) {
-        (true, _) => Halt::Busy(failure),
+        (true, _) => Halt::Busy(Box::new(failure)),
         (_, true) => Halt::Failed(match task.limit {
             Some((_, given)) => DBError::timeout(given).with_source(failure),
             None => error::general(failure),
