@@ -59,6 +59,7 @@ impl Database {
 
     /// Does this after the test, once the database is closed, also when the test failed: drop the database, remove its
     /// folder. A test of what was forgotten leaves connections in use, and locks on the server with them: whoever cleans up there ends them.
+    /// It has three minutes; what takes longer fails the test.
     #[must_use]
     pub fn afterwards(mut self, work: impl Future<Output = ()> + Send + 'static) -> Database {
         self.afterwards = Some(Box::pin(work));

@@ -29,7 +29,8 @@ const ALONE: &[&str] = &[
     "transactions::a_bulk_add_is_part_of_it",
 ];
 
-/// How long dropping a database may take: minutes where others write much at the same time.
+/// How long dropping a database may take: minutes where others write much at the same time. Less than the suite gives to all of cleaning up, or that
+/// would end it before it is noted.
 const DROPPING: Duration = Duration::from_secs(150);
 
 /// Whether the server did not do the last test's cleaning up. Where it hangs, each of the tests that are left would wait as long.
