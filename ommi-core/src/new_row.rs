@@ -135,6 +135,7 @@ impl<'w> RowWriter<'w> {
     }
 
     /// Writes a column.
+    #[inline]
     pub fn value<T: FieldType>(&mut self, value: T) {
         self.push(value.into_value());
     }
@@ -156,21 +157,33 @@ impl<'w> RowWriter<'w> {
         self.next += 1;
     }
 
+    // Always inline: so the value comes out of its field in registers. Handed over in memory it would be read again in larger parts than it was just written
+    // in, which a processor waits for.
+    #[inline(always)]
     fn push(&mut self, value: Result<Value<'static>, InvalidValue>) {
+        match value {
+            Ok(value) if self.takes(&value) => {
+                self.next += 1;
+                self.values.push(value);
+            }
+            value => self.push_other(value),
+        }
+    }
+
+    /// Whether the next column takes a value as it is.
+    #[inline]
+    fn takes(&self, value: &Value<'_>) -> bool {
+        self.schema.column(self.next).is_some_and(|column| column.precision.is_none()) && value.is_storable()
+    }
+
+    /// Takes what is more than a value to keep as it is.
+    #[inline(never)]
+    fn push_other(&mut self, value: Result<Value<'static>, InvalidValue>) {
         let next = self.next;
         self.next += 1;
         let Some(column) = self.schema.column(next) else { return };
-        let value = match value {
-            Ok(value) => value,
-            Err(invalid) => return self.refuse(next, invalid.to_string()),
-        };
-        if let Err(invalid) = value.check() {
-            return self.refuse(next, invalid.to_string());
-        }
-        if column.precision.is_none() {
-            return self.values.push(value);
-        }
-        match column.keep(value) {
+        let kept = value.and_then(|value| value.check().map(|()| value)).map_err(|invalid| invalid.to_string());
+        match kept.and_then(|value| column.keep(value)) {
             Ok(kept) => self.values.push(kept),
             Err(problem) => self.refuse(next, problem),
         }

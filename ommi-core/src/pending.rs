@@ -5,8 +5,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FusedFuture, FutureExt};
@@ -20,15 +21,33 @@ pub struct Options {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Starts an operation. Implemented by functions from [`Options`] to a future.
+/// Starts an operation. Implemented by functions from [`Options`] to a future, and by those that may not need one.
 pub trait Operation {
     /// What the operation gives.
     type Output;
     /// The running operation.
     type Future: Future<Output = Self::Output>;
 
-    /// Starts it.
-    fn start(self, options: Options) -> Self::Future;
+    /// Starts it. Gives what it comes to if it is over with that, else puts the running operation in its place.
+    fn start(self, options: Options, place: Pin<&mut Option<Self::Future>>) -> Poll<Self::Output>;
+}
+
+/// An operation that may be over as soon as it is started: a function that does as [`Operation::start`].
+// What it comes to goes straight to who awaits it, and what it takes lies in the function's own frame. In a future, all of that would be moved from state to state.
+pub struct AtOnce<F, R>(F, PhantomData<fn() -> R>);
+
+impl<F, R> Operation for AtOnce<F, R>
+where
+    F: FnOnce(Options, Pin<&mut Option<R>>) -> Poll<R::Output>,
+    R: Future,
+{
+    type Output = R::Output;
+    type Future = R;
+
+    #[inline]
+    fn start(self, options: Options, place: Pin<&mut Option<R>>) -> Poll<R::Output> {
+        self.0(options, place)
+    }
 }
 
 impl<F, R> Operation for F
@@ -39,8 +58,10 @@ where
     type Output = R::Output;
     type Future = R;
 
-    fn start(self, options: Options) -> R {
-        self(options)
+    #[inline]
+    fn start(self, options: Options, mut place: Pin<&mut Option<R>>) -> Poll<R::Output> {
+        place.set(Some(self(options)));
+        Poll::Pending
     }
 }
 
@@ -62,8 +83,8 @@ pub struct Pending<O: Operation> {
 #[pin_project(project = StateProjection)]
 enum State<O: Operation> {
     Waiting(Option<O>),
-    Running(#[pin] O::Future),
-    Done,
+    /// Without one it is over.
+    Running(#[pin] Option<O::Future>),
 }
 
 impl<F, R> Pending<F>
@@ -73,6 +94,18 @@ where
 {
     pub(crate) fn new(operation: F) -> Pending<F> {
         Pending { options: Options::default(), state: State::Waiting(Some(operation)) }
+    }
+}
+
+impl<F, R> Pending<AtOnce<F, R>>
+where
+    F: FnOnce(Options, Pin<&mut Option<R>>) -> Poll<R::Output>,
+    R: Future,
+{
+    /// One that may be over as soon as it is started.
+    #[inline]
+    pub(crate) fn at_once(operation: F) -> Pending<AtOnce<F, R>> {
+        Pending { options: Options::default(), state: State::Waiting(Some(AtOnce(operation, PhantomData))) }
     }
 }
 
@@ -132,30 +165,30 @@ impl<O: Operation> Future for Pending<O> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O::Output> {
         let mut this = self.project();
-        loop {
-            match this.state.as_mut().project() {
-                StateProjection::Waiting(operation) => match operation.take() {
-                    Some(operation) => {
-                        let future = operation.start(*this.options);
-                        this.state.set(State::Running(future));
-                    }
-                    // Starting it panicked before; there is nothing left to run.
-                    None => return Poll::Pending,
-                },
-                StateProjection::Running(future) => {
-                    let output = ready!(future.poll(context));
-                    this.state.set(State::Done);
-                    return Poll::Ready(output);
-                }
-                StateProjection::Done => return Poll::Pending,
+        let mut output = Poll::Pending;
+        if let StateProjection::Waiting(operation) = this.state.as_mut().project() {
+            let Some(operation) = operation.take() else { return Poll::Pending };
+            this.state.set(State::Running(None));
+            if let StateProjection::Running(place) = this.state.as_mut().project() {
+                output = operation.start(*this.options, place);
             }
         }
+        if output.is_pending()
+            && let StateProjection::Running(mut place) = this.state.project()
+            && let Some(future) = place.as_mut().as_pin_mut()
+        {
+            output = future.poll(context);
+            if output.is_ready() {
+                place.set(None);
+            }
+        }
+        output
     }
 }
 
 impl<O: Operation> FusedFuture for Pending<O> {
     fn is_terminated(&self) -> bool {
-        matches!(self.state, State::Done)
+        matches!(self.state, State::Running(None))
     }
 }
 
@@ -226,6 +259,39 @@ mod tests {
         assert_eq!(operation.as_mut().await, 1);
         assert!(operation.is_terminated());
         assert!(futures::poll!(operation.as_mut()).is_pending());
+    }
+
+    #[tokio::test]
+    async fn what_is_over_at_once_takes_no_future_and_the_rest_goes_on_in_its_place() {
+        let later = AtomicU32::new(0);
+        let half = |number: u32| {
+            let later = &later;
+            Pending::at_once(move |options: Options, mut place| {
+                if number.is_multiple_of(2) {
+                    return Poll::Ready(Ok::<_, DBError>((number / 2, options.timeout)));
+                }
+                place.set(Some(async move {
+                    tokio::task::yield_now().await;
+                    later.fetch_add(1, Ordering::Relaxed);
+                    Err(DBError::query("an odd number"))
+                }));
+                Poll::Pending
+            })
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(half(8).timeout(second).await.unwrap(), (4, Some(second)));
+        assert_eq!(half(8).or_use((0, None)).await, (4, None));
+        assert_eq!(later.load(Ordering::Relaxed), 0);
+        assert!(half(7).await.is_err());
+        assert_eq!(half(7).or_use((0, None)).await, (0, None));
+        assert_eq!(later.load(Ordering::Relaxed), 2);
+        for number in [7, 8] {
+            let mut operation = std::pin::pin!(half(number));
+            assert!(!operation.is_terminated());
+            let _ = operation.as_mut().await;
+            assert!(operation.is_terminated());
+            assert!(futures::poll!(operation.as_mut()).is_pending());
+        }
     }
 
     #[test]

@@ -45,7 +45,8 @@ impl<'a, 's, 'c> Binder<'a, 's, 'c> {
     }
 
     /// Everything is bound.
-    pub(crate) fn finish(self) {
+    #[inline]
+    pub(crate) fn finish(&mut self) {
         if self.bound <= SMALL {
             self.statement.stay_bound();
         }

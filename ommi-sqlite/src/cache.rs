@@ -35,9 +35,9 @@ pub(crate) struct Cache {
 }
 
 #[derive(Debug)]
-struct Entry {
-    compiled: Arc<Compiled>,
-    stamp: u64,
+pub(crate) struct Entry {
+    pub(crate) compiled: Arc<Compiled>,
+    pub(crate) place: Place,
     /// Whether it was asked for again since the cache was last full.
     used: bool,
 }
@@ -56,18 +56,14 @@ impl Cache {
     }
 
     /// What was compiled of this shape, and its place here; compiles it where nothing was.
-    pub(crate) fn get(
-        &mut self,
-        shape: &Shape,
-        compile: impl FnOnce() -> DBResult<Compiled>,
-    ) -> DBResult<(&Arc<Compiled>, Place)> {
+    pub(crate) fn get(&mut self, shape: &Shape, compile: impl FnOnce() -> DBResult<Compiled>) -> DBResult<&Entry> {
         let words = shape.words();
         let number = match self.last.0 == words {
             true => self.last.1,
             false => self.look_up(words, compile)?,
         };
         match self.entries.get(number) {
-            Some(Some(entry)) => Ok((&entry.compiled, Place { stamp: entry.stamp, number })),
+            Some(Some(entry)) => Ok(entry),
             // The numbers are those of entries: this is for the compiler.
             _ => Err(ommi_core::DBError::query("a compiled statement was lost")),
         }
@@ -100,8 +96,8 @@ impl Cache {
     /// Gives it a number.
     fn keep(&mut self, compiled: Arc<Compiled>) -> usize {
         self.stamps += 1;
-        let entry = Some(Entry { compiled, stamp: self.stamps, used: false });
         let number = self.free.pop().unwrap_or(self.entries.len());
+        let entry = Some(Entry { compiled, place: Place { stamp: self.stamps, number }, used: false });
         match self.entries.get_mut(number) {
             Some(place) => *place = entry,
             None => self.entries.push(entry),
@@ -184,8 +180,8 @@ mod tests {
         let shapes = shapes(100);
         for round in 0..3 {
             for (i, (shape, model)) in shapes.iter().enumerate() {
-                let compiled = cache.get(shape, || compile(model)).unwrap();
-                assert_eq!(*compiled.0.text, *format!("t{i}"), "{round}");
+                let entry = cache.get(shape, || compile(model)).unwrap();
+                assert_eq!(*entry.compiled.text, *format!("t{i}"), "{round}");
                 assert!(cache.entries.len() <= 8 && cache.numbers.len() + cache.free.len() == cache.entries.len());
             }
         }
@@ -197,15 +193,16 @@ mod tests {
         let (mut one, mut other) = (Cache::new(8, shared.clone()), Cache::new(8, shared));
         let shapes = shapes(30);
         let (hot, model) = &shapes[0];
-        let (compiled, place) = one.get(hot, || compile(model)).unwrap();
+        let Entry { compiled, place, .. } = one.get(hot, || compile(model)).unwrap();
+        let place = *place;
         compiled.set_pace(Pace::Long);
-        assert_eq!(other.get(hot, || compile(model)).unwrap().0.pace(), Pace::Long);
+        assert_eq!(other.get(hot, || compile(model)).unwrap().compiled.pace(), Pace::Long);
         // Two are asked for again and again, among many that are not.
         for round in 0..5 {
             for (shape, model) in &shapes[1..] {
                 one.get(shape, || compile(model)).unwrap();
                 let again = one.get(hot, || Err(ommi_core::DBError::query("again"))).unwrap();
-                assert_eq!((again.1, again.0.pace()), (place, Pace::Long), "{round}");
+                assert_eq!((again.place, again.compiled.pace()), (place, Pace::Long), "{round}");
             }
         }
     }
@@ -216,7 +213,7 @@ mod tests {
         let shapes = shapes(5);
         let mut seen = HashMap::new();
         for (round, (shape, model)) in shapes.iter().cycle().take(23).enumerate() {
-            let place = cache.get(shape, || compile(model)).unwrap().1;
+            let place = cache.get(shape, || compile(model)).unwrap().place;
             let text = seen.entry((place.number, place.stamp)).or_insert_with(|| model.table.to_string());
             assert_eq!(*text, *model.table, "{round}");
             assert!(place.number < 2);

@@ -12,6 +12,8 @@ pub(crate) struct Compiled {
     pub(crate) columns: Columns,
     /// Whether the result has one row at most, so that SQLite need not be asked for a second one.
     pub(crate) single: bool,
+    /// It adds one row, whose key SQLite counts: nothing is returned.
+    pub(crate) counts_key: bool,
     /// Held to keep the addresses that the shape knows them by.
     pub(crate) _related: Vec<SchemaRef>,
     pace: AtomicU8,
@@ -37,11 +39,22 @@ pub(crate) enum Pace {
 
 impl Compiled {
     pub(crate) fn new(text: String, columns: Columns, related: Vec<SchemaRef>) -> Compiled {
-        Compiled { text: text.into_boxed_str(), columns, single: false, _related: related, pace: AtomicU8::new(0) }
+        Compiled {
+            text: text.into_boxed_str(),
+            columns,
+            single: false,
+            counts_key: false,
+            _related: related,
+            pace: AtomicU8::new(0),
+        }
     }
 
     pub(crate) fn with_single(self, single: bool) -> Compiled {
         Compiled { single, ..self }
+    }
+
+    pub(crate) fn with_counts_key(self, counts_key: bool) -> Compiled {
+        Compiled { counts_key, ..self }
     }
 
     pub(crate) fn pace(&self) -> Pace {

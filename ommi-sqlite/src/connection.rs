@@ -13,7 +13,7 @@ use rusqlite::{OpenFlags, ffi};
 use crate::cache::{Cache, SharedCache};
 use crate::dialect::{SINGLE, TAKEN};
 use crate::error;
-use crate::kept::RawConnection;
+use crate::kept::{Lent, RawConnection};
 use crate::options::{Mode, SqliteOptions};
 use crate::watch::{STEPS, Watch};
 
@@ -130,6 +130,18 @@ fn expect_utf8(sqlite: &rusqlite::Connection) -> rusqlite::Result<DBResult<()>> 
 /// Whether a statement by itself was stopped only after it had been committed: SQLite asks once more when all is done. What is undone does not count as a change.
 pub(crate) fn was_written(sqlite: &rusqlite::Connection, before: Option<u64>, failure: &rusqlite::Error) -> bool {
     error::is_interrupt(failure) && before.is_some_and(|before| sqlite.total_changes() != before)
+}
+
+/// Runs a statement that gives back no rows, and tells how many it changed. `before` is what there was of changes, if it is a transaction of its own.
+pub(crate) fn execute(
+    statement: &mut Lent<'_, '_>,
+    sqlite: &rusqlite::Connection,
+    before: Option<u64>,
+) -> rusqlite::Result<u64> {
+    match statement.execute() {
+        Err(failure) if was_written(sqlite, before, &failure) => Ok(sqlite.changes()),
+        result => result.map(|rows| rows as u64),
+    }
 }
 
 /// Opens the file, with an error that says what to do about it.

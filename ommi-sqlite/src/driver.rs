@@ -18,6 +18,7 @@ use crate::cache::SharedCache;
 use crate::checkpoint::Checkpointer;
 use crate::connection::Connection;
 use crate::dialect::{NAME, Sqlite};
+use crate::insert;
 use crate::insert::MAX_BINDS;
 use crate::options::SqliteOptions;
 use crate::pool::{Pool, Serves, no_runtime};
@@ -157,6 +158,10 @@ impl Executor for SqliteDriver {
         context: &'a Context,
     ) -> Answer<'a, u64> {
         work::start(self.writes(), Add { insert, sink }, context)
+    }
+
+    fn insert_now(&self, insert: &Insert, context: &Context) -> Option<DBResult<i64>> {
+        work::now(self.writes(), context, |connection, task| insert::one_row(connection, insert, task, true))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {

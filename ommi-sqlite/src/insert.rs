@@ -9,13 +9,15 @@ use ommi_sql::SqlText;
 use rusqlite::ffi;
 
 use crate::bind::Binder;
+use crate::cache::Entry;
 use crate::compiled::{Columns, Compiled};
-use crate::connection::{Connection, was_written};
+use crate::connection::{Connection, execute, was_written};
 use crate::control::{Control, Level};
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::row::SqliteRow;
 use crate::run::{Doing, Halt, Task, bind, check, halt, learn, start, stays_here};
+use crate::watch::Watch;
 
 /// The values that SQLite binds to one statement.
 pub(crate) const MAX_BINDS: usize = 32_766;
@@ -26,25 +28,15 @@ const ROWS: usize = 128;
 /// After how many rows, one by one, it is looked whether to stop: SQLite itself asks only within a statement that runs long.
 const LOOK: usize = 64;
 
-/// How the columns to give back are found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keys {
-    /// There are none, or SQLite returns them.
-    Returned,
-    /// It is the key of one row that SQLite counted: the row's own number, which it keeps anyway. RETURNING would cost as much as
-    /// a third of the insert.
-    RowId,
-}
-
-impl Keys {
-    fn of(insert: &Insert, rows: usize) -> Keys {
-        let generated = insert.model.generated_column();
-        let alone = match *insert.returning {
-            [one] => generated == Some(one) && !insert.columns.contains(&one),
-            _ => false,
-        };
-        if alone && rows == 1 && insert.on_conflict.is_none() { Keys::RowId } else { Keys::Returned }
-    }
+/// Whether all that is to be given back is the key of one row that SQLite counts: the row's own number, which it keeps anyway. RETURNING would cost as much as a
+/// third of the insert.
+fn counts_key(insert: &Insert, rows: usize) -> bool {
+    let generated = insert.model.generated_column();
+    let alone = match *insert.returning {
+        [one] => generated == Some(one) && !insert.columns.contains(&one),
+        _ => false,
+    };
+    alone && rows == 1 && insert.on_conflict.is_none()
 }
 
 /// Inserts, all rows or none.
@@ -103,8 +95,7 @@ fn one_statement(
     let all = std::mem::replace(&mut insert.rows, rows);
     shape.write_insert(insert);
     insert.rows = all;
-    let keys = Keys::of(insert, rows);
-    let (compiled, place) = cache.get(shape, || compile(insert, rows, keys))?;
+    let Entry { compiled, place, .. } = cache.get(shape, || compile(insert, rows))?;
     if task.here {
         record_statement(&compiled.text);
         if all > rows || commits_wait || !stays_here(compiled.pace(), true) {
@@ -113,14 +104,8 @@ fn one_statement(
     }
     start(watch, task, false)?;
     let doing = Doing { model: &insert.model, inserts: true, commits: before.is_some() };
-    let failed = |error: rusqlite::Error| {
-        // A number that is no float any more has a column; a key that SQLite cannot count up has one too.
-        if error::code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_MISMATCH) {
-            return Halt::Failed(error::general(error));
-        }
-        halt(error, watch, task, doing)
-    };
-    sqlite.with(place, &compiled.text, |sqlite, statement| {
+    let failed = |error| failed(error, watch, task, doing);
+    sqlite.with(*place, &compiled.text, |sqlite, statement| {
         let statement = statement.map_err(failed)?;
         let mut written = 0;
         let mut first = 0;
@@ -129,15 +114,12 @@ fn one_statement(
                 return Err(failed(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None)));
             }
             bind(statement, &insert.model, watch, task, |binder| values(insert, first, rows, binder))?;
-            if insert.returning.is_empty() || keys == Keys::RowId {
-                let added = match statement.execute() {
-                    Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
-                    result => result.map_err(failed)?,
-                };
-                if keys == Keys::RowId && added == 1 {
+            if compiled.columns.indexes.is_empty() {
+                let added = execute(statement, sqlite, before).map_err(failed)?;
+                if compiled.counts_key && added == 1 {
                     sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
                 }
-                written += added as u64;
+                written += added;
             } else {
                 let mut result = statement.query();
                 loop {
@@ -160,32 +142,75 @@ fn one_statement(
     })
 }
 
+/// Inserts one row in place, and gives its key where SQLite counts it. What this is not for has to [move](Halt::Move).
+pub(crate) fn one_row(connection: &mut Connection, insert: &Insert, task: Task, alone: bool) -> Result<i64, Halt> {
+    let is_one = insert.rows == 1 && insert.values.len() == insert.columns.len() && insert.on_conflict.is_none();
+    if !is_one || alone && connection.commits_wait {
+        return Err(Halt::Move);
+    }
+    let before = alone.then(|| connection.sqlite.total_changes());
+    let Connection { sqlite, cache, shape, watch, .. } = connection;
+    shape.write_insert(insert);
+    let Entry { compiled, place, .. } = cache.get(shape, || compile(insert, 1))?;
+    if !compiled.columns.indexes.is_empty() || !stays_here(compiled.pace(), true) {
+        return Err(Halt::Move);
+    }
+    start(watch, task, false)?;
+    let doing = Doing { model: &insert.model, inserts: true, commits: alone };
+    let failed = |error| failed(error, watch, task, doing);
+    sqlite.with(*place, &compiled.text, |sqlite, statement| {
+        let statement = statement.map_err(failed)?;
+        bind(statement, &insert.model, watch, task, |binder| row(insert, &insert.values, binder))?;
+        execute(statement, sqlite, before).map_err(failed)?;
+        learn(compiled, watch, task);
+        Ok(if compiled.counts_key { sqlite.last_insert_rowid() } else { 0 })
+    })
+}
+
+/// What becomes of an insert that failed.
+#[cold]
+fn failed(error: rusqlite::Error, watch: &Watch, task: Task, doing: Doing<'_>) -> Halt {
+    // A number that is no float any more has a column; a key that SQLite cannot count up has one too.
+    if error::code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_MISMATCH) {
+        return Halt::Failed(error::general(error));
+    }
+    halt(error, watch, task, doing)
+}
+
 /// Binds so many rows, from this one on.
 fn values(insert: &Insert, first: usize, rows: usize, binder: &mut Binder<'_, '_, '_>) -> DBResult<()> {
     if insert.on_conflict.is_some() {
         return ommi_sql::insert(insert, first, rows, &Sqlite, binder);
     }
     // Nothing but the rows is bound, in their order: the text need not be gone through for that.
-    let (values, columns) = (ommi_sql::inserted_values(insert, first, rows)?, &*insert.columns);
-    for row in values.chunks(columns.len().max(1)) {
-        for (value, &column) in row.iter().zip(columns) {
-            binder.value(value).map_err(|error| error.for_column(&insert.model, column))?;
-        }
+    let (values, columns) = (ommi_sql::inserted_values(insert, first, rows)?, &insert.columns);
+    for values in values.chunks(columns.len().max(1)) {
+        row(insert, values, binder)?;
     }
     Ok(())
 }
 
-fn compile(insert: &Insert, rows: usize, keys: Keys) -> DBResult<Compiled> {
+/// Binds one row.
+fn row(insert: &Insert, values: &[Value<'static>], binder: &mut Binder<'_, '_, '_>) -> DBResult<()> {
+    for (value, &column) in values.iter().zip(&*insert.columns) {
+        binder.value(value).map_err(|error| error.for_column(&insert.model, column))?;
+    }
+    Ok(())
+}
+
+fn compile(insert: &Insert, rows: usize) -> DBResult<Compiled> {
     let width = insert.columns.len();
     let values = insert.values.get(..rows.saturating_mul(width)).unwrap_or(&insert.values).to_vec();
     let mut one = Insert::new(insert.model.clone(), insert.columns.clone(), values, rows);
     one.returning = insert.returning.clone();
     one.on_conflict = insert.on_conflict.clone();
     check(&one)?;
-    if keys == Keys::RowId {
+    let counts_key = counts_key(insert, rows);
+    if counts_key {
         one.returning = ColumnList::NONE;
     }
     let mut text = SqlText::new();
     ommi_sql::insert(&one, 0, rows, &Sqlite, &mut text)?;
-    Ok(Compiled::new(text.into_string(), Columns::of(&insert.model, &insert.returning), related_models(insert)))
+    let columns = Columns::of(&insert.model, &one.returning);
+    Ok(Compiled::new(text.into_string(), columns, related_models(insert)).with_counts_key(counts_key))
 }

@@ -13,8 +13,9 @@ use ommi_core::{DBError, DBResult};
 use ommi_sql::SqlText;
 
 use crate::bind::{Binder, Ended, LIGHT};
+use crate::cache::Entry;
 use crate::compiled::{Columns, Compiled, Pace};
-use crate::connection::{Connection, was_written};
+use crate::connection::{Connection, execute};
 use crate::dialect::Sqlite;
 use crate::error;
 use crate::kept::Lent;
@@ -60,6 +61,7 @@ impl Task {
 }
 
 /// Begins a statement: sets what may stop it.
+#[inline]
 pub(crate) fn start(watch: &Watch, task: Task, limited: bool) -> Result<(), Halt> {
     if task.here {
         watch.next_run();
@@ -119,6 +121,7 @@ fn unbound(failure: DBError, ended: Option<Ended>, watch: &Watch, task: Task, mo
 }
 
 /// Binds the values that a traversal of the statement gives.
+#[inline]
 pub(crate) fn bind(
     statement: &mut Lent<'_, '_>,
     model: &ModelSchema,
@@ -185,7 +188,7 @@ impl Rows for &mut (dyn RowSink + '_) {
 pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<()> {
     let Connection { cache, shape, .. } = connection;
     shape.write_select(select)?;
-    record_statement(&cache.get(shape, || compile_select(select))?.0.text);
+    record_statement(&cache.get(shape, || compile_select(select))?.compiled.text);
     Ok(())
 }
 
@@ -193,7 +196,7 @@ pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<
 pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl Rows, task: Task) -> Result<(), Halt> {
     let Connection { sqlite, cache, shape, watch, .. } = connection;
     shape.write_select(select)?;
-    let (compiled, place) = cache.get(shape, || compile_select(select))?;
+    let Entry { compiled, place, .. } = cache.get(shape, || compile_select(select))?;
     if task.here {
         record_statement(&compiled.text);
         if compiled.pace() == Pace::Long {
@@ -202,7 +205,7 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
     }
     start(watch, task, task.here)?;
     let failed = |error| halt(error, watch, task, Doing::read(&select.model));
-    sqlite.with(place, &compiled.text, |_, statement| {
+    sqlite.with(*place, &compiled.text, |_, statement| {
         let statement = statement.map_err(failed)?;
         bind(statement, &select.model, watch, task, |binder| ommi_sql::select(select, &Sqlite, binder))?;
         let mut result = statement.query();
@@ -246,6 +249,7 @@ fn finish(compiled: &Compiled, watch: &Watch, task: Task) {
 ///
 /// It is long above [`BUDGET`], and short again below three quarters of that: the same read takes a little longer on another thread, and one that is
 /// held up once by something else must not stay there for good. Shorter ones than the progress handler's interval took no time.
+#[inline]
 pub(crate) fn learn(compiled: &Compiled, watch: &Watch, task: Task) {
     let time = watch.run_time();
     if time > BUDGET {
@@ -275,7 +279,7 @@ fn write(
     let before = connection.writes_alone();
     let Connection { sqlite, cache, shape, watch, .. } = connection;
     write_shape(shape)?;
-    let (compiled, place) = cache.get(shape, compile)?;
+    let Entry { compiled, place, .. } = cache.get(shape, compile)?;
     if task.here {
         record_statement(&compiled.text);
         if commits_wait || !stays_here(compiled.pace(), is_short) {
@@ -285,15 +289,12 @@ fn write(
     start(watch, task, false)?;
     let doing = Doing { model, inserts: false, commits: before.is_some() };
     let failed = |error| halt(error, watch, task, doing);
-    sqlite.with(place, &compiled.text, |sqlite, statement| {
+    sqlite.with(*place, &compiled.text, |sqlite, statement| {
         let statement = statement.map_err(failed)?;
         bind(statement, model, watch, task, traverse)?;
-        let rows = match statement.execute() {
-            Err(failure) if was_written(sqlite, before, &failure) => sqlite.changes() as usize,
-            result => result.map_err(failed)?,
-        };
+        let rows = execute(statement, sqlite, before).map_err(failed)?;
         learn(compiled, watch, task);
-        Ok(rows as u64)
+        Ok(rows)
     })
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::Connection;
 use crate::control::{Control, Level};
+use crate::insert;
 use crate::pool::{Lease, no_runtime};
 use crate::run::{self, Halt, Task};
 use crate::stream;
@@ -104,9 +105,7 @@ impl Guard {
     fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
         let state = &mut *self.0;
         state.usable()?;
-        let result = state.act(act, task);
-        state.look(&result)?;
-        result
+        state.act(act, task).map_err(|halt| state.failed(halt))
     }
 }
 
@@ -119,6 +118,7 @@ enum Act {
 }
 
 impl State {
+    #[inline]
     fn run<T>(&mut self, task: Task, run: impl FnOnce(&mut Connection) -> Result<T, Halt>) -> Result<T, Halt> {
         self.usable()?;
         self.heavy |= !task.here;
@@ -126,8 +126,7 @@ impl State {
             Ok(()) => run(self.lease.connection()?),
             Err(halt) => Err(halt),
         };
-        self.look(&result)?;
-        result
+        result.map_err(|halt| self.failed(halt))
     }
 
     fn usable(&self) -> Result<(), Halt> {
@@ -138,15 +137,19 @@ impl State {
     }
 
     /// Looks whether SQLite has rolled back by itself, after something failed: what came next would not be in a transaction.
-    fn look<T>(&mut self, result: &Result<T, Halt>) -> DBResult<()> {
-        let Err(halt) = result else { return Ok(()) };
-        if self.begun && self.first_error.is_none() && self.lease.connection()?.sqlite.is_autocommit() {
-            self.first_error = Some(match halt {
+    #[cold]
+    fn failed(&mut self, halt: Halt) -> Halt {
+        let connection = match self.lease.connection() {
+            Ok(connection) => connection,
+            Err(closed) => return Halt::Failed(closed),
+        };
+        if self.begun && self.first_error.is_none() && connection.sqlite.is_autocommit() {
+            self.first_error = Some(match &halt {
                 Halt::Failed(error) => error.clone(),
                 _ => DBError::new(ErrorKind::Database).with_detail("SQLite has ended the transaction"),
             });
         }
-        Ok(())
+        halt
     }
 
     fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
@@ -324,6 +327,10 @@ impl Executor for SqliteTransaction {
         context: &'a Context,
     ) -> Answer<'a, u64> {
         work::start(self.source(), Add { insert, sink }, context)
+    }
+
+    fn insert_now(&self, insert: &Insert, context: &Context) -> Option<DBResult<i64>> {
+        work::now(self.source(), context, |connection, task| insert::one_row(connection, insert, task, false))
     }
 
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {

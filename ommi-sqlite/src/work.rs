@@ -138,6 +138,28 @@ pub(crate) fn start<'a, W: Work + 'a>(source: Source<'a>, mut work: W, context: 
     })
 }
 
+/// Runs something at once and in place, if that is possible.
+pub(crate) fn now<T>(
+    source: Source<'_>,
+    context: &Context,
+    run: impl FnOnce(&mut Connection, Task) -> Result<T, Halt>,
+) -> Option<DBResult<T>> {
+    if !has_turn() {
+        return None;
+    }
+    let task = Task::here(context);
+    let run = |connection: &mut Connection| run(connection, task);
+    let result = match source {
+        Source::Pool(pool, _) => Hold::Lease(pool.try_take()?).with(task, run),
+        Source::Transaction(transaction) => transaction.try_run(task, run)?,
+    };
+    match result {
+        Ok(output) => Some(Ok(output)),
+        Err(Halt::Failed(error)) => Some(Err(error)),
+        Err(Halt::Move | Halt::Busy(_)) => None,
+    }
+}
+
 /// Whether the task may go on in place. It is asked to yield after so many operations, as with any of Tokio's own, so that a loop of
 /// short statements lets others run. Outside of a runtime nobody asks.
 fn has_turn() -> bool {

@@ -102,6 +102,17 @@ pub trait Executor: Send + Sync {
     fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context)
     -> Answer<'a, u64>;
 
+    /// Adds one row if that can be done without waiting for anything; `None` where it cannot, and then nothing has happened and
+    /// [`insert`](Executor::insert) is called with the same statement.
+    ///
+    /// Gives the generated key, where [`Insert::returning`] asks for it; where that is empty, any number. A driver that runs statements in place
+    /// SHOULD have this: it spares the core a future, which for one row is as much work as the rest of it. An operation that is traced, and what
+    /// several rows or upserts take, always goes the other way, so this has nothing to record.
+    fn insert_now(&self, insert: &Insert, context: &Context) -> Option<DBResult<i64>> {
+        let _ = (insert, context);
+        None
+    }
+
     /// Changes rows and gives the number that met the filter, whether or not their values changed.
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64>;
 

@@ -129,6 +129,7 @@ struct Mark {
 }
 
 impl Mark {
+    #[inline]
     fn of(word: u64) -> Mark {
         Mark { first: word as u32, begun: (word >> 32) as u32 }
     }
@@ -156,12 +157,14 @@ impl Abandoned {
     }
 
     /// What stays open for a statement of this level. What is open beyond it is to be undone first.
+    #[inline]
     pub fn keep(&self, level: u32) -> Kept {
         let mark = Mark::of(self.0.load(Ordering::Acquire));
         Kept { level: mark.first.saturating_sub(1).min(level), mark }
     }
 
     /// All that were abandoned when this was asked for have been undone. What was since is remembered.
+    #[inline]
     pub fn settle(&self, kept: Kept) {
         if kept.mark.first != NONE {
             let settled = Mark { first: NONE, ..kept.mark };

@@ -1,6 +1,8 @@
 //! Adding rows.
 
-use super::{At, Transacted, traced};
+use std::task::Poll;
+
+use super::{At, Transacted, is_traced, traced};
 use crate::ast::{Insert, Statement};
 use crate::driver::{Collect, Context, Executor, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
@@ -11,29 +13,82 @@ use crate::relation::{Batched, add_tree, alone};
 use crate::schema::{ColumnList, SchemaRef};
 use crate::value::Value;
 
-pub(super) async fn add<N: NewRow>(at: At<'_>, row: N, options: Options) -> DBResult<N::Model> {
+/// What is left to do of adding a row.
+pub(super) enum Rest<N> {
+    /// There are others nested in it.
+    Nested(N, Context),
+    /// Something has to be waited for.
+    Row(Insert, Context),
+}
+
+/// Adds a row: at once, where the driver need not wait for anything.
+pub(super) fn add<N: NewRow>(
+    at: At<'_>,
+    row: N,
+    options: Options,
+    later: impl FnOnce(Rest<N>),
+) -> Poll<DBResult<N::Model>> {
     let schema = N::Model::schema();
-    schema.usable()?;
     let context = at.context(options);
-    if row.has_nested() {
-        let work = async {
-            let mut row = add_trees(at, vec![row], &context).await?.pop().ok_or_else(too_few_keys)?;
-            // It is the one that was asked for, and no part of many.
-            alone(&mut row)?;
-            Ok(row)
-        };
-        // Boxed, so that a row without such is not moved about in a future of this one's size.
-        return Box::pin(traced("add", &schema.name, work, |_| 1)).await;
+    if let Err(error) = schema.usable() {
+        return Poll::Ready(Err(error));
     }
-    let mut insert = one_row(&schema, row)?;
-    let work = async {
-        let mut generated = First::new(key);
-        at.executor.insert(&mut insert, &mut generated, &context).await?;
-        let mut row: N::Model = stored(&mut insert, generated.row)?;
-        alone(&mut row)?;
-        Ok(row)
+    if row.has_nested() {
+        later(Rest::Nested(row, context));
+        return Poll::Pending;
+    }
+    let mut values = Vec::with_capacity(schema.columns.len());
+    let generated = match write(&schema, row, &mut values) {
+        Ok(written) => written.generated,
+        Err(error) => return Poll::Ready(Err(error)),
     };
-    traced("add", &schema.name, work, |_| 1).await
+    let mut insert = insert_of(schema, generated, values, 1);
+    if !is_traced()
+        && let Some(key) = at.executor.insert_now(&insert, &context)
+    {
+        return Poll::Ready(match key {
+            Ok(key) => added(&mut insert, Some(key)),
+            Err(error) => Err(error),
+        });
+    }
+    later(Rest::Row(insert, context));
+    Poll::Pending
+}
+
+/// Adds a row that could not be added at once.
+pub(super) async fn later<N: NewRow>(at: At<'_>, rest: Rest<N>) -> DBResult<N::Model> {
+    let schema = N::Model::schema();
+    match rest {
+        Rest::Nested(row, context) => {
+            let work = async {
+                let mut row = add_trees(at, vec![row], &context).await?.pop().ok_or_else(too_few_keys)?;
+                // It is the one that was asked for, and no part of many.
+                alone(&mut row)?;
+                Ok(row)
+            };
+            // Boxed, so that a row without such is not moved about in a future of this one's size.
+            Box::pin(traced("add", &schema.name, work, |_| 1)).await
+        }
+        Rest::Row(mut insert, context) => {
+            let work = async {
+                let mut generated = First::new(key);
+                at.executor.insert(&mut insert, &mut generated, &context).await?;
+                added(&mut insert, generated.row)
+            };
+            traced("add", &schema.name, work, |_| 1).await
+        }
+    }
+}
+
+/// The row that was added, by itself.
+fn added<M: Model>(insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
+    let mut row = stored(insert, key);
+    if !M::RELATIONS.is_empty()
+        && let Ok(stored) = &mut row
+    {
+        alone(stored)?;
+    }
+    row
 }
 
 /// What would be sent to add a row.
@@ -63,10 +118,16 @@ pub(super) fn one_row_again<N: NewRow>(
 #[inline]
 fn written_row<N: NewRow>(schema: &SchemaRef, row: N) -> DBResult<(Insert, Written)> {
     let mut values = Vec::with_capacity(schema.columns.len());
-    let mut writer = RowWriter::new(schema, &mut values);
-    row.write(&mut writer);
-    let written = writer.finish()?;
+    let written = write(schema, row, &mut values)?;
     Ok((insert_of(schema.clone(), written.generated, values, 1), written))
+}
+
+/// Writes the values of a row, and tells what its columns were.
+#[inline]
+fn write<N: NewRow>(schema: &SchemaRef, row: N, values: &mut Vec<Value<'static>>) -> DBResult<Written> {
+    let mut writer = RowWriter::new(schema, values);
+    row.write(&mut writer);
+    writer.finish()
 }
 
 /// What an insert of one row gives a column, if it names it.
@@ -225,9 +286,7 @@ fn batches<N: NewRow>(schema: &SchemaRef, rows: impl IntoIterator<Item = N>) -> 
 /// Adds a row to a batch. Gives a batch of its own where its columns are others.
 fn row_into<N: NewRow>(batch: &mut Batch, schema: &SchemaRef, row: N) -> DBResult<Option<Batch>> {
     let start = batch.values.len();
-    let mut writer = RowWriter::new(schema, &mut batch.values);
-    row.write(&mut writer);
-    let generated = writer.finish()?.generated;
+    let generated = write(schema, row, &mut batch.values)?.generated;
     if batch.rows == 0 {
         batch.generated = generated;
     }
@@ -239,13 +298,17 @@ fn row_into<N: NewRow>(batch: &mut Batch, schema: &SchemaRef, row: N) -> DBResul
     Ok(Some(Batch { schema: schema.clone(), generated, values, rows: 1 }))
 }
 
-/// A generated key.
-fn key(row: &mut dyn Row) -> DBResult<Value<'static>> {
-    Ok(row.value(0)?.into_owned())
+/// A generated key. Only columns of integers have such.
+fn key(row: &mut dyn Row) -> DBResult<i64> {
+    match row.value(0)? {
+        Value::Int(key) => Ok(key),
+        other => Err(DBError::new(ErrorKind::Database)
+            .with_detail(format!("the driver gave {} as the key of a new row", other.kind()))),
+    }
 }
 
 /// Makes of the values of an insert of one row, and of the generated key, the row that is now stored.
-fn stored<M: Model>(insert: &mut Insert, key: Option<Value<'static>>) -> DBResult<M> {
+fn stored<M: Model>(insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
     let generated = match insert.returning.first() {
         Some(&place) => Some((usize::from(place), key.ok_or_else(too_few_keys)?)),
         None => None,
@@ -285,14 +348,14 @@ fn too_few_keys() -> DBError {
 /// A row as it is now stored: the values that were sent, with the generated key in its place among them.
 struct Stored<'r> {
     values: &'r mut [Value<'static>],
-    generated: Option<(usize, Value<'static>)>,
+    generated: Option<(usize, i64)>,
 }
 
 impl Row for Stored<'_> {
     fn value(&mut self, index: usize) -> DBResult<Value<'_>> {
-        let sent = match &mut self.generated {
-            Some((place, key)) if *place == index => return Ok(std::mem::take(key)),
-            Some((place, _)) if *place < index => index - 1,
+        let sent = match self.generated {
+            Some((place, key)) if place == index => return Ok(Value::Int(key)),
+            Some((place, _)) if place < index => index - 1,
             _ => index,
         };
         match self.values.get_mut(sent) {

@@ -422,6 +422,16 @@ impl Executor for Guarded<'_> {
         state.watch(state.writable(), of_insert, || self.transaction().insert(insert, sink, context))
     }
 
+    fn insert_now(&self, insert: &Insert, context: &Context) -> Option<DBResult<i64>> {
+        let state = self.state();
+        if let Err(error) = state.writable() {
+            return Some(Err(error));
+        }
+        let result = self.transaction().insert_now(insert, context)?;
+        state.teller.ending().count_statement();
+        Some(state.note(result, of_insert))
+    }
+
     fn update<'a>(&'a self, update: &'a Update, context: &'a Context) -> Answer<'a, u64> {
         let state = self.state();
         state.watch(state.writable(), of_database, || self.transaction().update(update, context))

@@ -38,6 +38,7 @@ pub use closure::InTransaction;
 pub(crate) use ending::Ending;
 pub use ommi::Ommi;
 pub use retry::{Retry, Retrying};
+use trace::is_traced;
 pub(crate) use trace::{record, span, traced};
 pub(crate) use transacted::Transacted;
 pub use transaction::Transaction;
@@ -111,8 +112,10 @@ pub trait Handle: Send + Sync {
 
     /// Adds one row and gives it back with its key, defaults and optional columns filled in.
     fn add<N: NewRow>(&self, row: N) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send> {
-        let at = self.at();
-        Pending::new(move |options| add::add(at, row, options))
+        Pending::at_once(move |options, mut place| {
+            let at = self.at();
+            add::add(at, row, options, |rest| place.set(Some(add::later(at, rest))))
+        })
     }
 
     /// What would be sent for [`add`](Handle::add), without sending it. Values are not shown unless asked for.

@@ -21,6 +21,12 @@ pub(crate) fn span(operation: &'static str, model: &str) -> Span {
     )
 }
 
+/// Whether anybody listens to what operations do.
+#[inline]
+pub(super) fn is_traced() -> bool {
+    tracing::enabled!(target: "ommi", Level::DEBUG)
+}
+
 /// Runs an operation in its span.
 pub(crate) async fn traced<T>(
     operation: &'static str,
@@ -30,7 +36,7 @@ pub(crate) async fn traced<T>(
 ) -> DBResult<T> {
     // In one place for both ways, or the future would have room for it in each, and be copied with that.
     let work = std::pin::pin!(work);
-    if !tracing::enabled!(target: "ommi", Level::DEBUG) {
+    if !is_traced() {
         return work.await;
     }
     let span = span(operation, model);

@@ -89,42 +89,49 @@ pub trait IntoField<T> {
 }
 
 impl<T: FieldType> IntoField<T> for T {
+    #[inline]
     fn into_field(self) -> T {
         self
     }
 }
 
 impl<T: FieldType> IntoField<Option<T>> for T {
+    #[inline]
     fn into_field(self) -> Option<T> {
         Some(self)
     }
 }
 
 impl IntoField<String> for &str {
+    #[inline]
     fn into_field(self) -> String {
         self.to_owned()
     }
 }
 
 impl IntoField<Option<String>> for &str {
+    #[inline]
     fn into_field(self) -> Option<String> {
         Some(self.to_owned())
     }
 }
 
 impl<T: FieldType> IntoField<T> for &T {
+    #[inline]
     fn into_field(self) -> T {
         self.clone()
     }
 }
 
 impl<T: FieldType> IntoField<Option<T>> for &T {
+    #[inline]
     fn into_field(self) -> Option<T> {
         Some(self.clone())
     }
 }
 
 impl IntoField<Vec<u8>> for &[u8] {
+    #[inline]
     fn into_field(self) -> Vec<u8> {
         self.to_owned()
     }

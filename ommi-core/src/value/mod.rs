@@ -264,12 +264,22 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`InvalidValue`] that says which of the two it is.
     pub fn check(&self) -> Result<(), InvalidValue> {
+        if self.is_storable() {
+            return Ok(());
+        }
+        Err(InvalidValue::new(match self {
+            Value::Text(_) => "text with a NUL character cannot be stored or compared",
+            _ => "NaN cannot be stored or compared",
+        }))
+    }
+
+    /// Whether [`check`](Value::check) finds nothing wrong with it.
+    #[inline]
+    pub(crate) fn is_storable(&self) -> bool {
         match self {
-            Value::Float(v) if v.is_nan() => Err(InvalidValue::new("NaN cannot be stored or compared")),
-            Value::Text(text) if text.as_bytes().contains(&0) => {
-                Err(InvalidValue::new("text with a NUL character cannot be stored or compared"))
-            }
-            _ => Ok(()),
+            Value::Float(v) => !v.is_nan(),
+            Value::Text(text) => !text.as_bytes().contains(&0),
+            _ => true,
         }
     }
 
