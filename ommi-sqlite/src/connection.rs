@@ -128,19 +128,22 @@ fn expect_utf8(sqlite: &rusqlite::Connection) -> rusqlite::Result<DBResult<()>> 
 }
 
 /// Whether a statement by itself was stopped only after it had been committed: SQLite asks once more when all is done. What is undone does not count as a change.
+#[cold]
 pub(crate) fn was_written(sqlite: &rusqlite::Connection, before: Option<u64>, failure: &rusqlite::Error) -> bool {
     error::is_interrupt(failure) && before.is_some_and(|before| sqlite.total_changes() != before)
 }
 
 /// Runs a statement that gives back no rows, and tells how many it changed. `before` is what there was of changes, if it is a transaction of its own.
+#[inline(always)]
 pub(crate) fn execute(
     statement: &mut Lent<'_, '_>,
     sqlite: &rusqlite::Connection,
     before: Option<u64>,
 ) -> rusqlite::Result<u64> {
     match statement.execute() {
+        Ok(rows) => Ok(rows as u64),
         Err(failure) if was_written(sqlite, before, &failure) => Ok(sqlite.changes()),
-        result => result.map(|rows| rows as u64),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -65,6 +65,7 @@ impl RawConnection {
     }
 
     /// Uses the statement of this number, whose text is this. It is prepared where it is not yet, which can fail; what was bound is forgotten afterwards, unless it was said that it may stay.
+    #[inline]
     pub(crate) fn with<T>(
         &mut self,
         place: Place,

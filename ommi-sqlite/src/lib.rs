@@ -50,6 +50,7 @@ mod run;
 mod schema;
 mod stream;
 mod transaction;
+mod turns;
 mod url;
 mod watch;
 mod work;

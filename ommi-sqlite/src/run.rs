@@ -61,18 +61,22 @@ impl Task {
 }
 
 /// Begins a statement: sets what may stop it.
-#[inline]
+#[inline(always)]
 pub(crate) fn start(watch: &Watch, task: Task, limited: bool) -> Result<(), Halt> {
     if task.here {
         watch.next_run();
     }
-    if let Some((deadline, given)) = task.limit
-        && Instant::now() >= deadline
-    {
-        return Err(Halt::Failed(DBError::timeout(given)));
+    match task.limit {
+        None => watch.start(limited, None),
+        Some((deadline, given)) if is_over(deadline) => return Err(Halt::Failed(DBError::timeout(given))),
+        Some((deadline, _)) => watch.start(limited, Some(deadline)),
     }
-    watch.start(limited, task.limit.map(|(deadline, _)| deadline));
     Ok(())
+}
+
+#[inline(never)]
+fn is_over(deadline: Instant) -> bool {
+    Instant::now() >= deadline
 }
 
 /// What a statement does, as far as its failure is concerned.

@@ -17,20 +17,20 @@ use ommi_core::driver::{
 };
 use ommi_core::{DBError, DBResult, ErrorKind};
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connection::Connection;
 use crate::control::{Control, Level};
 use crate::insert;
-use crate::pool::{Lease, no_runtime};
+use crate::pool::{Lease, closed, no_runtime};
 use crate::run::{self, Halt, Task};
 use crate::stream;
+use crate::turns::{Turn, Turns};
 use crate::work::{self, Add, Fetch, Hold, Patience, Source};
 
 /// A transaction.
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
-    state: Arc<Mutex<State>>,
+    state: Arc<Turns<State>>,
     busy_timeout: Duration,
     abandoned: Abandoned,
 }
@@ -50,11 +50,11 @@ struct State {
 }
 
 /// A statement's turn in a transaction.
-pub(crate) struct Guard(OwnedMutexGuard<State>);
+pub(crate) struct Guard(Turn<State>);
 
 impl SqliteTransaction {
     pub(crate) fn try_lock(&self) -> Option<Guard> {
-        self.state.clone().try_lock_owned().ok().map(Guard)
+        self.state.try_take().map(Guard)
     }
 
     /// Runs something in place, if nobody has the turn.
@@ -63,7 +63,7 @@ impl SqliteTransaction {
         task: Task,
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Option<Result<T, Halt>> {
-        Some(self.state.try_lock().ok()?.run(task, run))
+        self.state.try_use(|state| state.run(task, run))
     }
 
     pub(crate) async fn lock(&self, context: &Context) -> DBResult<Guard> {
@@ -71,15 +71,17 @@ impl SqliteTransaction {
         if let Some(guard) = self.try_lock() {
             return Ok(guard);
         }
-        let lock = self.state.clone().lock_owned();
-        let Some((deadline, given)) = context.limit else { return Ok(Guard(lock.await)) };
-        Handle::try_current().map_err(no_runtime)?;
-        match tokio::time::timeout_at(deadline.into(), lock).await {
-            Ok(guard) => Ok(Guard(guard)),
-            Err(_) => {
-                Err(DBError::timeout(given).with_detail("another statement of the transaction was still running"))
+        let turn = self.state.take();
+        let turn = match context.limit {
+            None => turn.await,
+            Some((deadline, given)) => {
+                Handle::try_current().map_err(no_runtime)?;
+                tokio::time::timeout_at(deadline.into(), turn).await.map_err(|_| {
+                    DBError::timeout(given).with_detail("another statement of the transaction was still running")
+                })?
             }
-        }
+        };
+        turn.map(Guard).ok_or_else(closed)
     }
 
     pub(crate) fn busy_timeout(&self) -> Duration {
@@ -94,16 +96,20 @@ impl Guard {
         task: Task,
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
-        self.0.run(task, run)
+        self.state()?.run(task, run)
+    }
+
+    fn state(&mut self) -> DBResult<&mut State> {
+        self.0.get().ok_or_else(closed)
     }
 
     pub(crate) fn connection(&mut self) -> DBResult<&mut Connection> {
-        self.0.lease.connection()
+        self.state()?.lease.connection()
     }
 
     /// Does something about the transaction itself.
     fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
-        let state = &mut *self.0;
+        let state = self.state()?;
         state.usable()?;
         state.act(act, task).map_err(|halt| state.failed(halt))
     }
@@ -241,7 +247,7 @@ impl SqliteTransaction {
             first_error: None,
             heavy: false,
         };
-        let transaction = SqliteTransaction { state: Arc::new(Mutex::new(state)), busy_timeout, abandoned };
+        let transaction = SqliteTransaction { state: Arc::new(Turns::new(state)), busy_timeout, abandoned };
         if begin.options.immediate {
             Box::pin(transaction.act(Act::Begin, context)).await?;
         }
@@ -363,7 +369,7 @@ impl DriverTransaction for SqliteTransaction {
     async fn rollback(self: Box<Self>, context: &Context) -> DBResult<()> {
         // The turn is waited for, so that the connection is free when this returns. Past the limit, whoever has the turn rolls back.
         let mut guard = self.lock(context).await?;
-        guard.0.lease.connection()?.roll_back();
+        guard.connection()?.roll_back();
         Ok(())
     }
 }
