@@ -2,6 +2,7 @@
 
 mod dropped_connects;
 mod faults;
+mod forked_rows;
 mod futures_of_transactions;
 mod killed_client;
 mod mongo;

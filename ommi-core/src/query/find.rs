@@ -477,7 +477,7 @@ async fn read_with<M: Model>(
 async fn read<M: Model>(select: &Select, includes: &[Included<M>], at: At<'_>, context: &Context) -> DBResult<Vec<M>> {
     let mut sink = Batched::<M>::new();
     at.executor.fetch(select, &mut sink, context).await?;
-    let (rows, batch) = sink.finish();
+    let (rows, batch) = sink.finish()?;
     if let Some(batch) = batch {
         if rows.len() == 1 && (select.limit == Some(1) || select.is_point()) {
             batch.set_single();

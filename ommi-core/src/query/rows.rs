@@ -116,13 +116,15 @@ async fn next<'h, M: Model>(state: State<'h>, includes: &Includes<'h, M>) -> Opt
     match rows.next().await {
         Ok(Some(piece)) => match downcast::<M>(piece) {
             Some(piece) => {
-                let (piece, batch) = piece.finish();
-                let loaded = match batch {
-                    Some(batch) => load_all(&includes.includes, includes.at, &batch, &context).await,
-                    None => Ok(()),
+                let loaded = async {
+                    let (piece, batch) = piece.finish()?;
+                    if let Some(batch) = batch {
+                        load_all(&includes.includes, includes.at, &batch, &context).await?;
+                    }
+                    Ok(piece)
                 };
-                match loaded {
-                    Ok(()) => Some((Ok(piece), State::Open(rows, context))),
+                match loaded.await {
+                    Ok(piece) => Some((Ok(piece), State::Open(rows, context))),
                     Err(error) => Some((Err(error), State::Ended)),
                 }
             }

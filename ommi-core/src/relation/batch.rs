@@ -11,7 +11,7 @@ use super::chain::Chain;
 use super::key::{Key, Keys};
 use super::lazy::Link;
 use crate::driver::{Row, RowSink};
-use crate::error::DBResult;
+use crate::error::{DBError, DBResult};
 use crate::model::Model;
 
 /// What the rows of one query share. It goes with the last of them.
@@ -71,6 +71,8 @@ impl Batch {
 pub(crate) struct Batched<M> {
     rows: Vec<M>,
     linker: Option<Linker>,
+    /// What was wrong with the keys of rows that were taken over.
+    error: Option<DBError>,
 }
 
 /// What links the fields of the next row to its batch.
@@ -105,21 +107,24 @@ impl Linker {
     }
 
     /// Links a row that is there already.
-    fn link<M: Model>(&mut self, row: &mut M) -> DBResult<()> {
+    fn link<M: Model>(&mut self, row: &mut M) {
         for slot in 0..M::RELATIONS.len() as u16 {
             if let Some(link) = self.links.link(slot) {
                 row.link(slot, link);
             }
         }
-        self.note(row)
+        self.links.row += 1;
     }
 
-    /// Takes the keys of a row that is linked, and goes on to the next.
-    #[inline]
-    fn note<M: Model>(&mut self, row: &M) -> DBResult<()> {
-        self.keys.push(row)?;
-        self.links.row = self.keys.rows() as u32;
-        Ok(())
+    /// Takes the keys of the rows that were linked since the last time. They are the last of these.
+    fn note<M: Model>(&mut self, rows: &[M]) -> DBResult<()> {
+        let linked = rows.get(rows.len().saturating_sub(self.behind())..);
+        self.keys.extend(linked.unwrap_or_default())
+    }
+
+    /// How many rows are linked whose keys were not taken yet.
+    fn behind(&self) -> usize {
+        (self.links.row as usize).saturating_sub(self.keys.rows())
     }
 
     fn finish(self) -> Option<Arc<Batch>> {
@@ -130,25 +135,34 @@ impl Linker {
     }
 }
 
+/// After how many rows their keys are taken: so many that it is a short loop of its own, and so few that they are at hand still.
+const AT_ONCE: usize = 32;
+
 impl<M: Model> Batched<M> {
     pub(crate) const fn new() -> Batched<M> {
-        Batched { rows: Vec::new(), linker: None }
+        Batched { rows: Vec::new(), linker: None, error: None }
     }
 
     /// These rows, which are there already.
     pub(crate) fn of(rows: Vec<M>) -> DBResult<Vec<M>> {
-        let mut batched = Batched { rows, linker: None };
+        let mut batched = Batched { rows, ..Batched::new() };
         if !M::RELATIONS.is_empty() {
             let mut linker = Linker::new(M::RELATIONS);
-            batched.rows.iter_mut().try_for_each(|row| linker.link(row))?;
+            batched.rows.iter_mut().for_each(|row| linker.link(row));
             batched.linker = Some(linker);
         }
-        Ok(batched.finish().0)
+        Ok(batched.finish()?.0)
     }
 
     /// The rows, and what they share if they have relations.
-    pub(crate) fn finish(self) -> (Vec<M>, Option<Arc<Batch>>) {
-        (self.rows, self.linker.and_then(Linker::finish))
+    pub(crate) fn finish(mut self) -> DBResult<(Vec<M>, Option<Arc<Batch>>)> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if let Some(linker) = &mut self.linker {
+            linker.note(&self.rows)?;
+        }
+        Ok((self.rows, self.linker.and_then(Linker::finish)))
     }
 }
 
@@ -163,7 +177,8 @@ impl<M: Model> RowSink for Batched<M> {
         }
         let linker = self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS));
         M::decode_onto(row, &linker.links, &mut self.rows)?;
-        self.rows.last().map_or(Ok(()), |row| linker.note(row))
+        linker.links.row += 1;
+        if linker.behind() >= AT_ONCE { linker.note(&self.rows) } else { Ok(()) }
     }
 
     fn clear(&mut self) {
@@ -180,11 +195,15 @@ impl<M: Model> RowSink for Batched<M> {
 
     fn absorb(&mut self, fork: Box<dyn RowSink>) {
         if let Ok(fork) = fork.into_any().downcast::<Batched<M>>() {
-            if self.rows.is_empty() {
+            if self.rows.is_empty() && self.error.is_none() {
                 *self = *fork;
-            } else {
-                // Rows that came apart stay a batch of their own.
-                self.rows.extend(fork.finish().0);
+                return;
+            }
+            // Rows that came apart stay a batch of their own.
+            let noted = self.linker.as_mut().map_or(Ok(()), |linker| linker.note(&self.rows));
+            match noted.and_then(|()| fork.finish()) {
+                Ok((rows, _)) => self.rows.extend(rows),
+                Err(error) => self.error = self.error.take().or(Some(error)),
             }
         }
     }

@@ -137,20 +137,21 @@ impl Keys {
         Keys { columns, rows: 0 }
     }
 
-    /// Takes the keys of a row. Most are numbers, so those are taken at once.
-    #[inline]
-    pub(crate) fn push<M: Model>(&mut self, row: &M) -> DBResult<()> {
+    /// Takes the keys of the rows that come next. Most are numbers, so those are taken at once.
+    pub(crate) fn extend<M: Model>(&mut self, rows: &[M]) -> DBResult<()> {
         for (column, values) in &mut self.columns {
-            match row.value_of(*column) {
-                Ok(Value::Int(value)) => match values {
-                    Values::Ints(numbers, _) => numbers.push(value),
-                    values => values.push(self.rows, Value::Int(value)),
-                },
-                Ok(value) => values.push(self.rows, value),
-                Err(invalid) => return Err(refused::<M>(invalid, *column)),
+            for (place, row) in (self.rows..).zip(rows) {
+                match row.value_of(*column) {
+                    Ok(Value::Int(value)) => match &mut *values {
+                        Values::Ints(numbers, _) => numbers.push(value),
+                        values => values.push(place, Value::Int(value)),
+                    },
+                    Ok(value) => values.push(place, value),
+                    Err(invalid) => return Err(refused::<M>(invalid, *column)),
+                }
             }
         }
-        self.rows += 1;
+        self.rows += rows.len();
         Ok(())
     }
 

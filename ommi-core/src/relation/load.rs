@@ -86,7 +86,7 @@ async fn direct<T: Model>(
         select.per_group = narrow.per_group(relation.far);
         let mut sink = Batched::<T>::new();
         at.executor.fetch(&select, &mut sink, context).await?;
-        let (more, batch) = sink.finish();
+        let (more, batch) = sink.finish()?;
         batches.extend(batch);
         numbers.reserve(more.len());
         for row in &more {
@@ -154,7 +154,7 @@ async fn associated<T: Model>(
         select.filter = matches(through.far, &targets.numbers, &targets.distinct).and(narrow.filter.clone());
         at.executor.fetch(&select, &mut sink, context).await?;
     }
-    let (rows, batch) = sink.finish();
+    let (rows, batch) = sink.finish()?;
     let mut places = vec![NO_KEY; targets.len()];
     for (place, row) in (0..).zip(&rows) {
         let target = number(row, through.far, &mut targets)?;
