@@ -52,7 +52,8 @@
 //! The example `examples/memory-driver` is a driver of eight hundred lines, and `ommi-conformance` the suite that it passes.
 //!
 //! A driver SHOULD keep what it compiles by [`Shape`](crate::ast::Shape), bounded; make one hop to the database per statement; hand out
-//! text and bytes borrowed; tell [`record_statement`] what is sent; and answer [`Answer::Ready`] where it need not wait.
+//! text and bytes borrowed; tell [`record_statement`] what is sent; and, where it need not wait, answer
+//! [`Answer::Ready`] and have [`insert_now`](Executor::insert_now).
 
 mod answer;
 mod capabilities;

@@ -113,7 +113,7 @@ impl Linker {
                 row.link(slot, link);
             }
         }
-        self.links.row += 1;
+        self.links.row = self.links.row.wrapping_add(1);
     }
 
     /// Takes the keys of the rows that were linked since the last time. They are the last of these.
@@ -177,7 +177,7 @@ impl<M: Model> RowSink for Batched<M> {
         }
         let linker = self.linker.get_or_insert_with(|| Linker::new(M::RELATIONS));
         M::decode_onto(row, &linker.links, &mut self.rows)?;
-        linker.links.row += 1;
+        linker.links.row = linker.links.row.wrapping_add(1);
         if linker.behind() >= AT_ONCE { linker.note(&self.rows) } else { Ok(()) }
     }
 
