@@ -34,6 +34,7 @@ pub trait Operation {
 
 /// An operation that may be over as soon as it is started: a function that does as [`Operation::start`].
 // What it comes to goes straight to who awaits it, and what it takes lies in the function's own frame. In a future, all of that would be moved from state to state.
+#[doc(hidden)]
 pub struct AtOnce<F, R>(F, PhantomData<fn() -> R>);
 
 impl<F, R> Operation for AtOnce<F, R>
@@ -167,6 +168,7 @@ impl<O: Operation> Future for Pending<O> {
         let mut this = self.project();
         let mut output = Poll::Pending;
         if let StateProjection::Waiting(operation) = this.state.as_mut().project() {
+            // It is there as long as it was not started: an option, because what is pinned is not moved out.
             let Some(operation) = operation.take() else { return Poll::Pending };
             this.state.set(State::Running(None));
             if let StateProjection::Running(place) = this.state.as_mut().project() {

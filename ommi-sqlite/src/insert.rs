@@ -1,10 +1,10 @@
 //! Running an insert, with the keys that SQLite counted.
 
-use ommi_core::DBResult;
 use ommi_core::ast::{Insert, related_models};
 use ommi_core::driver::{RowSink, Values, record_statement};
 use ommi_core::schema::ColumnList;
 use ommi_core::value::Value;
+use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::SqlText;
 use rusqlite::ffi;
 
@@ -116,8 +116,8 @@ fn one_statement(
             bind(statement, &insert.model, watch, task, |binder| values(insert, first, rows, binder))?;
             if compiled.columns.indexes.is_empty() {
                 let added = execute(statement, sqlite, before).map_err(failed)?;
-                if compiled.counts_key && added == 1 {
-                    sink.row(&mut Values::new(&mut [Value::Int(sqlite.last_insert_rowid())]))?;
+                if compiled.counts_key {
+                    sink.row(&mut Values::new(&mut [Value::Int(counted_key(sqlite, added)?)]))?;
                 }
                 written += added;
             } else {
@@ -161,10 +161,22 @@ pub(crate) fn one_row(connection: &mut Connection, insert: &Insert, task: Task, 
     sqlite.with(*place, &compiled.text, |sqlite, statement| {
         let statement = statement.map_err(failed)?;
         bind(statement, &insert.model, watch, task, |binder| row(insert, &insert.values, binder))?;
-        execute(statement, sqlite, before).map_err(failed)?;
+        let added = execute(statement, sqlite, before).map_err(failed)?;
         learn(compiled, watch, task);
-        Ok(if compiled.counts_key { sqlite.last_insert_rowid() } else { 0 })
+        if compiled.counts_key { counted_key(sqlite, added) } else { Ok(0) }
     })
+}
+
+/// The key that SQLite counted for the one row that was added. Where none was, the number is that of another row.
+#[inline]
+fn counted_key(sqlite: &rusqlite::Connection, added: u64) -> Result<i64, Halt> {
+    if added == 1 { Ok(sqlite.last_insert_rowid()) } else { Err(left_out()) }
+}
+
+#[cold]
+fn left_out() -> Halt {
+    let error = DBError::new(ErrorKind::Database);
+    Halt::Failed(error.with_detail("the new row was left out, by a trigger or by what the table does about conflicts"))
 }
 
 /// What becomes of an insert that failed.

@@ -74,6 +74,7 @@ pub(crate) fn start(watch: &Watch, task: Task, limited: bool) -> Result<(), Halt
     Ok(())
 }
 
+// The clock is asked apart from the road that most statements take.
 #[inline(never)]
 fn is_over(deadline: Instant) -> bool {
     Instant::now() >= deadline

@@ -30,7 +30,7 @@ use crate::work::{self, Add, Fetch, Hold, Patience, Source};
 /// A transaction.
 #[derive(Debug)]
 pub(crate) struct SqliteTransaction {
-    state: Arc<Turns<State>>,
+    state: Arc<Turns<Box<State>>>,
     busy_timeout: Duration,
     abandoned: Abandoned,
 }
@@ -50,7 +50,7 @@ struct State {
 }
 
 /// A statement's turn in a transaction.
-pub(crate) struct Guard(Turn<State>);
+pub(crate) struct Guard(Turn<Box<State>>);
 
 impl SqliteTransaction {
     pub(crate) fn try_lock(&self) -> Option<Guard> {
@@ -100,7 +100,7 @@ impl Guard {
     }
 
     fn state(&mut self) -> DBResult<&mut State> {
-        self.0.get().ok_or_else(closed)
+        self.0.get().map(|state| &mut **state).ok_or_else(closed)
     }
 
     pub(crate) fn connection(&mut self) -> DBResult<&mut Connection> {
@@ -247,7 +247,7 @@ impl SqliteTransaction {
             first_error: None,
             heavy: false,
         };
-        let transaction = SqliteTransaction { state: Arc::new(Turns::new(state)), busy_timeout, abandoned };
+        let transaction = SqliteTransaction { state: Arc::new(Turns::new(Box::new(state))), busy_timeout, abandoned };
         if begin.options.immediate {
             Box::pin(transaction.act(Act::Begin, context)).await?;
         }

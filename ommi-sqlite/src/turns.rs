@@ -1,11 +1,11 @@
 //! What several statements use in turns: one at a time, in the order in which they asked.
 //!
-//! Most of them need it for a moment, in place. That takes one lock and nothing else: a semaphore's would be a hundredth of an insert in a transaction. Whoever
-//! needs it for longer, or has to wait, takes it away, and then it goes from hand to hand.
+//! Most of them need it for a moment, in place. That takes a lock before and after, for no longer than it takes to see whether somebody waits. Whoever needs it for longer takes
+//! it along, and then it goes from hand to hand.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Turns<S>(Mutex<Line<S>>);
 
 struct Line<S> {
-    /// None while somebody has taken it. While it is here, nobody waits.
+    /// None while somebody has it. While it is here, nobody waits.
     state: Option<S>,
     waiting: VecDeque<oneshot::Sender<Turn<S>>>,
 }
@@ -25,47 +25,51 @@ pub(crate) struct Turn<S> {
     turns: Arc<Turns<S>>,
 }
 
+/// A turn that ends where it began, also by a panic.
+struct Lent<'t, S> {
+    /// None only while it is dropped.
+    state: Option<S>,
+    turns: &'t Arc<Turns<S>>,
+}
+
 impl<S> Turns<S> {
     pub(crate) fn new(state: S) -> Turns<S> {
         Turns(Mutex::new(Line { state: Some(state), waiting: VecDeque::new() }))
     }
 
-    /// The line, unless somebody uses the state in place right now, on another thread.
-    fn try_line(&self) -> Option<MutexGuard<'_, Line<S>>> {
-        match self.0.try_lock() {
-            Ok(line) => Some(line),
-            // What panicked did so in what it did with the state, not here.
-            Err(TryLockError::Poisoned(line)) => Some(line.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+    fn line(&self) -> MutexGuard<'_, Line<S>> {
+        // Held for moments only, and nothing that panics runs under it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses it in place, if nobody has it. Must not take long.
+    /// Uses it in place, if nobody has it.
     #[inline]
-    pub(crate) fn try_use<T>(&self, work: impl FnOnce(&mut S) -> T) -> Option<T> {
-        self.try_line()?.state.as_mut().map(work)
+    pub(crate) fn try_use<T>(self: &Arc<Turns<S>>, work: impl FnOnce(&mut S) -> T) -> Option<T> {
+        let state = self.line().state.take()?;
+        let mut lent = Lent { state: Some(state), turns: self };
+        lent.state.as_mut().map(work)
     }
 
-    /// Takes it away, if nobody has it.
+    /// Takes it along, if nobody has it.
     pub(crate) fn try_take(self: &Arc<Turns<S>>) -> Option<Turn<S>> {
-        let state = self.try_line()?.state.take()?;
+        let state = self.line().state.take()?;
         Some(self.turn(state))
     }
 
-    /// Takes it away when it is this caller's turn. None says that it was lost, which does not happen.
+    /// Takes it along when it is this caller's turn. None says that it was lost, which does not happen.
     pub(crate) async fn take(self: &Arc<Turns<S>>) -> Option<Turn<S>> {
-        let receiver = loop {
-            if let Some(mut line) = self.try_line() {
-                if let Some(state) = line.state.take() {
-                    return Some(self.turn(state));
-                }
-                let (sender, receiver) = oneshot::channel();
-                // Those who gave up need not be kept.
-                line.waiting.retain(|waiting| !waiting.is_closed());
-                line.waiting.push_back(sender);
-                break receiver;
+        let receiver = {
+            let mut line = self.line();
+            if let Some(state) = line.state.take() {
+                return Some(self.turn(state));
             }
-            tokio::task::yield_now().await;
+            // Those who gave up go before more room is made.
+            if line.waiting.len() == line.waiting.capacity() {
+                line.waiting.retain(|waiting| !waiting.is_closed());
+            }
+            let (sender, receiver) = oneshot::channel();
+            line.waiting.push_back(sender);
+            receiver
         };
         receiver.await.ok()
     }
@@ -78,8 +82,7 @@ impl<S> Turns<S> {
     fn put_back(self: &Arc<Turns<S>>, mut state: S) {
         loop {
             let next = {
-                // Held by others for moments only: nobody uses in place what was taken away.
-                let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut line = self.line();
                 match line.waiting.pop_front() {
                     Some(next) => next,
                     None => {
@@ -96,6 +99,15 @@ impl<S> Turns<S> {
                     None => return,
                 },
             }
+        }
+    }
+}
+
+impl<S> Drop for Lent<'_, S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(state) = self.state.take() {
+            self.turns.put_back(state);
         }
     }
 }

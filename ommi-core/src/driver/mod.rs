@@ -96,19 +96,19 @@ pub trait Executor: Send + Sync {
     ) -> Answer<'a, Box<dyn RowStream + 'a>>;
 
     /// Adds rows and gives the number written. The columns in [`Insert::returning`] of each go into the sink, in the order of the
-    /// rows; each is as wide as that list.
+    /// rows; each is as wide as that list. A generated key is a [`Value::Int`](crate::value::Value::Int).
     ///
     /// A driver may take the values out of the statement to carry them to another thread, and puts them back before it answers: the core
     /// reads them again to make the rows that the user gets.
     fn insert<'a>(&'a self, insert: &'a mut Insert, sink: &'a mut dyn RowSink, context: &'a Context)
     -> Answer<'a, u64>;
 
-    /// Adds one row if that can be done without waiting for anything; `None` where it cannot, and then nothing has happened and
+    /// Adds one row if that can be done without waiting for anything; `None` where it cannot, and then nothing of it has happened and
     /// [`insert`](Executor::insert) is called with the same statement.
     ///
-    /// Gives the generated key, where [`Insert::returning`] asks for it; where that is empty, any number. A driver that runs statements in place
-    /// SHOULD have this: it spares the core a future, which for one row is as much work as the rest of it. An operation that is traced, and what
-    /// several rows or upserts take, always goes the other way, so this has nothing to record.
+    /// Gives the generated key, where [`Insert::returning`] asks for it; where that is empty, any number. A row that was not written is an error
+    /// where its key is asked for. A driver that runs statements in place SHOULD have this: it spares the core a future, which for one row is a
+    /// good part of the work. What is traced always goes the other way, so this has nothing to record.
     fn insert_now(&self, insert: &Insert, context: &Context) -> Option<DBResult<i64>> {
         let _ = (insert, context);
         None

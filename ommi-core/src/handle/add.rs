@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use super::{At, Transacted, is_traced, traced};
 use crate::ast::{Insert, Statement};
-use crate::driver::{Collect, Context, Executor, Explanation, First, Row};
+use crate::driver::{Collect, Context, Explanation, First, Row};
 use crate::error::{DBError, DBResult, ErrorKind};
 use crate::model::Model;
 use crate::new_row::{NewRow, RowWriter, Written};
@@ -47,7 +47,7 @@ pub(super) fn add<N: NewRow>(
         && let Some(key) = at.executor.insert_now(&insert, &context)
     {
         return Poll::Ready(match key {
-            Ok(key) => added(&mut insert, Some(key)),
+            Ok(key) => added(at, &mut insert, Some(key)),
             Err(error) => Err(error),
         });
     }
@@ -73,7 +73,7 @@ pub(super) async fn later<N: NewRow>(at: At<'_>, rest: Rest<N>) -> DBResult<N::M
             let work = async {
                 let mut generated = First::new(key);
                 at.executor.insert(&mut insert, &mut generated, &context).await?;
-                added(&mut insert, generated.row)
+                added(at, &mut insert, generated.row)
             };
             traced("add", &schema.name, work, |_| 1).await
         }
@@ -81,14 +81,26 @@ pub(super) async fn later<N: NewRow>(at: At<'_>, rest: Rest<N>) -> DBResult<N::M
 }
 
 /// The row that was added, by itself.
-fn added<M: Model>(insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
+fn added<M: Model>(at: At<'_>, insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
     let mut row = stored(insert, key);
     if !M::RELATIONS.is_empty()
         && let Ok(stored) = &mut row
+        && let Err(error) = alone(stored)
     {
-        alone(stored)?;
+        row = Err(error);
+    }
+    if let Err(error) = &row {
+        not_given_back(at, error);
     }
     row
+}
+
+/// What was written could not be given back. Nobody knows what of it there is, so only a rollback is left of its transaction.
+#[cold]
+fn not_given_back(at: At<'_>, error: &DBError) {
+    if let Some(ending) = at.ending {
+        ending.spoil(Some(error.clone()));
+    }
 }
 
 /// What would be sent to add a row.
@@ -187,14 +199,14 @@ async fn add_batches<M: Model>(at: At<'_>, batches: Vec<Batch>, context: &Contex
     // Without transactions the inserts stand alone; the capability says that a statement of several rows may stop half-way.
     if inserts.len() <= 1 || !(at.ending.is_some() || capabilities.transactions) {
         for insert in &mut inserts {
-            run(at.executor, insert, &mut added, context).await?;
+            run(at, insert, &mut added, context).await?;
         }
         return Batched::of(added);
     }
     let transacted = Transacted::begin(at, context).await?;
     let work = async {
         for mut insert in inserts {
-            run(transacted.at().executor, &mut insert, &mut added, context).await?;
+            run(transacted.at(), &mut insert, &mut added, context).await?;
         }
         Batched::of(added)
     };
@@ -317,20 +329,24 @@ fn stored<M: Model>(insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
 }
 
 /// Runs one insert, and makes of its values and the generated keys the rows that are now stored.
-async fn run<M: Model>(
-    executor: &dyn Executor,
-    insert: &mut Insert,
-    added: &mut Vec<M>,
-    context: &Context,
-) -> DBResult<()> {
+async fn run<M: Model>(at: At<'_>, insert: &mut Insert, added: &mut Vec<M>, context: &Context) -> DBResult<()> {
     let mut keys = Collect::new(key);
-    executor.insert(insert, &mut keys, context).await?;
+    at.executor.insert(insert, &mut keys, context).await?;
+    let given_back = all_stored(insert, keys.rows, added);
+    if let Err(error) = &given_back {
+        not_given_back(at, error);
+    }
+    given_back
+}
+
+/// Makes of the values of an insert, and of the generated keys, the rows that are now stored.
+fn all_stored<M: Model>(insert: &mut Insert, keys: Vec<i64>, added: &mut Vec<M>) -> DBResult<()> {
     let generated = insert.returning.first().copied().map(usize::from);
-    if generated.is_some() && keys.rows.len() != insert.rows {
+    if generated.is_some() && keys.len() != insert.rows {
         return Err(too_few_keys());
     }
     let width = insert.columns.len();
-    let mut keys = keys.rows.into_iter();
+    let mut keys = keys.into_iter();
     let mut rest = insert.values.as_mut_slice();
     for _ in 0..insert.rows {
         let (values, after) = rest.split_at_mut_checked(width).ok_or_else(too_few_keys)?;

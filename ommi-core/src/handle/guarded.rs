@@ -427,8 +427,10 @@ impl Executor for Guarded<'_> {
         if let Err(error) = state.writable() {
             return Some(Err(error));
         }
-        let result = self.transaction().insert_now(insert, context)?;
+        // Counted before it is given to the driver, as any. Where that does nothing with it, `insert` follows, and it counts twice; nobody asks for more than
+        // whether there was any.
         state.teller.ending().count_statement();
+        let result = self.transaction().insert_now(insert, context)?;
         Some(state.note(result, of_insert))
     }
 

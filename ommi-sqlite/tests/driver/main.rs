@@ -5,6 +5,7 @@
 mod errors;
 mod explain;
 mod hostile;
+mod insert_now;
 mod open;
 mod placement;
 mod read;
