@@ -240,3 +240,32 @@ async fn indexes_serve_what_is_asked() {
     }
     schema.end().await;
 }
+
+/// Whoever cannot tell which rows there are now has half of an operation.
+#[tokio::test]
+async fn after_rows_that_a_trigger_left_out_only_a_rollback_is_left() {
+    let schema = Schema::new().await;
+    let db = &schema.db;
+    db.create_tables::<Counted>().await.unwrap();
+    schema
+        .run(
+            "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+            CREATE TRIGGER left_out BEFORE INSERT ON counteds FOR EACH ROW WHEN (NEW.name = 'out') EXECUTE FUNCTION leave_out();",
+        )
+        .await;
+    let named = |name: &str| new!(Counted { name: name });
+    assert!(matches!(db.add(named("out")).await.unwrap_err().kind(), ErrorKind::Database));
+    for several in [false, true] {
+        let tx = db.begin().await.unwrap();
+        tx.add(named("a")).await.unwrap();
+        let failed = match several {
+            true => tx.add_all([named("b"), named("out")]).await.unwrap_err(),
+            false => tx.add(named("out")).await.unwrap_err(),
+        };
+        assert!(matches!(failed.kind(), ErrorKind::Database), "{failed:?}");
+        assert!(matches!(tx.add(named("c")).await.unwrap_err().kind(), ErrorKind::TransactionAborted));
+        assert!(matches!(tx.commit().await.unwrap_err().kind(), ErrorKind::TransactionAborted));
+        assert_eq!(db.find_all::<Counted>().count().await.unwrap(), 0);
+    }
+    schema.end().await;
+}
