@@ -1,4 +1,9 @@
 //! Where a transaction stands: whether it has begun, and which savepoints are open in it.
+//!
+//! A level that is kept needs no answer of the server's: its savepoint is left where it is, for COMMIT to end, or the message that sets the next one.
+//! Until then it changes nothing but what a rollback to it would undo, and nobody asks for that.
+
+use std::fmt::{self, Write as _};
 
 use ommi_core::driver::{Abandoned, Isolation, LevelEnd, TransactionOptions};
 use ommi_core::{DBError, DBResult, ErrorKind};
@@ -9,18 +14,40 @@ use crate::lease::Lease;
 #[derive(Debug)]
 pub(crate) struct Levels {
     begin: String,
-    /// How many savepoints are open.
-    open: u32,
+    /// The savepoints of the levels that are open, the outermost first.
+    open: Vec<Savepoint>,
+    /// The savepoint of a level that was kept, within those that are open. It stands on the server, and others may within it.
+    kept: Option<Savepoint>,
+    /// How many there have been. Each has a name of its own: a level whose savepoint was not set is not to be undone to another's.
+    count: u64,
     abandoned: Abandoned,
     /// The level in which a statement failed: PostgreSQL takes no other until it is undone.
     failed: Option<u32>,
-    /// A savepoint is being ended. When the next statement finds it so, nobody waited for the answer, and what is open is not known.
+    /// A level is being ended. When the next statement finds it so, nobody waited for the answer, and what is open is not known.
     ending: bool,
+}
+
+/// The number in a savepoint's name.
+#[derive(Debug, Clone, Copy)]
+struct Savepoint(u64);
+
+impl fmt::Display for Savepoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SAVEPOINT ommi_{}", self.0)
+    }
 }
 
 impl Levels {
     pub(crate) fn new(options: &TransactionOptions) -> Levels {
-        Levels { begin: begin(options), open: 0, abandoned: Abandoned::default(), failed: None, ending: false }
+        Levels {
+            begin: begin(options),
+            open: Vec::new(),
+            kept: None,
+            count: 0,
+            abandoned: Abandoned::default(),
+            failed: None,
+            ending: false,
+        }
     }
 
     pub(crate) fn abandoned(&self) -> Abandoned {
@@ -53,25 +80,45 @@ impl Levels {
             self.fail(0);
             return Err(error);
         }
-        if self.open > kept.level {
+        if self.depth() > kept.level {
             Box::pin(self.undo(kept.level + 1, lease)).await?;
         }
         // One that failed before it was opened is over too.
         self.failed = self.failed.filter(|failed| *failed <= kept.level);
         self.abandoned.settle(kept);
         self.check(level)?;
-        while self.open < level {
-            // Open from here on, also when the answer is not waited for.
-            self.open += 1;
-            let text = format!("SAVEPOINT ommi_{}", self.open);
-            Box::pin(lease.simple(&text)).await?;
+        match self.opening(level) {
+            Some(text) => Box::pin(lease.simple(&text)).await.map(drop),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn depth(&self) -> u32 {
+        self.open.len() as u32
+    }
+
+    /// What opens the levels up to this one, in one message. They count as open from here on, also when the answer is not waited for.
+    fn opening(&mut self, level: u32) -> Option<String> {
+        if self.depth() >= level {
+            return None;
+        }
+        let mut text = String::new();
+        if let Some(kept) = self.kept.take() {
+            // A string takes all that is written.
+            let _ = write!(text, "RELEASE {kept}; ");
+        }
+        while self.depth() < level {
+            self.count += 1;
+            let next = Savepoint(self.count);
+            self.open.push(next);
+            let _ = write!(text, "{next}; ");
+        }
+        Some(text)
     }
 
     /// Ends a level.
     pub(crate) async fn leave(&mut self, level: u32, end: LevelEnd, lease: &mut Lease) -> DBResult<()> {
-        if self.open < level {
+        if self.depth() < level {
             self.failed = self.failed.filter(|failed| *failed < level);
             return Ok(());
         }
@@ -81,30 +128,48 @@ impl Levels {
                 self.undo(level, lease).await
             }
             LevelEnd::Keep => {
+                // What was abandoned within it is undone.
                 self.align(level, lease).await?;
-                self.end(level, &format!("RELEASE SAVEPOINT ommi_{level}"), lease).await
+                self.keep(level, lease).await
             }
         }
     }
 
+    /// Keeps the innermost level.
+    async fn keep(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
+        let Some(savepoint) = self.open.last().copied() else { return Ok(()) };
+        if lease.waits() {
+            // A statement that was dropped half-way may have failed in it. Then it can still be undone.
+            self.end(&format!("RELEASE {savepoint}"), level, lease).await?;
+            self.open.pop();
+        } else {
+            self.kept = self.open.pop();
+        }
+        Ok(())
+    }
+
+    /// Undoes a level that is open, and all within it.
     async fn undo(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
+        let outer = level.saturating_sub(1);
+        let Some(savepoint) = self.open.get(outer as usize).copied() else { return Ok(()) };
         // The first answer may be that of a statement that nobody waited for.
         lease.drain().await?;
-        let text = format!("ROLLBACK TO SAVEPOINT ommi_{level}; RELEASE SAVEPOINT ommi_{level}");
-        self.end(level, &text, lease).await?;
+        self.end(&format!("ROLLBACK TO {savepoint}; RELEASE {savepoint}"), 0, lease).await?;
+        self.open.truncate(outer as usize);
         self.failed = self.failed.filter(|failed| *failed < level);
         lease.forget_statements().await
     }
 
-    async fn end(&mut self, level: u32, text: &str, lease: &mut Lease) -> DBResult<()> {
+    /// Ends a level on the server, and with it what was kept within. When that fails, this level has failed.
+    async fn end(&mut self, text: &str, failing: u32, lease: &mut Lease) -> DBResult<()> {
         self.ending = true;
-        let result = lease.simple(text).await;
+        let ended = lease.simple(text).await;
         self.ending = false;
-        match result {
-            Ok(_) => self.open = level.saturating_sub(1),
-            Err(_) => self.fail(0),
+        match ended {
+            Ok(_) => self.kept = None,
+            Err(_) => self.fail(failing),
         }
-        result.map(drop)
+        ended.map(drop)
     }
 }
 
@@ -129,6 +194,19 @@ fn begin(options: &TransactionOptions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn levels_are_opened_in_one_message() {
+        let mut levels = Levels::new(&TransactionOptions::default());
+        assert_eq!(levels.opening(0), None);
+        assert_eq!(levels.opening(2).unwrap(), "SAVEPOINT ommi_1; SAVEPOINT ommi_2; ");
+        assert_eq!(levels.opening(2), None);
+        levels.kept = levels.open.pop();
+        assert_eq!(levels.opening(1), None);
+        // What was kept goes with the message that sets the next one, which has a name of its own.
+        assert_eq!(levels.opening(3).unwrap(), "RELEASE SAVEPOINT ommi_2; SAVEPOINT ommi_3; SAVEPOINT ommi_4; ");
+        assert!(levels.kept.is_none() && levels.depth() == 3);
+    }
 
     #[test]
     fn a_transaction_begins_as_it_was_asked_to() {

@@ -8,7 +8,7 @@ use ommi::mongo::mongodb::bson::doc;
 use ommi::mongo::{MongoDriver, MongoOptions};
 use ommi::prelude::*;
 use ommi_conformance::Database;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Mutex;
 
 use crate::own_server::OwnServer;
 
@@ -18,17 +18,6 @@ const EXCUSES: &[(&str, &str)] = &[
     ("forgetting::a_transaction_is_never_seen", "a transaction keeps out all other writers until it ends"),
 ];
 
-/// What has SecantusDB for itself: it lets one transaction write at a time, whatever the database, and does one thing at a time. Many transactions at once and large ones
-/// are in each other's way for minutes there, and what is measured in time waits for what takes long.
-const ALONE: &[&str] = &[
-    "bank::sixty_four_tasks_keep_the_sum",
-    "cancellation::of_a_bulk_add_adds_all_or_none",
-    "timeouts::a_long_write_is_stopped_and_changes_nothing",
-    "timeouts::one_that_passes_in_an_include",
-    "transaction_options::what_is_included_is_of_the_same_moment",
-    "transactions::a_bulk_add_is_part_of_it",
-];
-
 /// How long dropping a database may take: minutes where others write much at the same time. Less than the suite gives to all of cleaning up, or that
 /// would end it before it is noted.
 const DROPPING: Duration = Duration::from_secs(150);
@@ -36,17 +25,9 @@ const DROPPING: Duration = Duration::from_secs(150);
 /// Whether the server did not do the last test's cleaning up. Where it hangs, each of the tests that are left would wait as long.
 static GONE: AtomicBool = AtomicBool::new(false);
 
-/// More than there are tests at once.
-const TURNS: u32 = 1_000;
-
-static SECANTUS: Semaphore = Semaphore::const_new(TURNS as usize);
-
-/// The turn of the test on this thread, which is named for it.
-async fn turn() -> Option<SemaphorePermit<'static>> {
-    let thread = std::thread::current();
-    let alone = thread.name().is_some_and(|name| ALONE.iter().any(|alone| name.ends_with(alone)));
-    SECANTUS.acquire_many(if alone { TURNS } else { 1 }).await.ok()
-}
+/// Whose turn it is at SecantusDB. It does one thing at a time, whatever the database: beside a test that writes much, another's transaction can outlive
+/// the minute that the server gives it, and what is measured in time waits for what takes long.
+static SECANTUS: Mutex<()> = Mutex::const_new(());
 
 /// The URL of a database on the server to use; `cargo xtask test` starts one and sets the variable.
 fn url(database: &str) -> DBResult<String> {
@@ -114,11 +95,11 @@ pub(crate) async fn is_secantus(driver: &MongoDriver) -> bool {
 }
 
 async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<Database> {
-    // What stands in for MongoDB does one thing at a time, and several tests ask it at once. How long is waited for a connection is not theirs to say.
+    // A test may ask for more than what stands in for MongoDB does at a time. How long is waited for a connection is not the server's to say.
     let patient = |options| change(options).acquire_timeout(Duration::from_secs(600));
     let (driver, url) = connect(patient).await?;
     let is_secantus = is_secantus(&driver).await;
-    let turn = if is_secantus { turn().await } else { None };
+    let turn = if is_secantus { Some(SECANTUS.lock().await) } else { None };
     let mut database = Database::new(Ommi::new(driver)).afterwards(async move {
         drop_database(&url).await;
         drop(turn);

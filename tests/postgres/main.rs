@@ -2,6 +2,7 @@
 
 mod encrypted;
 mod explain;
+mod levels;
 #[path = "../own_server.rs"]
 mod own_server;
 mod pool;

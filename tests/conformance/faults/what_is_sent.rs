@@ -1,5 +1,5 @@
 //! What a transaction costs beside its statements, by what goes over the wire: nothing where there are none, `begin` with the first, and for a level
-//! within it one statement to open and one to close, or none on MongoDB until it is rolled back.
+//! within it one message to open it, none to keep it, and one to undo it; on MongoDB none until it is undone.
 
 use ommi::mongo::MongoOptions;
 use ommi::postgres::{PostgresOptions, SslMode};
@@ -28,14 +28,16 @@ async fn change(handle: &impl Handle) -> DBResult<()> {
     Ok(())
 }
 
-/// What was sent with PostgreSQL's protocol: the first word of each simple query, and a dot for each run of a prepared statement. What only asks
+/// What was sent with PostgreSQL's protocol: the first word of each statement of each simple query, and a dot for each run of a prepared statement. What only asks
 /// whether a connection still lives is neither.
 fn queries(proxy: &Proxy) -> Vec<String> {
     let heard = proxy.heard();
     let shown = heard.iter().filter_map(|message| match message.first() {
         Some(b'Q') => {
             let text = String::from_utf8_lossy(message.get(5..).unwrap_or_default()).into_owned();
-            Some(text.split([' ', ';', '\0']).next().unwrap_or_default().to_owned())
+            let statements = text.trim_end_matches(['\0', ' ', ';']).split("; ");
+            let words: Vec<&str> = statements.filter_map(|statement| statement.split(' ').next()).collect();
+            Some(words.join("; "))
         }
         Some(b'E') => Some(".".to_owned()),
         _ => None,
@@ -71,20 +73,27 @@ async fn on_postgres() -> DBResult<()> {
         change(&inner).await?;
         assert_eq!(queries(&proxy), ["SAVEPOINT", ".", "."]);
         inner.commit().await?;
-        assert_eq!(queries(&proxy), ["RELEASE"]);
+        change(&tx).await?;
+        assert_eq!(queries(&proxy), ["."], "of a level that is kept");
 
         let inner = tx.begin().await?;
         change(&inner).await?;
-        assert_eq!(queries(&proxy), ["SAVEPOINT", "."]);
+        assert_eq!(queries(&proxy), ["RELEASE; SAVEPOINT", "."]);
         inner.rollback().await?;
-        assert_eq!(queries(&proxy), ["ROLLBACK"]);
+        assert_eq!(queries(&proxy), ["ROLLBACK; RELEASE"]);
 
         let inner = tx.begin().await?;
         change(&inner).await?;
         drop(inner);
         assert_eq!(queries(&proxy), ["SAVEPOINT", "."], "of a drop");
         change(&tx).await?;
-        assert_eq!(queries(&proxy), ["ROLLBACK", "."]);
+        assert_eq!(queries(&proxy), ["ROLLBACK; RELEASE", "."]);
+        let mut inner = tx.begin().await?;
+        let innermost = inner.begin().await?;
+        change(&innermost).await?;
+        assert_eq!(queries(&proxy), ["SAVEPOINT; SAVEPOINT", "."]);
+        innermost.commit().await?;
+        inner.commit().await?;
         tx.commit().await?;
         assert_eq!(queries(&proxy), ["COMMIT"]);
         db.close().await;
