@@ -20,6 +20,8 @@ pub enum Runtime {
 }
 
 impl Runtime {
+    const ALL: [Runtime; 2] = [Runtime::CurrentThread, Runtime::MultiThread];
+
     fn name(self) -> &'static str {
         match self {
             Runtime::CurrentThread => "current-thread",
@@ -59,14 +61,14 @@ pub fn counted(side: &mut Side, times: u64) {
 /// Measures workloads as the arguments say: with `--ratios [PART OF A NAME]` in turns, else with criterion. `rivals` are the other sides, in
 /// the order of their columns.
 ///
-/// With `--apart [PART OF A NAME]` each side has a process of its own (`--alone NAME SIDE`), again and again.
+/// With `--apart [PART OF A NAME]` each side has a process of its own (`--alone RUNTIME NAME SIDE`), again and again.
 ///
 /// With `--count NAME SIDE TIMES` it runs one side, once as often to warm it up, so that `valgrind --tool=callgrind
 /// --toggle-collect='ommi_benches::counted'` counts its instructions, which nobody else on the machine changes.
 pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(wanted) = wanted(&arguments, "--ratios") {
-        for runtime in [Runtime::CurrentThread, Runtime::MultiThread] {
+        for runtime in Runtime::ALL {
             let mut workloads = workloads(runtime);
             workloads.retain(|workload| workload.name.contains(wanted));
             ratios::print(&mut workloads, rivals, runtime.name());
@@ -74,14 +76,17 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
         return;
     }
     if let Some(wanted) = wanted(&arguments, "--apart") {
-        let mut workloads = workloads(Runtime::CurrentThread);
-        workloads.retain(|workload| workload.name.contains(wanted));
-        apart::print(&workloads, rivals);
+        for runtime in Runtime::ALL {
+            let mut workloads = workloads(runtime);
+            workloads.retain(|workload| workload.name.contains(wanted));
+            apart::print(workloads, rivals, runtime.name());
+        }
         return;
     }
     if let Some(at) = arguments.iter().position(|argument| argument == "--alone") {
-        let [name, side] = &arguments[at + 1..at + 3] else { return };
-        with_side(workloads(Runtime::CurrentThread), name, side, |side| println!("{}", ratios::alone(side)));
+        let [runtime, name, side] = &arguments[at + 1..at + 4] else { return };
+        let runtime = Runtime::ALL.into_iter().find(|known| known.name() == runtime).expect("a runtime's name");
+        with_side(workloads(runtime), name, side, |side| println!("{}", ratios::alone(side)));
         return;
     }
     if let Some(at) = arguments.iter().position(|argument| argument == "--count") {
@@ -94,7 +99,7 @@ pub fn run(rivals: &[&str], workloads: impl Fn(Runtime) -> Vec<Workload>) {
         return;
     }
     let mut criterion = Criterion::default().configure_from_args();
-    for runtime in [Runtime::CurrentThread, Runtime::MultiThread] {
+    for runtime in Runtime::ALL {
         for workload in &mut workloads(runtime) {
             bench(&mut criterion, runtime, workload);
         }

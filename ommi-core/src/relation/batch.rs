@@ -217,7 +217,7 @@ impl<M: Model> RowSink for Batched<M> {
 pub(crate) fn alone<M: Model>(row: &mut M) -> DBResult<()> {
     for (slot, relation) in (0..).zip(M::RELATIONS) {
         let key = Key::of(row, relation.near)?;
-        row.link(slot, Link::Alone { key, relation });
+        row.link(slot, Link::alone(key, relation));
     }
     Ok(())
 }

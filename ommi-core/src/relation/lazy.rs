@@ -25,13 +25,8 @@ pub enum Link {
     /// Not from a database: the struct was built by hand.
     #[default]
     Detached,
-    /// With a row that came alone.
-    Alone {
-        /// The row's key for this relation, as it was read.
-        key: Key,
-        /// Which relation it is.
-        relation: &'static RelationInfo,
-    },
+    /// With a row that came alone. Boxed: the fields of many rows have room for what they share, and no more.
+    Alone(Box<Single>),
     /// With others.
     Batched {
         /// What they share.
@@ -41,6 +36,21 @@ pub enum Link {
         /// The place of the relation among those of the model.
         slot: u16,
     },
+}
+
+/// The end of a relation at a row that came alone.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Single {
+    /// The row's key for this relation, as it was read.
+    key: Key,
+    relation: &'static RelationInfo,
+}
+
+impl Link {
+    pub(super) fn alone(key: Key, relation: &'static RelationInfo) -> Link {
+        Link::Alone(Box::new(Single { key, relation }))
+    }
 }
 
 /// What a field holds.
@@ -84,7 +94,7 @@ impl<T: Model> Lazy<T> {
     fn relation(&self) -> DBResult<&'static RelationInfo> {
         match &self.link {
             Link::Detached => Err(detached::<T>()),
-            Link::Alone { relation, .. } => Ok(relation),
+            Link::Alone(single) => Ok(single.relation),
             Link::Batched { batch, slot, .. } => batch.relation(*slot).ok_or_else(detached::<T>),
         }
     }
@@ -111,7 +121,7 @@ impl<T: Model> Lazy<T> {
     fn key(&self) -> DBResult<Key> {
         match &self.link {
             Link::Detached => Err(detached::<T>()),
-            Link::Alone { key, .. } => Ok(key.clone()),
+            Link::Alone(single) => Ok(single.key.clone()),
             Link::Batched { batch, row, slot } => {
                 let relation = batch.relation(*slot).ok_or_else(detached::<T>)?;
                 Ok(batch.keys().ok_or_else(detached::<T>)?.key(*row as usize, relation.near))
@@ -280,7 +290,7 @@ impl<T: Model> Lazy<T> {
     pub(crate) fn forget(&mut self) {
         self.own = Chain::new();
         if let (Ok(key), Ok(relation)) = (self.key(), self.relation()) {
-            self.link = Link::Alone { key, relation };
+            self.link = Link::alone(key, relation);
         }
     }
 
@@ -289,7 +299,7 @@ impl<T: Model> Lazy<T> {
         if let (Ok(old), Ok(relation)) = (self.key(), self.relation())
             && old != key
         {
-            *self = Lazy::new(Link::Alone { key, relation });
+            *self = Lazy::new(Link::alone(key, relation));
         }
     }
 }
@@ -345,4 +355,15 @@ fn detached<T: Model>() -> DBError {
         "a relation to {} cannot be loaded: its struct was not read from a database but built by hand",
         T::schema().name
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows are copied when their list grows, and so is what their relations take in them.
+    #[test]
+    fn a_field_takes_three_words() {
+        assert!(size_of::<Lazy<()>>() <= 24, "{}", size_of::<Lazy<()>>());
+    }
 }
