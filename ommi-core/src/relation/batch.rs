@@ -90,8 +90,8 @@ impl Links {
 
     /// What links the field of the relation at this place.
     #[inline(always)]
-    pub(crate) fn link(&self, slot: u16) -> Option<Link> {
-        Some(Link::Batched { batch: self.batch.clone()?, row: self.row, slot })
+    pub(crate) fn link(&self, slot: u16) -> Link {
+        Link::Batched { batch: self.batch.clone(), row: self.row, slot }
     }
 }
 
@@ -109,9 +109,7 @@ impl Linker {
     /// Links a row that is there already.
     fn link<M: Model>(&mut self, row: &mut M) {
         for slot in 0..M::RELATIONS.len() as u16 {
-            if let Some(link) = self.links.link(slot) {
-                row.link(slot, link);
-            }
+            row.link(slot, self.links.link(slot));
         }
         self.links.row = self.links.row.wrapping_add(1);
     }

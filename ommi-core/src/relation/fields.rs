@@ -163,12 +163,11 @@ pub trait RelationField: Clone + Default + Send + Sync + 'static {
     #[doc(hidden)]
     #[inline(always)]
     fn linked(links: &Links, slot: u16) -> Self {
-        let mut field = Self::default();
-        if let Some(link) = links.link(slot) {
-            field.set_link(link);
-        }
-        field
+        Self::of(Lazy::new(links.link(slot)))
     }
+
+    #[doc(hidden)]
+    fn of(lazy: Lazy<Self::Target>) -> Self;
 
     /// Puts rows there that were just added, in the transaction of this ending.
     #[doc(hidden)]
@@ -193,6 +192,11 @@ impl<T: One> RelationField for BelongsTo<T> {
         &self.0
     }
 
+    #[inline(always)]
+    fn of(lazy: Lazy<T::Model>) -> Self {
+        BelongsTo(lazy)
+    }
+
     #[inline]
     fn lazy_mut(&mut self) -> &mut Lazy<T::Model> {
         &mut self.0
@@ -208,6 +212,11 @@ impl<T: Model> RelationField for HasOne<T> {
     type Loaded<'a> = Option<&'a T>;
 
     const SINGLE: bool = true;
+
+    #[inline(always)]
+    fn of(lazy: Lazy<T>) -> Self {
+        HasOne(lazy)
+    }
 
     fn lazy(&self) -> &Lazy<T> {
         &self.0
@@ -228,6 +237,11 @@ impl<T: Model, V: Via> RelationField for HasMany<T, V> {
     type Loaded<'a> = V::Loaded<'a, T>;
 
     const SINGLE: bool = false;
+
+    #[inline(always)]
+    fn of(lazy: Lazy<T>) -> Self {
+        HasMany(lazy, PhantomData)
+    }
 
     fn lazy(&self) -> &Lazy<T> {
         &self.0

@@ -20,17 +20,15 @@ use crate::model::Model;
 
 /// How a field came to its row.
 #[doc(hidden)]
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum Link {
-    /// Not from a database: the struct was built by hand.
-    #[default]
-    Detached,
     /// With a row that came alone. Boxed: the fields of many rows have room for what they share, and no more.
     Alone(Box<Single>),
     /// With others.
     Batched {
-        /// What they share.
-        batch: Arc<Batch>,
+        /// What they share; none with a struct that was built by hand. That has no variant of its own, so that the field of a row is made in one way: one that is
+        /// made in two is put together on the stack, and copied in larger parts than it was written in, which a processor waits for.
+        batch: Option<Arc<Batch>>,
         /// The place of the row among them.
         row: u32,
         /// The place of the relation among those of the model.
@@ -48,6 +46,9 @@ pub struct Single {
 }
 
 impl Link {
+    /// Of a struct that was built by hand.
+    const DETACHED: Link = Link::Batched { batch: None, row: 0, slot: 0 };
+
     pub(super) fn alone(key: Key, relation: &'static RelationInfo) -> Link {
         Link::Alone(Box::new(Single { key, relation }))
     }
@@ -65,7 +66,7 @@ pub struct Lazy<T> {
 
 impl<T> Default for Lazy<T> {
     fn default() -> Lazy<T> {
-        Lazy::new(Link::Detached)
+        Lazy::new(Link::DETACHED)
     }
 }
 
@@ -76,7 +77,8 @@ impl<T> Clone for Lazy<T> {
 }
 
 impl<T> Lazy<T> {
-    fn new(link: Link) -> Lazy<T> {
+    #[inline(always)]
+    pub(super) fn new(link: Link) -> Lazy<T> {
         Lazy { link, own: Chain::new(), rows: PhantomData }
     }
 }
@@ -93,9 +95,10 @@ impl<T: Model> Lazy<T> {
 
     fn relation(&self) -> DBResult<&'static RelationInfo> {
         match &self.link {
-            Link::Detached => Err(detached::<T>()),
             Link::Alone(single) => Ok(single.relation),
-            Link::Batched { batch, slot, .. } => batch.relation(*slot).ok_or_else(detached::<T>),
+            Link::Batched { batch, slot, .. } => {
+                batch.as_ref().and_then(|batch| batch.relation(*slot)).ok_or_else(detached::<T>)
+            }
         }
     }
 
@@ -108,7 +111,7 @@ impl<T: Model> Lazy<T> {
     pub(super) fn missing(&self) -> DBError {
         let Ok((relation, key)) = self.ends() else { return DBError::not_found(T::schema().name.clone()) };
         let own = match &self.link {
-            Link::Batched { batch, row, .. } => {
+            Link::Batched { batch: Some(batch), row, .. } => {
                 let value = |column| Some(batch.keys()?.known(*row as usize, column)?.into_owned());
                 own_key(&(relation.owner)(), value)
             }
@@ -120,9 +123,9 @@ impl<T: Model> Lazy<T> {
     /// The row's key as it was read.
     fn key(&self) -> DBResult<Key> {
         match &self.link {
-            Link::Detached => Err(detached::<T>()),
             Link::Alone(single) => Ok(single.key.clone()),
             Link::Batched { batch, row, slot } => {
+                let batch = batch.as_ref().ok_or_else(detached::<T>)?;
                 let relation = batch.relation(*slot).ok_or_else(detached::<T>)?;
                 Ok(batch.keys().ok_or_else(detached::<T>)?.key(*row as usize, relation.near))
             }
@@ -135,7 +138,7 @@ impl<T: Model> Lazy<T> {
             return Some(own.group(0));
         }
         match &self.link {
-            Link::Batched { batch, row, slot } => Some(batch.chain(*slot)?.latest::<T>()?.group(*row)),
+            Link::Batched { batch: Some(batch), row, slot } => Some(batch.chain(*slot)?.latest::<T>()?.group(*row)),
             _ => None,
         }
     }
@@ -146,7 +149,9 @@ impl<T: Model> Lazy<T> {
             return Some(own.group(0));
         }
         match &self.link {
-            Link::Batched { batch, row, slot } => Some(batch.chain(*slot)?.find::<T>(None, at.ending)?.group(*row)),
+            Link::Batched { batch: Some(batch), row, slot } => {
+                Some(batch.chain(*slot)?.find::<T>(None, at.ending)?.group(*row))
+            }
             _ => None,
         }
     }
@@ -159,7 +164,9 @@ impl<T: Model> Lazy<T> {
             }
             Some(group) => group,
             None => match &self.link {
-                Link::Batched { batch, row, slot } => self.load_all(at, batch, *row, *slot, context).await?,
+                Link::Batched { batch: Some(batch), row, slot } => {
+                    self.load_all(at, batch, *row, *slot, context).await?
+                }
                 _ => {
                     return self.load_own(at, &self.key()?, None, OwnLoad { counts: true, required }, context).await;
                 }
