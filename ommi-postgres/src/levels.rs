@@ -1,7 +1,7 @@
 //! Where a transaction stands: whether it has begun, and which savepoints are open in it.
 //!
-//! A level that is kept needs no answer of the server's: its savepoint is left where it is, for COMMIT to end, or the message that sets the next one.
-//! Until then it changes nothing but what a rollback to it would undo, and nobody asks for that.
+//! A level that is kept needs no answer of the server's, unless one of its statements was dropped half-way: its savepoint is left where it is, for COMMIT
+//! to end, or the message that sets the next one. Until then it changes nothing but what a rollback to it would undo, and nobody asks for that.
 
 use std::fmt::{self, Write as _};
 
@@ -18,8 +18,6 @@ pub(crate) struct Levels {
     open: Vec<Savepoint>,
     /// The savepoint of a level that was kept, within those that are open. It stands on the server, and others may within it.
     kept: Option<Savepoint>,
-    /// How many there have been. Each has a name of its own: a level whose savepoint was not set is not to be undone to another's.
-    count: u64,
     abandoned: Abandoned,
     /// The level in which a statement failed: PostgreSQL takes no other until it is undone.
     failed: Option<u32>,
@@ -27,13 +25,17 @@ pub(crate) struct Levels {
     ending: bool,
 }
 
-/// The number in a savepoint's name.
+/// A savepoint by its name. Names are few, since PostgreSQL's statistics know each text by itself; but the one after a savepoint that was kept has another,
+/// so that a level whose savepoint could not be set is never undone to the one before it.
 #[derive(Debug, Clone, Copy)]
-struct Savepoint(u64);
+struct Savepoint {
+    level: u32,
+    other: bool,
+}
 
 impl fmt::Display for Savepoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SAVEPOINT ommi_{}", self.0)
+        write!(f, "SAVEPOINT ommi_{}{}", self.level, if self.other { "b" } else { "" })
     }
 }
 
@@ -43,7 +45,6 @@ impl Levels {
             begin: begin(options),
             open: Vec::new(),
             kept: None,
-            count: 0,
             abandoned: Abandoned::default(),
             failed: None,
             ending: false,
@@ -87,10 +88,18 @@ impl Levels {
         self.failed = self.failed.filter(|failed| *failed <= kept.level);
         self.abandoned.settle(kept);
         self.check(level)?;
-        match self.opening(level) {
-            Some(text) => Box::pin(lease.simple(&text)).await.map(drop),
-            None => Ok(()),
+        if self.depth() < level {
+            Box::pin(self.open(level, lease)).await?;
         }
+        Ok(())
+    }
+
+    /// Opens the levels up to this one.
+    async fn open(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
+        // The message waits for answers that nobody took. Given up meanwhile, it would not be sent, and the levels be taken for open.
+        lease.drain().await?;
+        let text = self.opening(level);
+        lease.simple(&text).await.map(drop)
     }
 
     fn depth(&self) -> u32 {
@@ -98,22 +107,21 @@ impl Levels {
     }
 
     /// What opens the levels up to this one, in one message. They count as open from here on, also when the answer is not waited for.
-    fn opening(&mut self, level: u32) -> Option<String> {
-        if self.depth() >= level {
-            return None;
-        }
+    fn opening(&mut self, level: u32) -> String {
         let mut text = String::new();
+        let mut other = false;
         if let Some(kept) = self.kept.take() {
             // A string takes all that is written.
             let _ = write!(text, "RELEASE {kept}; ");
+            other = !kept.other;
         }
         while self.depth() < level {
-            self.count += 1;
-            let next = Savepoint(self.count);
+            let next = Savepoint { level: self.depth() + 1, other };
             self.open.push(next);
             let _ = write!(text, "{next}; ");
+            other = false;
         }
-        Some(text)
+        text
     }
 
     /// Ends a level.
@@ -198,14 +206,18 @@ mod tests {
     #[test]
     fn levels_are_opened_in_one_message() {
         let mut levels = Levels::new(&TransactionOptions::default());
-        assert_eq!(levels.opening(0), None);
-        assert_eq!(levels.opening(2).unwrap(), "SAVEPOINT ommi_1; SAVEPOINT ommi_2; ");
-        assert_eq!(levels.opening(2), None);
+        assert_eq!(levels.opening(2), "SAVEPOINT ommi_1; SAVEPOINT ommi_2; ");
+        assert_eq!(levels.opening(2), "");
+        // What was kept goes with the message that sets the next one, which has another name.
         levels.kept = levels.open.pop();
-        assert_eq!(levels.opening(1), None);
-        // What was kept goes with the message that sets the next one, which has a name of its own.
-        assert_eq!(levels.opening(3).unwrap(), "RELEASE SAVEPOINT ommi_2; SAVEPOINT ommi_3; SAVEPOINT ommi_4; ");
+        assert_eq!(levels.opening(3), "RELEASE SAVEPOINT ommi_2; SAVEPOINT ommi_2b; SAVEPOINT ommi_3; ");
         assert!(levels.kept.is_none() && levels.depth() == 3);
+        levels.open.truncate(2);
+        levels.kept = levels.open.pop();
+        assert_eq!(levels.opening(2), "RELEASE SAVEPOINT ommi_2b; SAVEPOINT ommi_2; ");
+        levels.open.truncate(1);
+        levels.kept = levels.open.pop();
+        assert_eq!(levels.opening(1), "RELEASE SAVEPOINT ommi_1; SAVEPOINT ommi_1b; ");
     }
 
     #[test]

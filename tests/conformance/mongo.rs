@@ -48,12 +48,17 @@ fn of_database(url: &str, database: &str) -> String {
     format!("{scheme}://{hosts}/{database}?{parameters}")
 }
 
+fn check_that_it_answers() -> DBResult<()> {
+    match GONE.load(Ordering::Relaxed) {
+        true => Err(DBError::configuration(None, "the server did not drop the database of a test before this one")),
+        false => Ok(()),
+    }
+}
+
 /// An empty database, named for the process and a count, and its URL.
 pub(crate) async fn connect(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult<(MongoDriver, String)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    if GONE.load(Ordering::Relaxed) {
-        return Err(DBError::configuration(None, "the server did not drop the database of a test before this one"));
-    }
+    check_that_it_answers()?;
     let url = url(&format!("ommi_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)))?;
     Ok((change(MongoOptions::parse(&url).await?).connect().await?, url))
 }
@@ -100,6 +105,8 @@ async fn database(change: impl FnOnce(MongoOptions) -> MongoOptions) -> DBResult
     let (driver, url) = connect(patient).await?;
     let is_secantus = is_secantus(&driver).await;
     let turn = if is_secantus { Some(SECANTUS.lock().await) } else { None };
+    // The test before this one may have found that it does not.
+    check_that_it_answers()?;
     let mut database = Database::new(Ommi::new(driver)).afterwards(async move {
         drop_database(&url).await;
         drop(turn);

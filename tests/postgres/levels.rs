@@ -49,7 +49,61 @@ async fn a_statement_that_was_dropped_half_way_counts() {
     }
 }
 
-/// A level is never undone to the savepoint of one before it, which was kept.
+/// The first statement of a level is dropped while one before it still waits: nothing of the level was sent, and what was kept stays.
+#[tokio::test]
+async fn a_level_that_was_given_up_before_it_was_opened() {
+    for keeps in [false, true] {
+        let schema = Schema::new().await;
+        let db = &schema.db;
+        db.create_tables::<Seat>().await.unwrap();
+        let other = db.begin().await.unwrap();
+        other.add(seat(3)).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let inner = tx.begin().await.unwrap();
+        inner.add(seat(1)).await.unwrap();
+        inner.commit().await.unwrap();
+        timeout(Duration::from_millis(200), tx.add(seat(3))).await.expect_err("it waits for the other transaction");
+        let inner = tx.begin().await.unwrap();
+        timeout(Duration::from_millis(200), inner.add(seat(4)))
+            .await
+            .expect_err("it waits for the statement before it");
+        other.rollback().await.unwrap();
+        inner.add(seat(5)).await.unwrap();
+        match keeps {
+            true => inner.commit().await.unwrap(),
+            false => inner.rollback().await.unwrap(),
+        }
+        let inner = tx.begin().await.unwrap();
+        inner.add(seat(6)).await.unwrap();
+        inner.commit().await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(ids(db).await, if keeps { vec![1, 3, 5, 6] } else { vec![1, 3, 6] });
+        schema.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_goes_with_the_level_around_it() {
+    let schema = Schema::new().await;
+    let db = &schema.db;
+    db.create_tables::<Seat>().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let mut inner = tx.begin().await.unwrap();
+    inner.add(seat(1)).await.unwrap();
+    let innermost = inner.begin().await.unwrap();
+    innermost.add(seat(2)).await.unwrap();
+    innermost.commit().await.unwrap();
+    inner.rollback().await.unwrap();
+    for id in [1, 2] {
+        let inner = tx.begin().await.unwrap();
+        inner.add(seat(id)).await.unwrap();
+        inner.commit().await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(ids(db).await, [1, 2]);
+    schema.end().await;
+}
+
 #[tokio::test]
 async fn what_was_kept_stays_when_the_next_one_fails() {
     let schema = Schema::new().await;
