@@ -127,6 +127,7 @@ impl<'w> RowWriter<'w> {
     }
 
     /// Writes a column that may have been left out.
+    #[inline]
     pub fn slot<T: FieldType>(&mut self, slot: Slot<T>) {
         match slot.0 {
             Some(value) => self.value(value),
@@ -137,7 +138,23 @@ impl<'w> RowWriter<'w> {
     /// Writes a column.
     #[inline]
     pub fn value<T: FieldType>(&mut self, value: T) {
-        self.push(value.into_value());
+        if !value.is_plain() || !self.keeps_all() {
+            return self.push(value.into_value());
+        }
+        // Made where it is kept: elsewhere it would be read again in larger parts than it was just written in, which a processor waits for.
+        self.values.push(Value::Null);
+        if let Some(place) = self.values.last_mut() {
+            match value.into_value() {
+                Ok(value) => {
+                    *place = value;
+                    self.next += 1;
+                }
+                refused => {
+                    self.values.pop();
+                    self.push_other(refused);
+                }
+            }
+        }
     }
 
     /// Writes a column that is kept.
@@ -157,9 +174,7 @@ impl<'w> RowWriter<'w> {
         self.next += 1;
     }
 
-    // Always inline: so the value comes out of its field in registers. Handed over in memory it would be read again in larger parts than it was just written
-    // in, which a processor waits for.
-    #[inline(always)]
+    #[inline(never)]
     fn push(&mut self, value: Result<Value<'static>, InvalidValue>) {
         match value {
             Ok(value) if self.takes(&value) => {
@@ -173,7 +188,13 @@ impl<'w> RowWriter<'w> {
     /// Whether the next column takes a value as it is.
     #[inline]
     fn takes(&self, value: &Value<'_>) -> bool {
-        self.schema.column(self.next).is_some_and(|column| column.precision.is_none()) && value.is_storable()
+        self.keeps_all() && value.is_storable()
+    }
+
+    /// Whether the next column keeps all of a value.
+    #[inline]
+    fn keeps_all(&self) -> bool {
+        self.schema.column(self.next).is_some_and(|column| column.precision.is_none())
     }
 
     /// Takes what is more than a value to keep as it is.

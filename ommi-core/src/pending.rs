@@ -21,37 +21,24 @@ pub struct Options {
     pub(crate) timeout: Option<Duration>,
 }
 
-/// Starts an operation. Implemented by functions from [`Options`] to a future, and by those that may not need one.
+/// What an operation does when it is started.
 pub trait Operation {
     /// What the operation gives.
     type Output;
     /// The running operation.
     type Future: Future<Output = Self::Output>;
 
-    /// Starts it. Gives what it comes to if it is over with that, else puts the running operation in its place.
-    fn start(self, options: Options, place: Pin<&mut Option<Self::Future>>) -> Poll<Self::Output>;
+    /// Starts it, once. Gives what it comes to if it is over with that, else leaves what is to go on.
+    // Started where it lies: what it takes would be moved from place to place otherwise, most of it in larger parts than it was just written in, which a processor
+    // waits for.
+    fn start(&mut self, options: Options, later: &mut Option<Self::Future>) -> Poll<Self::Output>;
 }
 
-/// An operation that may be over as soon as it is started: a function that does as [`Operation::start`].
-// What it comes to goes straight to who awaits it, and what it takes lies in the function's own frame. In a future, all of that would be moved from state to state.
+/// An operation that is a future from its start on.
 #[doc(hidden)]
-pub struct AtOnce<F, R>(F, PhantomData<fn() -> R>);
+pub struct Later<F>(Option<F>);
 
-impl<F, R> Operation for AtOnce<F, R>
-where
-    F: FnOnce(Options, Pin<&mut Option<R>>) -> Poll<R::Output>,
-    R: Future,
-{
-    type Output = R::Output;
-    type Future = R;
-
-    #[inline]
-    fn start(self, options: Options, place: Pin<&mut Option<R>>) -> Poll<R::Output> {
-        self.0(options, place)
-    }
-}
-
-impl<F, R> Operation for F
+impl<F, R> Operation for Later<F>
 where
     F: FnOnce(Options) -> R,
     R: Future,
@@ -60,9 +47,31 @@ where
     type Future = R;
 
     #[inline]
-    fn start(self, options: Options, mut place: Pin<&mut Option<R>>) -> Poll<R::Output> {
-        place.set(Some(self(options)));
+    fn start(&mut self, options: Options, later: &mut Option<R>) -> Poll<R::Output> {
+        *later = self.0.take().map(|operation| operation(options));
         Poll::Pending
+    }
+}
+
+/// An operation that may be over as soon as it is started: what it takes, and a function that does as [`Operation::start`] with that.
+#[doc(hidden)]
+pub struct AtOnce<T, F, R> {
+    taken: Option<T>,
+    run: F,
+    future: PhantomData<fn() -> R>,
+}
+
+impl<T, F, R> Operation for AtOnce<T, F, R>
+where
+    F: Fn(&mut Option<T>, Options, &mut Option<R>) -> Poll<R::Output>,
+    R: Future,
+{
+    type Output = R::Output;
+    type Future = R;
+
+    #[inline]
+    fn start(&mut self, options: Options, later: &mut Option<R>) -> Poll<R::Output> {
+        (self.run)(&mut self.taken, options, later)
     }
 }
 
@@ -83,30 +92,31 @@ pub struct Pending<O: Operation> {
 
 #[pin_project(project = StateProjection)]
 enum State<O: Operation> {
-    Waiting(Option<O>),
+    Waiting(O),
     /// Without one it is over.
     Running(#[pin] Option<O::Future>),
 }
 
-impl<F, R> Pending<F>
+impl<F, R> Pending<Later<F>>
 where
     F: FnOnce(Options) -> R,
     R: Future,
 {
-    pub(crate) fn new(operation: F) -> Pending<F> {
-        Pending { options: Options::default(), state: State::Waiting(Some(operation)) }
+    pub(crate) fn new(operation: F) -> Pending<Later<F>> {
+        Pending { options: Options::default(), state: State::Waiting(Later(Some(operation))) }
     }
 }
 
-impl<F, R> Pending<AtOnce<F, R>>
+impl<T, F, R> Pending<AtOnce<T, F, R>>
 where
-    F: FnOnce(Options, Pin<&mut Option<R>>) -> Poll<R::Output>,
+    F: Fn(&mut Option<T>, Options, &mut Option<R>) -> Poll<R::Output>,
     R: Future,
 {
-    /// One that may be over as soon as it is started.
+    /// One that may be over as soon as it is started, of what it takes.
     #[inline]
-    pub(crate) fn at_once(operation: F) -> Pending<AtOnce<F, R>> {
-        Pending { options: Options::default(), state: State::Waiting(Some(AtOnce(operation, PhantomData))) }
+    pub(crate) fn at_once(taken: T, run: F) -> Pending<AtOnce<T, F, R>> {
+        let operation = AtOnce { taken: Some(taken), run, future: PhantomData };
+        Pending { options: Options::default(), state: State::Waiting(operation) }
     }
 }
 
@@ -166,13 +176,17 @@ impl<O: Operation> Future for Pending<O> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O::Output> {
         let mut this = self.project();
-        let mut output = Poll::Pending;
-        if let StateProjection::Waiting(operation) = this.state.as_mut().project() {
-            // It is there as long as it was not started: an option, because what is pinned is not moved out.
-            let Some(operation) = operation.take() else { return Poll::Pending };
-            this.state.set(State::Running(None));
-            if let StateProjection::Running(place) = this.state.as_mut().project() {
-                output = operation.start(*this.options, place);
+        let mut output;
+        match this.state.as_mut().project() {
+            StateProjection::Running(_) => output = Poll::Pending,
+            StateProjection::Waiting(operation) => {
+                let mut later = None;
+                output = operation.start(*this.options, &mut later);
+                // Apart, so that no room for a future is moved where there is none.
+                match later {
+                    None => this.state.set(State::Running(None)),
+                    later => this.state.set(State::Running(later)),
+                }
             }
         }
         if output.is_pending()
@@ -268,15 +282,16 @@ mod tests {
         let later = AtomicU32::new(0);
         let half = |number: u32| {
             let later = &later;
-            Pending::at_once(move |options: Options, mut place| {
+            Pending::at_once(number, move |number: &mut Option<u32>, options: Options, place: &mut Option<_>| {
+                let Some(number) = number.take() else { return Poll::Pending };
                 if number.is_multiple_of(2) {
                     return Poll::Ready(Ok::<_, DBError>((number / 2, options.timeout)));
                 }
-                place.set(Some(async move {
+                *place = Some(async move {
                     tokio::task::yield_now().await;
                     later.fetch_add(1, Ordering::Relaxed);
                     Err(DBError::query("an odd number"))
-                }));
+                });
                 Poll::Pending
             })
         };

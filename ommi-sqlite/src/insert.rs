@@ -48,7 +48,7 @@ pub(crate) fn insert(
     connection: &mut Connection,
     insert: &mut Insert,
     sink: &mut dyn RowSink,
-    task: Task,
+    task: &Task,
 ) -> Result<u64, Halt> {
     let few = insert.rows <= 1 || insert.rows <= ROWS && insert.rows * insert.columns.len() <= MAX_BINDS;
     let rows = if few { insert.rows } else { 1 };
@@ -87,7 +87,7 @@ fn one_statement(
     insert: &mut Insert,
     rows: usize,
     sink: &mut dyn RowSink,
-    task: Task,
+    task: &Task,
 ) -> Result<u64, Halt> {
     let commits_wait = connection.commits_wait && connection.sqlite.is_autocommit();
     let before = connection.writes_alone();
@@ -143,7 +143,7 @@ fn one_statement(
 }
 
 /// Inserts one row in place, and gives its key where SQLite counts it. What this is not for has to [move](Halt::Move).
-pub(crate) fn one_row(connection: &mut Connection, insert: &Insert, task: Task, alone: bool) -> Result<i64, Halt> {
+pub(crate) fn one_row(connection: &mut Connection, insert: &Insert, task: &Task, alone: bool) -> Result<i64, Halt> {
     let is_one = insert.rows == 1 && insert.values.len() == insert.columns.len() && insert.on_conflict.is_none();
     if !is_one || alone && connection.commits_wait {
         return Err(Halt::Move);
@@ -181,7 +181,7 @@ fn left_out() -> Halt {
 
 /// What becomes of an insert that failed.
 #[cold]
-fn failed(error: rusqlite::Error, watch: &Watch, task: Task, doing: Doing<'_>) -> Halt {
+fn failed(error: rusqlite::Error, watch: &Watch, task: &Task, doing: Doing<'_>) -> Halt {
     // A number that is no float any more has a column; a key that SQLite cannot count up has one too.
     if error::code(&error).is_some_and(|code| code & 0xFF == ffi::SQLITE_MISMATCH) {
         return Halt::Failed(error::general(error));

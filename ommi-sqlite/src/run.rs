@@ -62,7 +62,7 @@ impl Task {
 
 /// Begins a statement: sets what may stop it.
 #[inline(always)]
-pub(crate) fn start(watch: &Watch, task: Task, limited: bool) -> Result<(), Halt> {
+pub(crate) fn start(watch: &Watch, task: &Task, limited: bool) -> Result<(), Halt> {
     if task.here {
         watch.next_run();
     }
@@ -97,7 +97,7 @@ impl<'m> Doing<'m> {
 }
 
 /// What becomes of an error of SQLite.
-pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, doing: Doing<'_>) -> Halt {
+pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: &Task, doing: Doing<'_>) -> Halt {
     if error::is_busy(&failure) {
         return Halt::Busy(Box::new(failure));
     }
@@ -117,7 +117,7 @@ pub(crate) fn halt(failure: rusqlite::Error, watch: &Watch, task: Task, doing: D
 }
 
 /// Why binding ended before SQLite saw all values.
-fn unbound(failure: DBError, ended: Option<Ended>, watch: &Watch, task: Task, model: &ModelSchema) -> Halt {
+fn unbound(failure: DBError, ended: Option<Ended>, watch: &Watch, task: &Task, model: &ModelSchema) -> Halt {
     match ended {
         Some(Ended::Heavy) => Halt::Move,
         Some(Ended::Refused(error)) => halt(error, watch, task, Doing::read(model)),
@@ -131,7 +131,7 @@ pub(crate) fn bind(
     statement: &mut Lent<'_, '_>,
     model: &ModelSchema,
     watch: &Watch,
-    task: Task,
+    task: &Task,
     traverse: impl FnOnce(&mut Binder<'_, '_, '_>) -> DBResult<()>,
 ) -> Result<(), Halt> {
     let room = if task.here { LIGHT } else { usize::MAX };
@@ -198,7 +198,12 @@ pub(crate) fn prepare(connection: &mut Connection, select: &Select) -> DBResult<
 }
 
 /// Reads.
-pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl Rows, task: Task) -> Result<(), Halt> {
+pub(crate) fn fetch(
+    connection: &mut Connection,
+    select: &Select,
+    mut rows: impl Rows,
+    task: &Task,
+) -> Result<(), Halt> {
     let Connection { sqlite, cache, shape, watch, .. } = connection;
     shape.write_select(select)?;
     let Entry { compiled, place, .. } = cache.get(shape, || compile_select(select))?;
@@ -243,7 +248,7 @@ pub(crate) fn fetch(connection: &mut Connection, select: &Select, mut rows: impl
 }
 
 /// Notes how long a read took. Here it was short enough, however long the thread was kept from running.
-fn finish(compiled: &Compiled, watch: &Watch, task: Task) {
+fn finish(compiled: &Compiled, watch: &Watch, task: &Task) {
     match task.here {
         true => compiled.set_pace(Pace::Short),
         false => learn(compiled, watch, task),
@@ -255,7 +260,7 @@ fn finish(compiled: &Compiled, watch: &Watch, task: Task) {
 /// It is long above [`BUDGET`], and short again below three quarters of that: the same read takes a little longer on another thread, and one that is
 /// held up once by something else must not stay there for good. Shorter ones than the progress handler's interval took no time.
 #[inline]
-pub(crate) fn learn(compiled: &Compiled, watch: &Watch, task: Task) {
+pub(crate) fn learn(compiled: &Compiled, watch: &Watch, task: &Task) {
     let time = watch.run_time();
     if time > BUDGET {
         compiled.set_pace(Pace::Long);
@@ -273,7 +278,7 @@ pub(crate) fn stays_here(pace: Pace, is_short: bool) -> bool {
 /// Runs a write that gives back nothing but the number of its rows.
 fn write(
     connection: &mut Connection,
-    task: Task,
+    task: &Task,
     model: &ModelSchema,
     write_shape: impl FnOnce(&mut Shape) -> DBResult<()>,
     compile: impl FnOnce() -> DBResult<Compiled>,
@@ -304,7 +309,7 @@ fn write(
 }
 
 /// Updates.
-pub(crate) fn update(connection: &mut Connection, update: &Update, task: Task) -> Result<u64, Halt> {
+pub(crate) fn update(connection: &mut Connection, update: &Update, task: &Task) -> Result<u64, Halt> {
     write(
         connection,
         task,
@@ -322,7 +327,7 @@ pub(crate) fn update(connection: &mut Connection, update: &Update, task: Task) -
 }
 
 /// Deletes.
-pub(crate) fn delete(connection: &mut Connection, delete: &Delete, task: Task) -> Result<u64, Halt> {
+pub(crate) fn delete(connection: &mut Connection, delete: &Delete, task: &Task) -> Result<u64, Halt> {
     write(
         connection,
         task,

@@ -85,8 +85,8 @@ fn read(mut hold: Hold, select: &Select, sink: Piece, context: &Context, mut pat
     let batch = context.batch.max(1);
     loop {
         let mut pieces = Pieces { piece: sink.fork(), sink: &*sink, batch, outlet: &mut outlet };
-        let result = hold.with(task, |connection| {
-            run::fetch(connection, select, &mut pieces, task)?;
+        let result = hold.with(&task, |connection| {
+            run::fetch(connection, select, &mut pieces, &task)?;
             Ok(())
         });
         let last = pieces.piece;

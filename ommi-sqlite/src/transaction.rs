@@ -60,7 +60,7 @@ impl SqliteTransaction {
     /// Runs something in place, if nobody has the turn.
     pub(crate) fn try_run<T>(
         &self,
-        task: Task,
+        task: &Task,
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Option<Result<T, Halt>> {
         self.state.try_use(|state| state.run(task, run))
@@ -93,7 +93,7 @@ impl Guard {
     /// Runs something in the transaction, and begins it before that where it has not begun.
     pub(crate) fn run<T>(
         &mut self,
-        task: Task,
+        task: &Task,
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         self.state()?.run(task, run)
@@ -108,7 +108,7 @@ impl Guard {
     }
 
     /// Does something about the transaction itself.
-    fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
+    fn act(&mut self, act: Act, task: &Task) -> Result<(), Halt> {
         let state = self.state()?;
         state.usable()?;
         state.act(act, task).map_err(|halt| state.failed(halt))
@@ -125,7 +125,7 @@ enum Act {
 
 impl State {
     #[inline]
-    fn run<T>(&mut self, task: Task, run: impl FnOnce(&mut Connection) -> Result<T, Halt>) -> Result<T, Halt> {
+    fn run<T>(&mut self, task: &Task, run: impl FnOnce(&mut Connection) -> Result<T, Halt>) -> Result<T, Halt> {
         self.usable()?;
         self.heavy |= !task.here;
         let result = match self.align(task) {
@@ -158,7 +158,7 @@ impl State {
         halt
     }
 
-    fn act(&mut self, act: Act, task: Task) -> Result<(), Halt> {
+    fn act(&mut self, act: Act, task: &Task) -> Result<(), Halt> {
         match act {
             Act::Begin => self.begin(task),
             _ if !self.begun => Ok(()),
@@ -166,11 +166,11 @@ impl State {
             _ if task.here && self.heavy => Err(Halt::Move),
             Act::Leave(level, LevelEnd::Undo) => self.undo(level, task),
             Act::Leave(level, LevelEnd::Keep) => {
-                self.align(Task { level, ..task })?;
+                self.align(&Task { level, ..*task })?;
                 self.release(level, task)
             }
             Act::Commit => {
-                self.align(Task { level: 0, ..task })?;
+                self.align(&Task { level: 0, ..*task })?;
                 let connection = self.lease.connection()?;
                 if task.here && connection.commits_wait {
                     return Err(Halt::Move);
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    fn begin(&mut self, task: Task) -> Result<(), Halt> {
+    fn begin(&mut self, task: &Task) -> Result<(), Halt> {
         if !self.begun {
             let begin = if self.read_only { Control::BeginReading } else { Control::BeginWriting };
             control(self.lease.connection()?, begin, task)?;
@@ -190,7 +190,7 @@ impl State {
     }
 
     /// Begins where it has not begun, undoes the levels beyond the task's, which were abandoned, and opens those up to it.
-    fn align(&mut self, task: Task) -> Result<(), Halt> {
+    fn align(&mut self, task: &Task) -> Result<(), Halt> {
         let kept = self.abandoned.keep(task.level);
         // What was dropped before it began to run here may belong to a level that has been abandoned since.
         if !task.here && self.lease.connection()?.watch.is_cancelled() {
@@ -210,13 +210,13 @@ impl State {
     }
 
     /// Undoes a level and those in it.
-    fn undo(&mut self, level: u32, task: Task) -> Result<(), Halt> {
+    fn undo(&mut self, level: u32, task: &Task) -> Result<(), Halt> {
         control(self.lease.connection()?, Control::Undo(Level::Transaction(level)), task)?;
         self.release(level, task)
     }
 
     /// Makes a level, and those in it, part of the one around it.
-    fn release(&mut self, level: u32, task: Task) -> Result<(), Halt> {
+    fn release(&mut self, level: u32, task: &Task) -> Result<(), Halt> {
         control(self.lease.connection()?, Control::Release(Level::Transaction(level)), task)?;
         self.savepoints = level.saturating_sub(1);
         Ok(())
@@ -224,7 +224,7 @@ impl State {
 }
 
 /// Runs a statement about the transaction itself.
-fn control(connection: &mut Connection, control: Control, task: Task) -> Result<(), Halt> {
+fn control(connection: &mut Connection, control: Control, task: &Task) -> Result<(), Halt> {
     run::start(&connection.watch, task, false)?;
     connection.control(control)
 }
@@ -258,7 +258,7 @@ impl SqliteTransaction {
     async fn act(&self, act: Act, context: &Context) -> DBResult<()> {
         let mut guard = self.lock(context).await?;
         let task = Task::here(context);
-        match guard.act(act, task) {
+        match guard.act(act, &task) {
             Ok(()) => Ok(()),
             // What could not be committed is rolled back with the guard's last holder.
             Err(Halt::Failed(error)) => Err(error),
@@ -286,11 +286,11 @@ impl SqliteTransaction {
             // Outside of a runtime there is no other thread, and nobody else to keep waiting.
             let result = if task.here || Handle::try_current().is_err() {
                 guard.connection()?.watch.next_run();
-                guard.act(act, task)
+                guard.act(act, &task)
             } else {
                 let hold = Hold::Transaction(guard);
                 let (back, (), result) = work::on_thread(hold, (), move |hold, ()| match hold {
-                    Hold::Transaction(guard) => guard.act(act, task),
+                    Hold::Transaction(guard) => guard.act(act, &task),
                     Hold::Lease(_) => Ok(()),
                 })
                 .await?;

@@ -35,7 +35,7 @@ pub(crate) trait Work: Send {
     type Cargo: Cargo<Output = Self::Output>;
 
     /// Runs in place.
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<Self::Output, Halt>;
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<Self::Output, Halt>;
 
     /// What is carried away.
     fn pack(&mut self) -> Self::Cargo;
@@ -49,7 +49,7 @@ pub(crate) trait Cargo: Send + 'static {
     type Output;
 
     /// Runs there.
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<Self::Output, Halt>;
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<Self::Output, Halt>;
 }
 
 /// Where connections come from.
@@ -85,7 +85,7 @@ impl Hold {
     /// Runs something on the connection.
     pub(crate) fn with<T>(
         &mut self,
-        task: Task,
+        task: &Task,
         run: impl FnOnce(&mut Connection) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         match self {
@@ -113,15 +113,15 @@ pub(crate) fn start<'a, W: Work + 'a>(source: Source<'a>, mut work: W, context: 
         });
     }
     let task = Task::here(context);
-    let run = |connection: &mut Connection| work.run(connection, task);
+    let run = |connection: &mut Connection| work.run(connection, &task);
     let (hold, result) = match source {
         Source::Pool(pool, _) => {
             let mut hold = pool.try_take().map(Hold::Lease);
-            let result = hold.as_mut().map(|hold| hold.with(task, run));
+            let result = hold.as_mut().map(|hold| hold.with(&task, run));
             (hold, result)
         }
         // Lent: only what goes on elsewhere takes the turn along.
-        Source::Transaction(transaction) => (None, transaction.try_run(task, run)),
+        Source::Transaction(transaction) => (None, transaction.try_run(&task, run)),
     };
     let halt = match result {
         Some(Ok(output)) => return Answer::ready(Ok(output)),
@@ -142,16 +142,16 @@ pub(crate) fn start<'a, W: Work + 'a>(source: Source<'a>, mut work: W, context: 
 pub(crate) fn now<T>(
     source: Source<'_>,
     context: &Context,
-    run: impl FnOnce(&mut Connection, Task) -> Result<T, Halt>,
+    run: impl FnOnce(&mut Connection, &Task) -> Result<T, Halt>,
 ) -> Option<DBResult<T>> {
     if !has_turn() {
         return None;
     }
     let task = Task::here(context);
-    let run = |connection: &mut Connection| run(connection, task);
+    let run = |connection: &mut Connection| run(connection, &task);
     let result = match source {
-        Source::Pool(pool, _) => Hold::Lease(pool.try_take()?).with(task, run),
-        Source::Transaction(transaction) => transaction.try_run(task, run)?,
+        Source::Pool(pool, _) => Hold::Lease(pool.try_take()?).with(&task, run),
+        Source::Transaction(transaction) => transaction.try_run(&task, run)?,
     };
     match result {
         Ok(output) => Some(Ok(output)),
@@ -193,11 +193,11 @@ async fn drive<W: Work>(
         // Outside of a runtime there is no other thread, and nobody else to keep waiting.
         let result = if task.here || Handle::try_current().is_err() {
             hold.connection()?.watch.next_run();
-            hold.with(task, |connection| work.run(connection, task))
+            hold.with(&task, |connection| work.run(connection, &task))
         } else {
             let cargo = work.pack();
             let (back, cargo, result) =
-                on_thread(hold, cargo, move |hold, cargo| hold.with(task, |connection| cargo.run(connection, task)))
+                on_thread(hold, cargo, move |hold, cargo| hold.with(&task, |connection| cargo.run(connection, &task)))
                     .await?;
             hold = back;
             work.unpack(cargo);
@@ -315,7 +315,7 @@ impl Work for Fetch<'_> {
     type Output = ();
     type Cargo = (Select, Box<dyn RowSink>);
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<(), Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<(), Halt> {
         run::fetch(connection, self.select, &mut *self.sink, task)
     }
 
@@ -331,7 +331,7 @@ impl Work for Fetch<'_> {
 impl Cargo for (Select, Box<dyn RowSink>) {
     type Output = ();
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<(), Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<(), Halt> {
         run::fetch(connection, &self.0, &mut *self.1, task)
     }
 }
@@ -345,7 +345,7 @@ impl Work for Add<'_> {
     type Output = u64;
     type Cargo = (Insert, Box<dyn RowSink>);
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<u64, Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<u64, Halt> {
         insert::insert(connection, self.insert, self.sink, task)
     }
 
@@ -366,7 +366,7 @@ impl Work for Add<'_> {
 impl Cargo for (Insert, Box<dyn RowSink>) {
     type Output = u64;
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<u64, Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<u64, Halt> {
         insert::insert(connection, &mut self.0, &mut *self.1, task)
     }
 }
@@ -375,7 +375,7 @@ impl Work for &Update {
     type Output = u64;
     type Cargo = Update;
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<u64, Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<u64, Halt> {
         run::update(connection, self, task)
     }
 
@@ -389,7 +389,7 @@ impl Work for &Update {
 impl Cargo for Update {
     type Output = u64;
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<u64, Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<u64, Halt> {
         run::update(connection, self, task)
     }
 }
@@ -398,7 +398,7 @@ impl Work for &Delete {
     type Output = u64;
     type Cargo = Delete;
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<u64, Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<u64, Halt> {
         run::delete(connection, self, task)
     }
 
@@ -412,7 +412,7 @@ impl Work for &Delete {
 impl Cargo for Delete {
     type Output = u64;
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<u64, Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<u64, Halt> {
         run::delete(connection, self, task)
     }
 }

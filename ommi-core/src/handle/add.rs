@@ -23,8 +23,8 @@ pub(super) enum Rest<N> {
 
 /// Adds a row: at once, where the driver need not wait for anything.
 pub(super) fn add<N: NewRow>(
-    at: At<'_>,
-    row: N,
+    at: &At<'_>,
+    row: &mut Option<N>,
     options: Options,
     later: impl FnOnce(Rest<N>),
 ) -> Poll<DBResult<N::Model>> {
@@ -33,7 +33,10 @@ pub(super) fn add<N: NewRow>(
     if let Err(error) = schema.usable() {
         return Poll::Ready(Err(error));
     }
-    if row.has_nested() {
+    let nests = row.as_ref().is_some_and(N::has_nested);
+    // It is there: an operation is started once.
+    let Some(row) = row.take() else { return Poll::Pending };
+    if nests {
         later(Rest::Nested(row, context));
         return Poll::Pending;
     }
@@ -73,7 +76,7 @@ pub(super) async fn later<N: NewRow>(at: At<'_>, rest: Rest<N>) -> DBResult<N::M
             let work = async {
                 let mut generated = First::new(key);
                 at.executor.insert(&mut insert, &mut generated, &context).await?;
-                added(at, &mut insert, generated.row)
+                added(&at, &mut insert, generated.row)
             };
             traced("add", &schema.name, work, |_| 1).await
         }
@@ -81,7 +84,8 @@ pub(super) async fn later<N: NewRow>(at: At<'_>, rest: Rest<N>) -> DBResult<N::M
 }
 
 /// The row that was added, by itself.
-fn added<M: Model>(at: At<'_>, insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
+#[inline]
+fn added<M: Model>(at: &At<'_>, insert: &mut Insert, key: Option<i64>) -> DBResult<M> {
     let mut row = stored(insert, key);
     if !M::RELATIONS.is_empty()
         && let Ok(stored) = &mut row
@@ -97,7 +101,7 @@ fn added<M: Model>(at: At<'_>, insert: &mut Insert, key: Option<i64>) -> DBResul
 
 /// What was written could not be given back. Nobody knows what of it there is, so only a rollback is left of its transaction.
 #[cold]
-fn not_given_back(at: At<'_>, error: &DBError) {
+fn not_given_back(at: &At<'_>, error: &DBError) {
     if let Some(ending) = at.ending {
         ending.spoil(Some(error.clone()));
     }
@@ -334,7 +338,7 @@ async fn run<M: Model>(at: At<'_>, insert: &mut Insert, added: &mut Vec<M>, cont
     at.executor.insert(insert, &mut keys, context).await?;
     let given_back = all_stored(insert, keys.rows, added);
     if let Err(error) = &given_back {
-        not_given_back(at, error);
+        not_given_back(&at, error);
     }
     given_back
 }

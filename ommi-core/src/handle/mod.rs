@@ -112,9 +112,8 @@ pub trait Handle: Send + Sync {
 
     /// Adds one row and gives it back with its key, defaults and optional columns filled in.
     fn add<N: NewRow>(&self, row: N) -> Pending<impl Operation<Output = DBResult<N::Model>, Future: Send> + Send> {
-        Pending::at_once(move |options, mut place| {
-            let at = self.at();
-            add::add(at, row, options, |rest| place.set(Some(add::later(at, rest))))
+        Pending::at_once(row, move |row, options, later| {
+            add::add(&self.at(), row, options, |rest| *later = Some(add::later(self.at(), rest)))
         })
     }
 

@@ -67,6 +67,14 @@ pub trait FieldType: Sized + Clone + Send + Sync + 'static {
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         Ok(self.encode()?.into_owned())
     }
+
+    /// Whether it is known without a look at its value that every store takes it. That of any other is looked at.
+    // Known of the field itself, before its value is made: that can then be made where it is kept.
+    #[doc(hidden)]
+    #[inline]
+    fn is_plain(&self) -> bool {
+        false
+    }
 }
 
 /// A field that holds text: what has `contains`, `starts_with` and `ends_with`.

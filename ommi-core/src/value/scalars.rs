@@ -26,6 +26,11 @@ macro_rules! integers {
                     other => Err(DecodeFailure::other_kind(stringify!($ty), other)),
                 }
             }
+
+            #[inline]
+            fn is_plain(&self) -> bool {
+                true
+            }
         }
 
         impl NumericField for $ty {
@@ -51,6 +56,11 @@ impl FieldType for bool {
             other => Err(DecodeFailure::other_kind("bool", other)),
         }
     }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        true
+    }
 }
 
 impl FieldType for f64 {
@@ -67,6 +77,11 @@ impl FieldType for f64 {
             Value::Float(v) => Ok(v),
             other => Err(DecodeFailure::other_kind("f64", other)),
         }
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        !self.is_nan()
     }
 }
 
@@ -96,6 +111,11 @@ impl FieldType for f32 {
             other => Err(DecodeFailure::other_kind("f32", other)),
         }
     }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        !self.is_nan()
+    }
 }
 
 impl NumericField for f32 {
@@ -122,6 +142,11 @@ impl FieldType for String {
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         Ok(Value::Text(Cow::Owned(self)))
     }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        !self.as_bytes().contains(&0)
+    }
 }
 
 impl TextField for String {}
@@ -145,6 +170,11 @@ impl FieldType for Vec<u8> {
     #[inline]
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         Ok(Value::Bytes(Cow::Owned(self)))
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        true
     }
 }
 
@@ -172,6 +202,11 @@ impl<T: FieldType> FieldType for Option<T> {
     #[inline]
     fn into_value(self) -> Result<Value<'static>, InvalidValue> {
         self.map_or(Ok(Value::Null), T::into_value)
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.as_ref().is_none_or(T::is_plain)
     }
 }
 

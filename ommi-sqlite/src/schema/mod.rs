@@ -61,7 +61,7 @@ impl Work for Change {
     type Output = ();
     type Cargo = Change;
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<(), Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<(), Halt> {
         if task.here {
             return Err(Halt::Move);
         }
@@ -88,14 +88,14 @@ impl Work for Change {
 impl Cargo for Change {
     type Output = ();
 
-    fn run(&mut self, connection: &mut Connection, task: Task) -> Result<(), Halt> {
+    fn run(&mut self, connection: &mut Connection, task: &Task) -> Result<(), Halt> {
         Work::run(self, connection, task)
     }
 }
 
 impl Change {
     /// Makes it in a transaction of its own, and commits that where there are no misfits. The caller rolls back what is left open.
-    fn apply_alone(&self, connection: &mut Connection, task: Task) -> Result<(), Halt> {
+    fn apply_alone(&self, connection: &mut Connection, task: &Task) -> Result<(), Halt> {
         let failed = |failure| failed(failure, task);
         // A database that can only be read may have all that is asked for.
         let only_read = connection.sqlite.is_readonly(rusqlite::MAIN_DB).map_err(failed)?;
@@ -104,7 +104,7 @@ impl Change {
         connection.control(Control::Commit)
     }
 
-    fn apply(&self, sqlite: &rusqlite::Connection, task: Task) -> Result<(), Halt> {
+    fn apply(&self, sqlite: &rusqlite::Connection, task: &Task) -> Result<(), Halt> {
         let misfits = (self.change)(sqlite, &self.schemas).map_err(|failure| failed(failure, task))?;
         match misfits.is_empty() {
             true => Ok(()),
@@ -113,7 +113,7 @@ impl Change {
     }
 }
 
-fn failed(failure: rusqlite::Error, task: Task) -> Halt {
+fn failed(failure: rusqlite::Error, task: &Task) -> Halt {
     match (error::is_busy(&failure), error::is_interrupt(&failure)) {
         (true, _) => Halt::Busy(Box::new(failure)),
         (_, true) => Halt::Failed(match task.limit {
