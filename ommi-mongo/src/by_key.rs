@@ -11,7 +11,7 @@ use crate::bson::Writer;
 use crate::condition::{Filter, Truth};
 use crate::driver::Inner;
 use crate::error::Failure;
-use crate::run::{Place, Work};
+use crate::run::{Place, Work, check_size};
 use crate::select::{ONE_BATCH, begin_pipeline, end_pipeline, keys_only};
 use crate::stored::Stored;
 
@@ -66,6 +66,10 @@ impl Inner {
         keys: &[Stored],
         context: &Context,
     ) -> Result<u64, Failure> {
+        // Before the first is sent: what is found later would leave a part of it written.
+        for keys in parts(keys, KEYS, Stored::size) {
+            check_size(command.len() + keys.iter().map(Stored::size).sum::<usize>())?;
+        }
         let mut reached = 0;
         for keys in parts(keys, KEYS, Stored::size) {
             let mut writer = command.clone();

@@ -178,17 +178,24 @@ impl Journal {
         Ok(())
     }
 
-    /// The same for documents of a collection as they are, of which some may be kept already.
-    pub(crate) fn check_room_for(&self, table: &str, documents: &[RawDocumentBuf]) -> DBResult<()> {
-        let kept = self.levels.last().and_then(|level| level.tables.get(table));
-        let is_new =
-            |document: &&RawDocumentBuf| kept.is_none_or(|kept| !kept.contains_key(id_of(document).as_bytes()));
-        let new = documents.iter().filter(is_new);
-        let (count, bytes) = new.fold((0, 0), |(count, bytes), new| (count + 1, bytes + new.as_bytes().len()));
+    /// The same for documents as they are, each with its collection, of which some may be kept already.
+    pub(crate) fn check_room_for<'d>(
+        &self,
+        documents: impl IntoIterator<Item = (&'d str, &'d RawDocumentBuf)>,
+    ) -> DBResult<()> {
+        let (mut count, mut bytes) = (0, 0);
+        for (table, document) in documents {
+            let id = id_of(document);
+            let kept = self.levels.last().and_then(|level| level.tables.get(table));
+            if kept.is_none_or(|kept| !kept.contains_key(id.as_bytes())) {
+                count += 1;
+                bytes += size(id.as_bytes().len(), Some(document));
+            }
+        }
         self.check_room(count, bytes)
     }
 
-    /// Notes documents of a collection as they are before a write.
+    /// Notes documents of a collection as they were before a write.
     pub(crate) fn note_before(&mut self, table: &str, documents: Vec<RawDocumentBuf>) {
         for document in documents {
             let id = id_of(&document);
@@ -336,8 +343,9 @@ mod tests {
         // What is kept already takes no room.
         journal.note_before("t", vec![document(2, 1)]);
         let again: Vec<RawDocumentBuf> = (2..MOST_DOCUMENTS as i64 + 1).map(|id| document(id, 2)).collect();
-        assert!(journal.check_room_for("t", &again).is_ok());
-        assert!(journal.check_room_for("other", &again).is_err());
+        let of = |table| again.iter().map(move |document| (table, document));
+        assert!(journal.check_room_for(of("t")).is_ok());
+        assert!(journal.check_room_for(of("other")).is_err());
         assert!(journal.take_beyond(0).is_some());
         assert!(journal.check_room(MOST_DOCUMENTS, 0).is_ok());
     }

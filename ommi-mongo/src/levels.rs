@@ -1,5 +1,9 @@
-//! Parts of a transaction that are undone by themselves: what is noted before each write in one, and how it is brought back.
+//! Parts of a transaction that are undone by themselves: what is read before each write in one, noted after it, and how it is brought back.
+//!
+//! Noted is only what was written: what is brought back is locked, and may be another's by then. A write that was given up under way, or that
+//! the server refused, has ended all levels, so nothing need be noted of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mongodb::bson::RawDocumentBuf;
@@ -14,7 +18,7 @@ use crate::condition::Truth;
 use crate::driver::Inner;
 use crate::error::{Failure, affected};
 use crate::insert::rows;
-use crate::journal::{Journal, Level, MOST_BYTES, MOST_DOCUMENTS, too_much};
+use crate::journal::{Journal, Level, MOST_BYTES, MOST_DOCUMENTS, id_of, too_much};
 use crate::on_delete::Deletion;
 use crate::references::References;
 use crate::row::MongoRow;
@@ -86,7 +90,8 @@ impl Inner {
         query.filter = filter;
         query.limit = Some(MOST_DOCUMENTS as u64 + 1);
         let found = self.documents(place, &query, context).await.map_err(Stop::searching)?;
-        journal.check_room_for(&model.table, &found).map_err(Stop::Before)?;
+        let all = found.iter().map(|document| (&*model.table, document));
+        journal.check_room_for(all).map_err(Stop::Before)?;
         Ok(found)
     }
 
@@ -128,9 +133,12 @@ impl Inner {
         let claims = Claims::of_insert(insert, |row| !was_there.get(row).copied().unwrap_or(false));
         self.check_unique(place, &claims, context).await?;
         let mut added = Vec::new();
-        // Noted whatever comes of it: a row that cannot be given back has been written all the same.
-        journal.note_before(&insert.model.table, before);
         let written = self.insert(place.again(), insert, sink, Some(&mut added), context).await;
+        // Noted whatever comes of it: a row that cannot be given back has been written all the same. One that was not written is not to be
+        // brought back.
+        let keys: HashSet<&[u8]> = added.iter().map(|id| id.as_bytes()).collect();
+        before.retain(|document| keys.contains(id_of(document).as_bytes()));
+        journal.note_before(&insert.model.table, before);
         journal.note_added(&insert.model.table, added);
         written.map_err(Stop::Sent)
     }
@@ -146,8 +154,9 @@ impl Inner {
         let before = self.before(place, &update.model, update.filter.clone(), journal, context).await?;
         let claims = Claims::of_update(update, &before).map_err(Stop::Before)?;
         self.check_unique(place, &claims, context).await?;
+        let changed = self.update(place.again(), update, context).await.map_err(Stop::Sent)?;
         journal.note_before(&update.model.table, before);
-        self.update(place.again(), update, context).await.map_err(Stop::Sent)
+        Ok(changed)
     }
 
     pub(crate) async fn delete_in_level(
@@ -163,8 +172,9 @@ impl Inner {
             return self.delete_referred_in_level(place, delete, references, journal, context).await;
         }
         let before = self.before(place, &delete.model, delete.filter.clone(), journal, context).await?;
+        let deleted = self.delete(place.again(), delete, context).await.map_err(Stop::Sent)?;
         journal.note_before(&delete.model.table, before);
-        self.delete(place.again(), delete, context).await.map_err(Stop::Sent)
+        Ok(deleted)
     }
 
     /// Deletes rows that others refer to. A refusal comes before anything is written, and ends nothing.
@@ -190,12 +200,14 @@ impl Inner {
         let plan = deletion.plan(self, place, context).await.map_err(stop)?;
         journal.check_room(plan.len(), 0).map_err(Stop::Before)?;
         let before = plan.before(self, place, context).await.map_err(stop)?;
+        let all = before.iter().flat_map(|(table, documents)| documents.iter().map(|document| (*table, document)));
+        journal.check_room_for(all).map_err(Stop::Before)?;
+        let deleted = plan.carry_out(self, place, context).await;
+        let deleted = deleted.map_err(|failure| Stop::Sent(failure.on_model(model, given(context))))?;
         for (table, documents) in before {
-            journal.check_room_for(table, &documents).map_err(Stop::Before)?;
             journal.note_before(table, documents);
         }
-        let deleted = plan.carry_out(self, place, context).await;
-        deleted.map_err(|failure| Stop::Sent(failure.on_model(model, given(context))))
+        Ok(deleted)
     }
 
     /// Brings everything back that a level touched.

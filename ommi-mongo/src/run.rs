@@ -332,7 +332,7 @@ fn sized(writer: Writer) -> DBResult<RawDocumentBuf> {
 }
 
 /// Refuses a command of so many bytes. Those that come after another of the same operation are cut to size, or were asked for before.
-fn check_size(bytes: usize) -> DBResult<()> {
+pub(crate) fn check_size(bytes: usize) -> DBResult<()> {
     if bytes <= LARGEST_COMMAND {
         return Ok(());
     }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod collections;
+mod levels;
 mod missing;
 mod on_delete;
 mod sums;
