@@ -55,6 +55,9 @@ pub(crate) struct Lease {
     busy: bool,
     /// Something failed: whether the connection is good for more is to be found out.
     failed: bool,
+    /// Something failed, or was found unfinished, and no statement came to a good end since. Whoever was to hear of it may have been dropped, so a
+    /// transaction that is open may be one that PostgreSQL only rolls back, and COMMIT would be answered as if it had been done.
+    doubtful: bool,
     /// A transaction may be open.
     pub(crate) begun: bool,
     /// Tables were changed in it. When that is undone, statements that were prepared meanwhile may not fit them.
@@ -135,6 +138,7 @@ impl Lease {
             told: None,
             busy: false,
             failed: false,
+            doubtful: false,
             begun: false,
             tables_changed: false,
         }
@@ -142,6 +146,7 @@ impl Lease {
 
     /// The connection, for something that is sent now. [`Lease::done`] says that its end was seen.
     pub(crate) fn start(&mut self) -> DBResult<&mut PgConnection> {
+        self.doubtful |= self.busy;
         self.busy = true;
         match &mut self.connection {
             Some(connection) => Ok(connection),
@@ -154,11 +159,23 @@ impl Lease {
         self.busy
     }
 
-    /// The end of what was sent was seen; it may have been this failure.
+    /// Whether something may have failed in the transaction that nobody heard of.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.busy || self.doubtful
+    }
+
+    /// The end of a statement was seen; it may have been this failure. A good one says that the transaction was sound.
     pub(crate) fn done(&mut self, failure: Option<&sqlx::Error>) {
+        self.doubtful = false;
+        self.settled(failure);
+    }
+
+    /// The end was seen of something that a transaction takes in any state.
+    fn settled(&mut self, failure: Option<&sqlx::Error>) {
         self.busy = false;
         if let Some(failure) = failure {
             self.failed = true;
+            self.doubtful = true;
             if error::is_lost(failure) {
                 self.inner.lost();
             }
@@ -173,7 +190,18 @@ impl Lease {
         result.map_err(|error| error::general(error, None))
     }
 
-    /// Takes in the answers to what was sent and not waited for. That it failed is nobody's business any more.
+    /// Takes in the answers to what was sent and not waited for, and gives the error that is among them.
+    pub(crate) async fn settle(&mut self) -> DBResult<()> {
+        if !self.busy {
+            return Ok(());
+        }
+        let connection = self.start()?;
+        let settled = connection.ping().await;
+        self.settled(settled.as_ref().err());
+        settled.map_err(|error| error::general(error, None))
+    }
+
+    /// The same, where it is nobody's business any more that it failed.
     pub(crate) async fn drain(&mut self) -> DBResult<()> {
         if !self.busy {
             return Ok(());
@@ -183,7 +211,7 @@ impl Lease {
         if matches!(&drained, Err(sqlx::Error::Database(_))) {
             drained = connection.ping().await;
         }
-        self.done(drained.as_ref().err());
+        self.settled(drained.as_ref().err());
         drained.map_err(|error| error::general(error, None))
     }
 
@@ -208,7 +236,7 @@ impl Lease {
         Ok(())
     }
 
-    /// Tables are about to be changed in the transaction.
+    /// Tables are about to be changed in the transaction, or have been by others meanwhile.
     pub(crate) fn changes_tables(&mut self) {
         self.tables_changed = true;
     }
@@ -219,16 +247,23 @@ impl Lease {
         if !self.tables_changed {
             return Ok(());
         }
+        self.clear_statements().await
+    }
+
+    /// Forgets the statements that were prepared.
+    pub(crate) async fn clear_statements(&mut self) -> DBResult<()> {
         let connection = self.start()?;
         let cleared = connection.clear_cached_statements().await;
-        self.done(cleared.as_ref().err());
+        self.settled(cleared.as_ref().err());
         cleared.map_err(|error| error::general(error, None))
     }
 
     /// Commits what was begun. What fails is rolled back with the lease.
     pub(crate) async fn commit(&mut self) -> DBResult<()> {
         if self.begun {
-            self.simple("COMMIT").await?;
+            // In a transaction that failed, the first statement of a message is refused, and the rest of it not run.
+            let text = if self.is_doubtful() { "SELECT; COMMIT" } else { "COMMIT" };
+            self.simple(text).await?;
             self.begun = false;
             self.tell(None);
             self.tables_changed = false;

@@ -1,7 +1,7 @@
 //! Where a transaction stands: whether it has begun, and which savepoints are open in it.
 //!
-//! A level that is kept needs no answer of the server's, unless one of its statements was dropped half-way: its savepoint is left where it is, for COMMIT
-//! to end, or the message that sets the next one. Until then it changes nothing but what a rollback to it would undo, and nobody asks for that.
+//! A level that is kept needs no answer of the server's, unless a statement was dropped half-way or failed, and none went well since: its savepoint is left
+//! where it is, for COMMIT to end, or the message that sets the next one. Until then it changes nothing but what a rollback to it would undo, and nobody asks for that.
 
 use std::fmt::{self, Write as _};
 
@@ -19,8 +19,8 @@ pub(crate) struct Levels {
     /// The savepoint of a level that was kept, within those that are open. It stands on the server, and others may within it.
     kept: Option<Savepoint>,
     abandoned: Abandoned,
-    /// The level in which a statement failed: PostgreSQL takes no other until it is undone.
-    failed: Option<u32>,
+    /// The level in which a statement failed, and how: PostgreSQL takes no other until it is undone.
+    failed: Option<(u32, DBError)>,
     /// A level is being ended. When the next statement finds it so, nobody waited for the answer, and what is open is not known.
     ending: bool,
 }
@@ -56,17 +56,26 @@ impl Levels {
     }
 
     /// A statement of this level failed.
-    pub(crate) fn fail(&mut self, level: u32) {
-        self.failed = Some(self.failed.map_or(level, |failed| failed.min(level)));
+    pub(crate) fn fail(&mut self, level: u32, error: &DBError) {
+        if self.failed.as_ref().is_none_or(|(failed, _)| level < *failed) {
+            self.failed = Some((level, error.clone()));
+        }
+    }
+
+    /// This level was undone, and those within it.
+    fn forgive(&mut self, level: u32) {
+        self.failed = self.failed.take().filter(|(failed, _)| *failed < level);
     }
 
     fn check(&self, level: u32) -> DBResult<()> {
-        let detail = match self.failed {
-            _ if self.ending => "the end of a transaction within it was given up half-way",
-            Some(failed) if failed <= level => "an earlier statement in it failed",
-            _ => return Ok(()),
-        };
-        Err(DBError::new(ErrorKind::TransactionAborted).with_detail(detail))
+        let aborted = DBError::new(ErrorKind::TransactionAborted);
+        match &self.failed {
+            _ if self.ending => Err(aborted.with_detail("the end of a transaction within it was given up half-way")),
+            Some((failed, error)) if *failed <= level => {
+                Err(aborted.with_detail("an earlier statement in it failed").with_source(error.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Begins where it has not begun, undoes the levels beyond this one, which were abandoned, and opens those up to it.
@@ -78,14 +87,14 @@ impl Levels {
             && let Err(error) = Box::pin(lease.begin_as(&self.begin)).await
         {
             // Without it the next statement would be one by itself.
-            self.fail(0);
+            self.fail(0, &error);
             return Err(error);
         }
         if self.depth() > kept.level {
             Box::pin(self.undo(kept.level + 1, lease)).await?;
         }
         // One that failed before it was opened is over too.
-        self.failed = self.failed.filter(|failed| *failed <= kept.level);
+        self.forgive(kept.level + 1);
         self.abandoned.settle(kept);
         self.check(level)?;
         if self.depth() < level {
@@ -97,7 +106,10 @@ impl Levels {
     /// Opens the levels up to this one.
     async fn open(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
         // The message waits for answers that nobody took. Given up meanwhile, it would not be sent, and the levels be taken for open.
-        lease.drain().await?;
+        if let Err(error) = lease.settle().await {
+            self.fail(self.depth(), &error);
+            return Err(error);
+        }
         let text = self.opening(level);
         lease.simple(&text).await.map(drop)
     }
@@ -127,7 +139,7 @@ impl Levels {
     /// Ends a level.
     pub(crate) async fn leave(&mut self, level: u32, end: LevelEnd, lease: &mut Lease) -> DBResult<()> {
         if self.depth() < level {
-            self.failed = self.failed.filter(|failed| *failed < level);
+            self.forgive(level);
             return Ok(());
         }
         match end {
@@ -146,8 +158,8 @@ impl Levels {
     /// Keeps the innermost level.
     async fn keep(&mut self, level: u32, lease: &mut Lease) -> DBResult<()> {
         let Some(savepoint) = self.open.last().copied() else { return Ok(()) };
-        if lease.waits() {
-            // A statement that was dropped half-way may have failed in it. Then it can still be undone.
+        if lease.is_doubtful() {
+            // A statement may have failed in it without anybody's hearing of it. Then it can still be undone.
             self.end(&format!("RELEASE {savepoint}"), level, lease).await?;
             self.open.pop();
         } else {
@@ -164,7 +176,7 @@ impl Levels {
         lease.drain().await?;
         self.end(&format!("ROLLBACK TO {savepoint}; RELEASE {savepoint}"), 0, lease).await?;
         self.open.truncate(outer as usize);
-        self.failed = self.failed.filter(|failed| *failed < level);
+        self.forgive(level);
         lease.forget_statements().await
     }
 
@@ -173,9 +185,9 @@ impl Levels {
         self.ending = true;
         let ended = lease.simple(text).await;
         self.ending = false;
-        match ended {
+        match &ended {
             Ok(_) => self.kept = None,
-            Err(_) => self.fail(failing),
+            Err(error) => self.fail(failing, error),
         }
         ended.map(drop)
     }

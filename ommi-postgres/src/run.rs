@@ -12,7 +12,7 @@ use ommi_core::{DBError, DBResult, ErrorKind};
 use ommi_sql::{Out, SqlText};
 use sqlx::postgres::{PgArguments, PgQueryResult, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Connection as _, Either, Executor as _, Postgres};
+use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
 
 use crate::bind::Binder;
 use crate::compiled::{Columns, Compiled};
@@ -205,14 +205,12 @@ async fn again(
     compiled: &Compiled,
     sink: &mut Option<&mut dyn RowSink>,
 ) -> Result<u64, Failure> {
-    let connection = lease.start().map_err(Failure::Made)?;
-    let cleared = connection.clear_cached_statements().await;
-    lease.done(cleared.as_ref().err());
-    cleared.map_err(|error| Failure::Made(error::general(error, None)))?;
     if lease.begun {
-        // The failure ended the transaction.
+        // The failure ended the transaction. What was prepared is forgotten with its rollback.
+        lease.changes_tables();
         return Err(Failure::Stale);
     }
+    lease.clear_statements().await.map_err(Failure::Made)?;
     let arguments = job.bind().map_err(Failure::Made)?;
     let answer = start(lease, job, compiled, arguments, sink.as_deref()).map_err(Failure::Made)?;
     let result = answer.take(&compiled.columns, sink).await;

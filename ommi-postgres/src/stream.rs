@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use ommi_core::ast::Select;
 use ommi_core::driver::{Answer, Context, RowSink, RowStream};
 use ommi_core::{DBError, DBResult, ErrorKind};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::Executor as _;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::driver::{Inner, PostgresDriver};
@@ -84,11 +84,10 @@ impl Work<()> for &mut Read {
         let mut result = read(lease, ready, sink, &mut piece, context, pieces).await;
         if let Err(Halt::Stale) = result {
             // Its table was made anew. Nothing was read yet.
-            let connection = lease.start()?;
-            let cleared = connection.clear_cached_statements().await;
-            lease.done(cleared.as_ref().err());
-            cleared.map_err(|error| error::general(error, None))?;
-            if !lease.begun {
+            if lease.begun {
+                lease.changes_tables();
+            } else {
+                lease.clear_statements().await?;
                 let ready = prepare(&lease.inner, Job::Select(select))?;
                 result = read(lease, ready, sink, &mut piece, context, pieces).await;
             }

@@ -72,8 +72,10 @@ impl State {
             Some(_) => Box::pin(lease.within(context, Aligned { levels: &mut *levels, level, work })).await,
         };
         // A row that could not be read is no failure of the database's.
-        if matches!(&result, Err(error) if !matches!(error.kind(), ErrorKind::Decode { .. })) {
-            levels.fail(level);
+        if let Err(error) = &result
+            && !matches!(error.kind(), ErrorKind::Decode { .. })
+        {
+            levels.fail(level, error);
         }
         result
     }
@@ -100,6 +102,7 @@ impl Work<()> for Commit<'_> {
         self.0.align(0, lease).await?;
         lease.commit().await.map_err(|error| match error.kind() {
             ErrorKind::Connection => error.with_unknown_outcome(),
+            ErrorKind::TransactionAborted => error.with_detail("a statement in it failed whose answer nobody took"),
             _ => error,
         })
     }

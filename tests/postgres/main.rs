@@ -12,3 +12,4 @@ mod schemas;
 mod server;
 mod stored;
 mod support;
+mod unheard;
