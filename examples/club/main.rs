@@ -103,6 +103,7 @@ async fn run(url: &str, replace: bool) -> DBResult<()> {
     tree(&db).await?;
     memberships(&db).await?;
     friendships(&db).await?;
+    season(&db).await?;
     strict(&db).await?;
     db.close().await;
     Ok(())
@@ -236,6 +237,29 @@ async fn friendships(db: &Ommi) -> DBResult<()> {
     })
     .await?;
     show(db, "Ann's friends without Eve", Member::friends.any(Member::name.eq("Ann"))).await
+}
+
+/// Who comes and goes: a membership requires its year, so that the methods take it along.
+async fn season(db: &Ommi) -> DBResult<()> {
+    println!("\nA new season");
+    let (rowing, finn) = (section(db, "Rowing").await?, member(db, "Finn").await?);
+    db.transaction(async |tx| {
+        // A new member, with the row that associates.
+        let gus = new!(Member { name: "Gus" });
+        let gus = rowing.members.add_with(tx, gus, new!(Membership { since: 2025, .. })).await?;
+        // These three and no others. Ann was there, and keeps her role and her year.
+        let ann = member(tx, "Ann").await?;
+        let coxes = [&gus, &finn, &ann].map(|member| (member, new!(Membership { role: "cox", since: 2026, .. })));
+        rowing.members.replace_with(tx, coxes).await
+    })
+    .await?;
+    let of_rowing = Membership::section.is(Section::id.eq(rowing.id));
+    let sort = Membership::member.then(Member::name).asc();
+    for membership in db.find(of_rowing).sort(sort).include(Membership::member).all().await? {
+        let name = membership.member.get().map_or("?", |member| &member.name);
+        println!("  {name}: {} since {}", membership.role, membership.since);
+    }
+    Ok(())
 }
 
 /// A strict handle finds the loop that should have been one query.

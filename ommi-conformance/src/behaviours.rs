@@ -772,6 +772,13 @@ macro_rules! __behaviours {
                 with_a_key_of_its_own_an_unlink_takes_all,
                 by_references_that_share_a_column needs transactions,
             }
+            demanding_associations {
+                a_new_row_with_what_they_require needs transactions,
+                a_row_is_associated_once_with_what_they_require,
+                these_and_no_others_with_what_they_require needs transactions,
+                with_a_key_of_their_own needs transactions,
+                refused_before_anything_is_sent needs transactions,
+            }
             dangling_relations {
                 a_required_row_that_is_not_there,
                 the_error_names_both_rows,

@@ -15,6 +15,7 @@ pub(crate) mod constraints;
 pub(crate) mod dangling_relations;
 pub(crate) mod deleting;
 pub(crate) mod deleting_referred_rows;
+pub(crate) mod demanding_associations;
 pub(crate) mod drafts;
 pub(crate) mod dropping;
 pub(crate) mod dropping_relations;

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use crate::driver::Context;
 use crate::error::DBResult;
 use crate::handle::At;
-use crate::model::Model;
+use crate::model::{Model, NewRowColumn};
 use crate::query::Column;
 use crate::schema::SchemaRef;
 use crate::value::Value;
@@ -55,6 +55,8 @@ pub struct ThroughInfo {
     pub near: &'static [u16],
     /// The columns of the related model that they refer to.
     pub far: &'static [u16],
+    /// What a new row of it must name.
+    pub columns: &'static [NewRowColumn],
     /// Adds rows of it that have these values.
     pub add: Associate,
 }
@@ -120,6 +122,7 @@ pub const fn through<M: Model, A: Model, T: Model>(name: &'static str, by: &[&st
             schema: A::schema,
             near: second.columns,
             far: second.target_columns,
+            columns: A::NEW_ROW,
             add: super::tree::associate::<A>,
         }),
         owned: false,
@@ -206,7 +209,7 @@ const fn is_unique(unique: &[&[u16]], columns: &[u16]) -> bool {
 }
 
 #[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
-const fn contains(columns: &[u16], column: u16) -> bool {
+pub(super) const fn contains(columns: &[u16], column: u16) -> bool {
     let mut i = 0;
     while i < columns.len() {
         if columns[i] == column {
@@ -276,19 +279,19 @@ const fn missing(references: &[ReferenceInfo], target: &str, by: &[&str], relati
 }
 
 /// A message that is put together while compiling.
-struct Message {
+pub(super) struct Message {
     bytes: [u8; 1024],
     length: usize,
 }
 
 #[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
 impl Message {
-    const fn new() -> Message {
+    pub(super) const fn new() -> Message {
         Message { bytes: [0; 1024], length: 0 }
     }
 
     /// Adds a piece, as far as there is room.
-    const fn push(&mut self, piece: &str) {
+    pub(super) const fn push(&mut self, piece: &str) {
         let piece = piece.as_bytes();
         if self.length + piece.len() > self.bytes.len() {
             return;
@@ -331,7 +334,7 @@ impl Message {
         }
     }
 
-    const fn as_str(&self) -> &str {
+    pub(super) const fn as_str(&self) -> &str {
         // Whole pieces of text were put in, so that it is text; the other arm is for the compiler.
         match std::str::from_utf8(self.bytes.split_at(self.length).0) {
             Ok(text) => text,

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `strict.rs` is what a strict handle refuses, `missing.rs` what is said where a row must be there and is not; `serialize.rs` is what serde makes of the fields (feature `serde`).
-//! `tree.rs` adds rows together with those that belong to them; `write.rs` changes what belongs to a row.
+//! `tree.rs` adds rows together with those that belong to them, `write.rs` changes what belongs to a row; `required.rs` is what either must be given.
 //!
 //! A field holds no rows. It holds a share of the batch that its row came in; what is loaded lies there, once for all rows, so that
 //! loading costs one statement and a row with relations costs no allocation of its own. A row that came alone keeps its own keys instead.
@@ -27,6 +27,7 @@ mod lazy;
 mod load;
 mod loaded;
 mod missing;
+mod required;
 #[cfg(feature = "serde")]
 mod serialize;
 mod strict;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::fields::RelationField;
+use super::required::{check_added, check_nested};
 use super::{RelationInfo, ThroughInfo};
 use crate::driver::Context;
 use crate::error::{DBError, DBResult};
@@ -18,15 +19,16 @@ use crate::model::Model;
 use crate::new_row::NewRow;
 use crate::value::Value;
 
-/// New rows of `T` in the draft of a row of `M`.
-pub struct NewRelated<M, T: Model> {
+/// New rows of `T` in the draft of a row of `M`, for the relation at this place of the model's.
+pub struct NewRelated<M, T: Model, const SLOT: u16> {
     rows: Vec<T::Draft>,
     model: PhantomData<fn() -> M>,
 }
 
-impl<M: Model, T: Model> NewRelated<M, T> {
+impl<M: Model, T: Model, const SLOT: u16> NewRelated<M, T, SLOT> {
     /// Gives the related rows that are to be added with this one.
     pub fn set(&mut self, rows: impl IntoNewRelated<T>) {
+        const { check_added::<M>(SLOT) };
         self.rows = rows.into_drafts();
     }
 
@@ -38,6 +40,7 @@ impl<M: Model, T: Model> NewRelated<M, T> {
     /// A new row that will be given these columns. Called by `new!`.
     #[doc(hidden)]
     pub fn nested<G: GivenColumns>(&self) -> T::Draft {
+        const { check_added::<M>(SLOT) };
         const { check_nested::<M, T>(G::NAMES) };
         T::Draft::default()
     }
@@ -56,55 +59,19 @@ pub trait GivenColumns {
     const NAMES: &'static [&'static str];
 }
 
-/// Stops the compilation of a nested literal that forgets a required column, but for those that refer to the row around it.
-#[allow(clippy::panic, clippy::indexing_slicing)] // Evaluated by the compiler only; there, a panic is an error message.
-const fn check_nested<M: Model, T: Model>(given: &[&str]) {
-    let mut i = 0;
-    while i < T::NEW_ROW.len() {
-        if let Some(message) = T::NEW_ROW[i].forgotten
-            && !super::given(T::NEW_ROW[i].name, given)
-            && !refers::<T>(i as u16, M::IDENTITY)
-            && !super::given_by_relation::<T>(i as u16, given)
-        {
-            panic!("{}", message);
-        }
-        i += 1;
-    }
-}
-
-/// Whether a column is part of a reference to this model.
-#[allow(clippy::indexing_slicing)] // Evaluated by the compiler only, and within bounds.
-const fn refers<T: Model>(column: u16, target: &str) -> bool {
-    let mut i = 0;
-    while i < T::REFERENCES.len() {
-        if super::same(T::REFERENCES[i].target, target) {
-            let columns = T::REFERENCES[i].columns;
-            let mut j = 0;
-            while j < columns.len() {
-                if columns[j] == column {
-                    return true;
-                }
-                j += 1;
-            }
-        }
-        i += 1;
-    }
-    false
-}
-
-impl<M, T: Model> Default for NewRelated<M, T> {
+impl<M, T: Model, const SLOT: u16> Default for NewRelated<M, T, SLOT> {
     fn default() -> Self {
         NewRelated { rows: Vec::new(), model: PhantomData }
     }
 }
 
-impl<M, T: Model> Clone for NewRelated<M, T> {
+impl<M, T: Model, const SLOT: u16> Clone for NewRelated<M, T, SLOT> {
     fn clone(&self) -> Self {
         NewRelated { rows: self.rows.clone(), model: PhantomData }
     }
 }
 
-impl<M, T: Model> fmt::Debug for NewRelated<M, T> {
+impl<M, T: Model, const SLOT: u16> fmt::Debug for NewRelated<M, T, SLOT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{} rows>", self.rows.len())
     }
@@ -164,17 +131,17 @@ impl<D: NewRow> Default for Nested<D> {
     }
 }
 
-type Slots<D, M, T> = fn(&mut D) -> &mut NewRelated<M, T>;
+type Slots<D, M, T, const SLOT: u16> = fn(&mut D) -> &mut NewRelated<M, T, SLOT>;
 type Field<M, F> = fn(&mut M) -> &mut F;
 
 impl<D: NewRow + 'static> Nested<D> {
     /// Takes the rows of a relation out of drafts.
     #[doc(hidden)]
-    pub fn take<F: RelationField>(
+    pub fn take<F: RelationField, const SLOT: u16>(
         &mut self,
         drafts: &mut [D],
         relation: &'static RelationInfo,
-        slot: Slots<D, D::Model, F::Target>,
+        slot: Slots<D, D::Model, F::Target, SLOT>,
         field: Field<D::Model, F>,
     ) {
         let mut rows = Vec::new();

@@ -3,6 +3,7 @@
 use super::batch::alone;
 use super::fields::{HasMany, RelationField, Through};
 use super::key::Key;
+use super::required::{self, check_bare};
 use super::tree::{self, null_key};
 use super::{RelationInfo, ThroughInfo};
 use crate::ast::{
@@ -123,12 +124,16 @@ impl<T: Model> HasMany<T> {
 
 impl<T: Model, A: Model> HasMany<T, Through<A>> {
     /// Makes a row belong to this one, by a row of the association model. Nothing happens when it does already.
+    ///
+    /// An association that requires more columns than those of its two references takes [`link_with`](Self::link_with): there, this does not
+    /// compile, or is `InvalidValue` where the compiler cannot tell which references are meant.
     pub fn link(
         &self,
         db: &(impl Handle + ?Sized),
         row: &T,
     ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
-        self.link_with(db, row, A::Draft::default())
+        const { check_bare::<A, T>("link") };
+        self.link_by(db, row, A::Draft::default(), Some("link"))
     }
 
     /// As [`link`](Self::link), with more columns of the association's row: `new!(UserTag { weight: 3, .. })`. An association that is there
@@ -139,10 +144,20 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
         row: &T,
         association: N,
     ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        self.link_by(db, row, association, None)
+    }
+
+    fn link_by<N: NewRow<Model = A>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: &T,
+        association: N,
+        bare: Option<&'static str>,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = db.at();
         Pending::new(move |options| async move {
             let context = at.context(options);
-            let ends = self.ends()?;
+            let ends = self.ends(bare)?;
             let work = async {
                 let values = ends.values_to(row)?;
                 if ends.columns_are_unique() {
@@ -168,7 +183,7 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
         let at = db.at();
         Pending::new(move |options| async move {
             let context = at.context(options);
-            let ends = self.ends()?;
+            let ends = self.ends(None)?;
             let (columns, values): (Vec<u16>, Vec<_>) = ends.values_to(row)?.into_iter().unzip();
             let delete = Delete::new(A::schema(), equal(&columns, values));
             let work = async { at.executor.delete(&delete, &context).await };
@@ -180,48 +195,100 @@ impl<T: Model, A: Model> HasMany<T, Through<A>> {
     ///
     /// No row is locked: of two at the same moment for one row, neither sees what the other adds, and the rows of both may stay. That is so
     /// wherever writers do not take turns, which they do on SQLite.
+    ///
+    /// As with [`link`](Self::link), an association that requires more columns takes [`replace_with`](Self::replace_with).
     pub fn replace<'r>(
         &self,
         db: &(impl Handle + ?Sized),
         rows: impl IntoIterator<Item = &'r T>,
     ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        const { check_bare::<A, T>("replace") };
+        let rows = rows.into_iter().map(|row| (row, A::Draft::default())).collect();
+        self.replace_by(db, rows, Some("replace"))
+    }
+
+    /// As [`replace`](Self::replace), with more columns of the associations' rows: `[(&tag, new!(UserTag { weight: 3, .. }))]`.
+    ///
+    /// The columns are those of new associations. One that is there and stays keeps its own; of a row that is given twice, the first counts.
+    pub fn replace_with<'r, N: NewRow<Model = A>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        rows: impl IntoIterator<Item = (&'r T, N)>,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
+        self.replace_by(db, rows.into_iter().collect(), None)
+    }
+
+    fn replace_by<N: NewRow<Model = A>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        rows: Vec<(&T, N)>,
+        bare: Option<&'static str>,
+    ) -> Pending<impl Operation<Output = DBResult<()>, Future: Send> + Send> {
         let at = db.at();
-        let rows: Vec<&T> = rows.into_iter().collect();
         Pending::new(move |options| async move {
             let context = at.context(options);
-            let ends = self.ends()?;
+            let ends = self.ends(bare)?;
+            let count = rows.len() as u64;
             let work = async {
-                let wanted = rows.iter().map(|row| ends.values_to(*row)).collect::<DBResult<Vec<_>>>()?;
+                let wanted = rows.into_iter().map(|(row, association)| Ok((ends.values_to(row)?, association)));
+                let wanted = wanted.collect::<DBResult<Vec<_>>>()?;
                 let transacted = Transacted::begin(at, &context).await?;
                 let replaced = ends.replace(transacted.at(), wanted, &context).await;
                 transacted.end(replaced, &context).await
             };
-            traced("replace", &A::schema().name, work, |()| rows.len() as u64).await
+            traced("replace", &A::schema().name, work, |()| count).await
         })
     }
 
     /// Adds a row and makes it belong to this one.
+    ///
+    /// As with [`link`](Self::link), an association that requires more columns takes [`add_with`](Self::add_with).
     pub fn add<N: NewRow<Model = T>>(
         &self,
         db: &(impl Handle + ?Sized),
         row: N,
     ) -> Pending<impl Operation<Output = DBResult<T>, Future: Send> + Send> {
+        const { check_bare::<A, T>("add") };
+        self.add_by(db, row, A::Draft::default(), Some("add"))
+    }
+
+    /// As [`add`](Self::add), with more columns of the association's row: `new!(UserTag { weight: 3, .. })`.
+    pub fn add_with<N: NewRow<Model = T>, B: NewRow<Model = A>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: N,
+        association: B,
+    ) -> Pending<impl Operation<Output = DBResult<T>, Future: Send> + Send> {
+        self.add_by(db, row, association, None)
+    }
+
+    fn add_by<N: NewRow<Model = T>, B: NewRow<Model = A>>(
+        &self,
+        db: &(impl Handle + ?Sized),
+        row: N,
+        association: B,
+        bare: Option<&'static str>,
+    ) -> Pending<impl Operation<Output = DBResult<T>, Future: Send> + Send> {
         let at = db.at();
         Pending::new(move |options| async move {
             let context = at.context(options);
-            let ends = self.ends()?;
+            let ends = self.ends(bare)?;
             let work = async {
                 let transacted = Transacted::begin(at, &context).await?;
-                let added = ends.add(transacted.at(), row, &context).await;
+                let added = ends.add(transacted.at(), row, association, &context).await;
                 transacted.end(added, &context).await
             };
             traced("add", &T::schema().name, work, |_| 1).await
         })
     }
 
-    fn ends(&self) -> DBResult<Ends<A>> {
+    /// What an association is to hold. `bare` is the method that gives it nothing else, where one does.
+    fn ends(&self, bare: Option<&str>) -> DBResult<Ends<A>> {
         let (relation, key) = self.lazy().ends()?;
         let through = relation.through.as_ref().ok_or_else(|| DBError::query("a relation without its association"))?;
+        if let Some(method) = bare {
+            required::bare(relation, through, method)?;
+        }
         Ok(Ends { relation, through, key: values(relation, key)?, association: std::marker::PhantomData })
     }
 }
@@ -254,17 +321,28 @@ impl<A: Model> Ends<A> {
     }
 
     /// Adds a row, and associates it.
-    async fn add<N: NewRow>(&self, at: At<'_>, row: N, context: &Context) -> DBResult<N::Model> {
+    async fn add<N: NewRow, B: NewRow<Model = A>>(
+        &self,
+        at: At<'_>,
+        row: N,
+        association: B,
+        context: &Context,
+    ) -> DBResult<N::Model> {
         let added = only(tree::add(vec![row], at, context).await?)?;
-        self.link(at, self.values_to(&added)?, A::Draft::default(), context).await?;
+        self.link(at, self.values_to(&added)?, association, context).await?;
         Ok(added)
     }
 
     /// Deletes all associations but these, and adds those of them that are not there.
-    async fn replace(&self, at: At<'_>, wanted: Vec<Vec<(u16, Value<'static>)>>, context: &Context) -> DBResult<()> {
+    async fn replace<N: NewRow<Model = A>>(
+        &self,
+        at: At<'_>,
+        wanted: Vec<(Vec<(u16, Value<'static>)>, N)>,
+        context: &Context,
+    ) -> DBResult<()> {
         let own = equal(self.relation.far, self.key.clone());
         let targets =
-            wanted.iter().map(|values| values.iter().filter(|(column, _)| self.through.near.contains(column)));
+            wanted.iter().map(|(values, _)| values.iter().filter(|(column, _)| self.through.near.contains(column)));
         let others = match self.through.near {
             // One list, however many they are.
             [column] => {
@@ -277,8 +355,8 @@ impl<A: Model> Ends<A> {
             }),
         };
         at.executor.delete(&Delete::new(A::schema(), own.and(others)), context).await?;
-        for values in wanted {
-            self.link(at, values, A::Draft::default(), context).await?;
+        for (values, association) in wanted {
+            self.link(at, values, association, context).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Names, at};
+use super::{Names, at, place};
 use crate::check::Model;
 
 /// `pub struct UserDraft { pub name: Slot<String>, .. }`, and its methods.
@@ -33,11 +33,12 @@ pub(super) fn emit(model: &Model, names: &Names) -> TokenStream {
             }
         }
     });
-    let related = model.relations.iter().map(|relation| {
+    let related = model.relations.iter().enumerate().map(|(slot, relation)| {
         let crate::check::Relation { ident: name, vis, ty, field, .. } = relation;
         let doc = format!("The rows of the relation `{field}` that are added with this one.");
         let target = relation.target();
-        let slot = quote_spanned!(at(ty.span())=> #private::NewRelated<#ident, #target>);
+        let slot = place(slot);
+        let slot = quote_spanned!(at(ty.span())=> #private::NewRelated<#ident, #target, #slot>);
         quote! {
             #[doc = #doc]
             #vis #name: #slot
