@@ -704,6 +704,7 @@ macro_rules! __behaviours {
                 to_many_in_each_write needs related_rows,
                 through_an_association_in_each_write needs related_rows,
                 in_the_order_of_a_related_row needs related_rows,
+                in_the_order_of_the_one_row_that_belongs_to_each needs related_rows,
                 over_many_relations needs related_rows,
                 an_invalid_condition_on_related_rows needs related_rows,
             }
@@ -791,6 +792,7 @@ macro_rules! __behaviours {
                 is_included_as_none,
                 associations_that_lead_nowhere needs related_rows,
                 the_first_by_key_of_several_where_one_is_wanted needs related_rows,
+                no_order_by_one_of_several needs related_rows transactions,
                 null_belongs_to_nothing needs related_rows,
             }
             including_pairs {

@@ -4,7 +4,7 @@ use ommi::prelude::*;
 use ommi::testing::assert_queries;
 use ommi::value::Value;
 
-use crate::expect::{error, not_found};
+use crate::expect::{assert_kind, error, not_found};
 
 #[derive(Debug, Clone, PartialEq, Model)]
 #[ommi(table = "dangling_seats")]
@@ -225,6 +225,23 @@ pub(crate) async fn the_first_by_key_of_several_where_one_is_wanted(db: &Ommi) -
     assert_eq!(seat.ticket.get().map(|ticket| ticket.id), Some(1));
     assert_eq!(db.find(Seat::ticket.is(Ticket::id.eq(3))).one().await?.id, 1, "a condition sees them all");
     Ok(())
+}
+
+/// Which of them would be meant is not said. So nothing is sent, and a transaction goes on.
+pub(crate) async fn no_order_by_one_of_several(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    db.transaction(async |tx| {
+        let of_seats = tx.find_all::<Seat>().sort(Seat::ticket.then(Ticket::id).asc()).all().await.map(drop);
+        let further = Ticket::next.then(Seat::ticket.then(Ticket::id));
+        let of_tickets = tx.find_all::<Ticket>().sort(further.desc()).all().await.map(drop);
+        for refused in [of_seats, of_tickets] {
+            let error = assert_kind!(refused, ErrorKind::Query);
+            assert!(error.to_string().contains("of which several rows may belong to it"), "{error}");
+        }
+        assert!(tx.find_all::<Seat>().count().await? > 0);
+        DBResult::Ok(())
+    })
+    .await
 }
 
 #[derive(Debug, Clone, PartialEq, Model)]

@@ -2,7 +2,7 @@
 
 use ommi::prelude::*;
 
-use super::blog::{Comment, Post, Tag, Team, User, UserTag, filled, names, titles};
+use super::blog::{Comment, Post, Profile, Tag, Team, User, UserTag, filled, names, titles};
 use crate::expect::assert_kind;
 
 async fn who(db: &Ommi, predicate: Predicate<User>) -> DBResult<Vec<String>> {
@@ -141,6 +141,30 @@ pub(crate) async fn in_the_order_of_a_related_row(db: &Ommi) -> DBResult<()> {
     let sort = (Post::author.then(User::team.then(Team::name)).desc(), Post::title.desc());
     let posts = db.find_all::<Post>().sort(sort).limit(3).all().await?;
     assert_eq!(titles(&posts), ["b1", "a3", "a2"]);
+    Ok(())
+}
+
+/// Without one they sort as NULL does.
+pub(crate) async fn in_the_order_of_the_one_row_that_belongs_to_each(db: &Ommi) -> DBResult<()> {
+    filled(db).await?;
+    let about = || User::profile.then(Profile::about);
+    let sorted = async |sort: ommi::SortBy<User>| {
+        let users = db.find_all::<User>().sort((sort, User::name)).all().await?;
+        DBResult::Ok(users.into_iter().map(|user| user.name).collect::<Vec<_>>())
+    };
+    assert_eq!(sorted(about().asc()).await?, ["Bob", "Dan", "Ann", "Cid"]);
+    assert_eq!(sorted(about().desc()).await?, ["Cid", "Ann", "Bob", "Dan"]);
+    assert_eq!(sorted(about().asc().nulls_last()).await?, ["Ann", "Cid", "Bob", "Dan"]);
+    // There and back, and further from what a row refers to.
+    let own_name = User::profile.then(Profile::user.then(User::name));
+    assert_eq!(sorted(own_name.desc()).await?, ["Cid", "Ann", "Bob", "Dan"]);
+    let sort = (Post::author.then(about()).desc(), Post::title);
+    let posts = db.find_all::<Post>().sort(sort).limit(4).all().await?;
+    assert_eq!(titles(&posts), ["c1", "a1", "a2", "a3"]);
+    // Of each row of an include.
+    let include = Team::members.sort((about().desc(), User::name.desc())).limit(2);
+    let team = db.find(Team::name.eq("core")).include(include).one().await?;
+    assert_eq!(team.members.get().map(names), Some(vec!["Ann", "Dan"]));
     Ok(())
 }
 

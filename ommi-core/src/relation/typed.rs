@@ -244,23 +244,24 @@ macro_rules! to_one {
             pub fn is_some(self) -> Predicate<M> {
                 self.exists(false, |related| related)
             }
+
+            /// A column of the related row, to sort by, or of a row that belongs to that. Rows without a related one sort as NULL does.
+            ///
+            /// Where several rows may belong to this one, which a `HasOne` allows whose reference is not unique, the query is a `Query` error,
+            /// before anything is sent.
+            pub fn then(self, further: impl Further<$target>) -> RelatedColumn<M> {
+                let expr = further.further().zip(self.info().ok()).map(|(expr, info)| {
+                    let on = info.near.iter().copied().zip(info.far.iter().copied()).collect();
+                    Expr::Related(Box::new(RelatedExpr::new(<$target as Model>::schema(), on, expr)))
+                });
+                RelatedColumn { expr, model: PhantomData }
+            }
         }
     };
 }
 
 to_one!([T: One] BelongsTo<T>, T::Model);
 to_one!([T: Model] HasOne<T>, T);
-
-impl<M: Model, T: One> Relation<M, BelongsTo<T>> {
-    /// A column of the related row, to sort by.
-    pub fn then(self, further: impl Further<T::Model>) -> RelatedColumn<M> {
-        let expr = further.further().zip(self.info().ok()).map(|(expr, info)| {
-            let on = info.near.iter().copied().zip(info.far.iter().copied()).collect();
-            Expr::Related(Box::new(RelatedExpr::new(T::Model::schema(), on, expr)))
-        });
-        RelatedColumn { expr, model: PhantomData }
-    }
-}
 
 /// `load` on a struct, for its relations.
 pub trait LoadRelation: Model {
