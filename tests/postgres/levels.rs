@@ -5,17 +5,7 @@ use std::time::Duration;
 use ommi::prelude::*;
 use tokio::time::timeout;
 
-use crate::support::Schema;
-
-#[derive(Debug, Clone, PartialEq, Model)]
-struct Seat {
-    id: i64,
-    guest: Option<String>,
-}
-
-fn seat(id: i64) -> Seat {
-    Seat { id, guest: None }
-}
+use crate::support::{Schema, Seat, seat};
 
 async fn ids(db: &impl Handle) -> Vec<i64> {
     db.find_all::<Seat>().sort(Seat::id).all().await.unwrap().iter().map(|seat| seat.id).collect()
@@ -25,9 +15,8 @@ async fn ids(db: &impl Handle) -> Vec<i64> {
 #[tokio::test]
 async fn a_statement_that_was_dropped_half_way_counts() {
     for fails in [false, true] {
-        let schema = Schema::new().await;
+        let schema = Schema::with_seats().await;
         let db = &schema.db;
-        db.create_tables::<Seat>().await.unwrap();
         let other = db.begin().await.unwrap();
         other.add(seat(3)).await.unwrap();
         let mut tx = db.begin().await.unwrap();
@@ -53,9 +42,8 @@ async fn a_statement_that_was_dropped_half_way_counts() {
 #[tokio::test]
 async fn a_level_that_was_given_up_before_it_was_opened() {
     for keeps in [false, true] {
-        let schema = Schema::new().await;
+        let schema = Schema::with_seats().await;
         let db = &schema.db;
-        db.create_tables::<Seat>().await.unwrap();
         let other = db.begin().await.unwrap();
         other.add(seat(3)).await.unwrap();
         let mut tx = db.begin().await.unwrap();
@@ -84,9 +72,8 @@ async fn a_level_that_was_given_up_before_it_was_opened() {
 
 #[tokio::test]
 async fn what_was_kept_goes_with_the_level_around_it() {
-    let schema = Schema::new().await;
+    let schema = Schema::with_seats().await;
     let db = &schema.db;
-    db.create_tables::<Seat>().await.unwrap();
     let mut tx = db.begin().await.unwrap();
     let mut inner = tx.begin().await.unwrap();
     inner.add(seat(1)).await.unwrap();
@@ -106,9 +93,8 @@ async fn what_was_kept_goes_with_the_level_around_it() {
 
 #[tokio::test]
 async fn what_was_kept_stays_when_the_next_one_fails() {
-    let schema = Schema::new().await;
+    let schema = Schema::with_seats().await;
     let db = &schema.db;
-    db.create_tables::<Seat>().await.unwrap();
     let mut tx = db.begin().await.unwrap();
     for id in [1, 3, 5] {
         let inner = tx.begin().await.unwrap();
@@ -135,9 +121,8 @@ const OPEN: &str = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (p
 
 #[tokio::test]
 async fn savepoints_that_were_kept_do_not_pile_up() {
-    let schema = Schema::new().await;
+    let schema = Schema::with_seats().await;
     let db = &schema.db;
-    db.create_tables::<Seat>().await.unwrap();
     let mut tx = db.begin().await.unwrap();
     for id in 0..200 {
         let mut inner = tx.begin().await.unwrap();

@@ -11,6 +11,17 @@ pub(crate) fn options() -> PostgresOptions {
     PostgresOptions::parse(&url).unwrap()
 }
 
+/// A row to add, for what does not go by what is in it.
+#[derive(Debug, Clone, PartialEq, Model)]
+pub(crate) struct Seat {
+    pub(crate) id: i64,
+    pub(crate) guest: Option<String>,
+}
+
+pub(crate) fn seat(id: i64) -> Seat {
+    Seat { id, guest: None }
+}
+
 /// An empty schema, with the pool beside the driver that uses it.
 pub(crate) struct Schema {
     pub(crate) db: Ommi,
@@ -32,6 +43,13 @@ impl Schema {
         let pool = driver.pool().clone();
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"))).execute(&pool).await.unwrap();
         Schema { db: Ommi::new(driver), pool, name }
+    }
+
+    /// One with the table of [`Seat`].
+    pub(crate) async fn with_seats() -> Schema {
+        let schema = Schema::new().await;
+        schema.db.create_tables::<Seat>().await.unwrap();
+        schema
     }
 
     pub(crate) async fn run(&self, statement: &'static str) {

@@ -6,17 +6,7 @@ use ommi::prelude::*;
 use ommi_conformance::drop_after;
 use tokio::time::timeout;
 
-use crate::support::Schema;
-
-#[derive(Debug, Clone, PartialEq, Model)]
-struct Seat {
-    id: i64,
-    guest: Option<String>,
-}
-
-fn seat(id: i64) -> Seat {
-    Seat { id, guest: None }
-}
+use crate::support::{Schema, Seat, seat};
 
 /// What was committed is there, and nothing else is.
 async fn is_as_told(db: &Ommi, id: i64, committed: &DBResult<()>, polls: usize) {
@@ -30,9 +20,8 @@ async fn is_as_told(db: &Ommi, id: i64, committed: &DBResult<()>, polls: usize) 
 /// A statement is dropped while it waits, and fails then. The one that opens a level takes in its answer, and is dropped at every await too.
 #[tokio::test]
 async fn before_a_level_that_is_given_up() {
-    let schema = Schema::new().await;
+    let schema = Schema::with_seats().await;
     let db = &schema.db;
-    db.create_tables::<Seat>().await.unwrap();
     for polls in 0..100 {
         let id = polls as i64;
         let other = db.begin().await.unwrap();
@@ -108,9 +97,8 @@ struct Share {
 /// The server fails at the fifth row. The stream is dropped while its first rows are read.
 #[tokio::test]
 async fn of_a_stream_that_is_dropped_before_its_failure_is_told() {
-    let schema = Schema::new().await;
+    let schema = Schema::with_seats().await;
     let db = &schema.db;
-    db.create_tables::<Seat>().await.unwrap();
     schema
         .run("CREATE VIEW shares AS SELECT n::int8 AS id, (60 / (5 - n))::int8 AS part FROM generate_series(1, 9) n")
         .await;
